@@ -1,0 +1,83 @@
+/* files.c - see files.h */
+#include "files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+int files_remove_tree(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) && errno == ENOENT)
+		return 0;
+	/* depth first, no links followed, never onto another file system */
+	if (nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
+		return err_system(err, "%s: cannot remove", path);
+	return 0;
+}
+
+bool files_is_empty(const char *folder)
+{
+	DIR *d = opendir(folder);
+	const struct dirent *e;
+	bool empty = d != NULL;
+
+	while (d && empty && (e = readdir(d)))
+		empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+	if (d)
+		closedir(d);
+	return empty;
+}
+
+/* The new name is on the disk only once its folder is. */
+static void sync_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	free(parent);
+}
+
+int files_replace(const char *tmp, const char *path, bool force, struct err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st)) {
+		if (rename(tmp, path))
+			return err_system(err, "cannot rename %s to %s", tmp, path);
+		sync_parent(path);
+		return 0;
+	}
+	if (!force)
+		return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", path);
+	if (renameat2(AT_FDCWD, tmp, AT_FDCWD, path, RENAME_EXCHANGE)) {
+		if (files_remove_tree(path, err))
+			return -1;
+		if (rename(tmp, path))
+			return err_system(err, "cannot rename %s to %s", tmp, path);
+		sync_parent(path);
+		return 0;
+	}
+	sync_parent(path);
+	return files_remove_tree(tmp, err);
+}

@@ -1,0 +1,231 @@
+/* io.c - see io.h */
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PEND_SIZE (256 << 10)	/* bytes gathered before one write: large enough that the call's cost vanishes */
+
+int io_write_all(int fd, const void *data, size_t n, struct err *err)
+{
+	const uint8_t *p = data;
+
+	while (n) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return err_system(err, "cannot write");
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+int io_pwrite_all(int fd, const void *data, size_t n, uint64_t off, struct err *err)
+{
+	const uint8_t *p = data;
+
+	while (n) {
+		ssize_t w = pwrite(fd, p, n, (off_t)off);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return err_system(err, "cannot write at byte %llu", (unsigned long long)off);
+		p += w;
+		off += (uint64_t)w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+int io_pread_all(int fd, void *data, size_t n, uint64_t off, struct err *err)
+{
+	uint8_t *p = data;
+
+	while (n) {
+		ssize_t r = pread(fd, p, n, (off_t)off);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return err_system(err, "cannot read at byte %llu", (unsigned long long)off);
+		if (r == 0)
+			return err_set(err, ERR_FORMAT, "the file ends at byte %llu, %zu bytes too early",
+				       (unsigned long long)off, n);
+		p += r;
+		off += (uint64_t)r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
+int io_read_full(int fd, void *data, size_t n, size_t *got, struct err *err)
+{
+	uint8_t *p = data;
+
+	*got = 0;
+	while (*got < n) {
+		ssize_t r = read(fd, p + *got, n - *got);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return err_system(err, "cannot read");
+		if (r == 0)
+			break;
+		*got += (size_t)r;
+	}
+	return 0;
+}
+
+int io_read_file(const char *path, size_t max, uint8_t **data, size_t *len, struct err *err)
+{
+	size_t cap = 64 << 10, n = 0, got;
+	uint8_t *p = NULL, *q;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	*data = NULL;
+	*len = 0;
+	if (fd < 0) {
+		err_system(err, "cannot open");
+		return err_prefix(err, path);
+	}
+	for (;;) {
+		q = realloc(p, cap + 1);
+		if (!q) {
+			err_memory(err, "a file's bytes");
+			goto fail;
+		}
+		p = q;
+		if (io_read_full(fd, p + n, cap - n, &got, err))
+			goto fail;
+		n += got;
+		if (n < cap)
+			break;
+		if (n >= max) {
+			err_set(err, ERR_FORMAT, "larger than %zu bytes", max);
+			goto fail;
+		}
+		cap *= 2;
+	}
+	close(fd);
+	p[n] = 0;
+	*data = p;
+	*len = n;
+	return 0;
+fail:
+	close(fd);
+	free(p);
+	return err_prefix(err, path);
+}
+
+int outfile_open(struct outfile *o, const char *path, bool force, struct err *err)
+{
+	*o = (struct outfile){ .fd = -1 };
+	if (!force && access(path, F_OK) == 0)
+		return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", path);
+	o->path = strdup(path);
+	o->pend = malloc(PEND_SIZE);
+	if (asprintf(&o->tmp, "%s.tmp", path) < 0)
+		o->tmp = NULL;
+	if (!o->path || !o->tmp || !o->pend) {
+		err_memory(err, "an output file");
+		goto fail;
+	}
+	o->fd = open(o->tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (o->fd < 0) {
+		err_system(err, "%s: cannot create", o->tmp);
+		goto fail;
+	}
+	return 0;
+fail:
+	outfile_abort(o);
+	return -1;
+}
+
+int outfile_flush(struct outfile *o, struct err *err)
+{
+	size_t n = o->n_pend;
+
+	o->n_pend = 0;
+	if (io_write_all(o->fd, o->pend, n, err))
+		return err_prefix(err, o->tmp);
+	return 0;
+}
+
+int outfile_append(struct outfile *o, const void *data, size_t n, struct err *err)
+{
+	if (!n)			/* data may be NULL then */
+		return 0;
+	if (n > PEND_SIZE - o->n_pend && outfile_flush(o, err))
+		return -1;
+	o->len += n;
+	if (n > PEND_SIZE) {
+		if (io_write_all(o->fd, data, n, err))
+			return err_prefix(err, o->tmp);
+		return 0;
+	}
+	memcpy(o->pend + o->n_pend, data, n);
+	o->n_pend += n;
+	return 0;
+}
+
+int outfile_patch(struct outfile *o, uint64_t off, const void *data, size_t n, struct err *err)
+{
+	if (outfile_flush(o, err))
+		return -1;
+	if (io_pwrite_all(o->fd, data, n, off, err))
+		return err_prefix(err, o->tmp);
+	return 0;
+}
+
+int outfile_commit(struct outfile *o, struct err *err)
+{
+	int fd;
+
+	if (outfile_flush(o, err))
+		goto fail;
+	if (fsync(o->fd)) {
+		err_system(err, "%s: cannot fsync", o->tmp);
+		goto fail;
+	}
+	fd = o->fd;
+	o->fd = -1;
+	if (close(fd)) {
+		err_system(err, "%s: cannot close", o->tmp);
+		goto fail;
+	}
+	if (rename(o->tmp, o->path)) {
+		err_system(err, "cannot rename %s to %s", o->tmp, o->path);
+		goto fail;
+	}
+	free(o->tmp);
+	o->tmp = NULL;
+	outfile_abort(o);
+	return 0;
+fail:
+	outfile_abort(o);
+	return -1;
+}
+
+void outfile_abort(struct outfile *o)
+{
+	if (o->fd >= 0)
+		close(o->fd);
+	o->fd = -1;
+	if (o->tmp)
+		unlink(o->tmp);
+	free(o->tmp);
+	free(o->path);
+	free(o->pend);
+	o->tmp = o->path = NULL;
+	o->pend = NULL;
+}

@@ -1,0 +1,44 @@
+/*
+ * io.h - files: positioned reads, and outputs that appear whole or not at all
+ */
+#ifndef GILSCOPE_IO_H
+#define GILSCOPE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+/* write(2) until all n bytes are out.  Returns 0, or -1 with *err set. */
+int io_write_all(int fd, const void *data, size_t n, struct err *err);
+int io_pwrite_all(int fd, const void *data, size_t n, uint64_t off, struct err *err);
+/* Reads exactly n bytes at off; a file that ends before is ERR_FORMAT. */
+int io_pread_all(int fd, void *data, size_t n, uint64_t off, struct err *err);
+/* Reads up to n bytes, fewer only at the end of the input; *got says how many. */
+int io_read_full(int fd, void *data, size_t n, size_t *got, struct err *err);
+/* A whole file of at most max bytes; *data is the caller's, with a NUL behind it that *len does not count. */
+int io_read_file(const char *path, size_t max, uint8_t **data, size_t *len, struct err *err);
+
+/*
+ * An output file.  Bytes go to PATH.tmp; outfile_commit() fsyncs and renames it to PATH, outfile_abort()
+ * removes it.  Whoever dies between leaves only PATH.tmp.
+ */
+struct outfile {
+	int fd;			/* -1 when closed */
+	char *path, *tmp;	/* owned */
+	uint64_t len;		/* bytes appended so far */
+	uint8_t *pend;		/* owned: bytes not yet written */
+	size_t n_pend;
+};
+
+/* With force false an existing path is ERR_EXISTS.  PATH.tmp is replaced in any case. */
+int outfile_open(struct outfile *o, const char *path, bool force, struct err *err);
+int outfile_append(struct outfile *o, const void *data, size_t n, struct err *err);
+int outfile_flush(struct outfile *o, struct err *err);
+/* Overwrites bytes that were appended before. */
+int outfile_patch(struct outfile *o, uint64_t off, const void *data, size_t n, struct err *err);
+int outfile_commit(struct outfile *o, struct err *err);
+void outfile_abort(struct outfile *o);		/* after a commit: does nothing */
+
+#endif

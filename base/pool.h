@@ -1,0 +1,36 @@
+/*
+ * pool.h - workers in parallel, results in order
+ *
+ *   job numbers --> [ work | work | work ] --> ring of slots --> emit (the caller's thread)
+ *
+ * Jobs are numbered 0, 1, 2...  Workers take them in order and run beside each other; emit is called for
+ * each result, in the order of the numbers, on the thread that called pool_run().  The ring bounds
+ * memory: a worker does not start job k before job k - ring has been emitted.  An error sits in its slot
+ * like a result, so the one reported is the same for any number of threads: the one of the lowest job.
+ */
+#ifndef GILSCOPE_POOL_H
+#define GILSCOPE_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+
+struct pool_ops {
+	/* One state per worker, never shared.  NULL with *err set is an error.  May be NULL: state is ctx. */
+	void *(*start)(void *ctx, struct err *err);
+	void (*stop)(void *state);			/* undoes start */
+	/* The result of a job, or NULL with *err set.  Runs on a worker. */
+	void *(*work)(void *state, uint64_t job, struct err *err);
+	/* Owns result, also when it fails.  Returns 0 to go on, -1 with *err set to end. */
+	int (*emit)(void *ctx, uint64_t job, void *result, struct err *err);
+	void (*drop)(void *result);			/* frees a result that will not be emitted */
+};
+
+/* n_threads 0: as many as the process may use.  1 takes the same path with one worker. */
+int pool_run(const struct pool_ops *ops, void *ctx, uint64_t n_jobs, unsigned n_threads, struct err *err);
+
+/* The number of cpus this process may run on, at least 1. */
+unsigned pool_cpus(void);
+
+#endif
