@@ -1,0 +1,520 @@
+/*
+ * block.c - the codec of a block of events
+ *
+ * Most events of a block are alike: the same few threads do the same few things.  So the block begins with
+ * a table of symbols (everything of an event but its time and its values), and an event is one varint:
+ * (time since the event before) << bits | symbol, usually of one to three bytes.  Values of attributes
+ * stand in columns of their own, one per attribute, as differences where they tend to be equal.
+ */
+#include "format.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+
+/* These attributes are stored as the difference to the column's value before. */
+#define DELTA_ATTRS (1u << ATTR_CPU | 1u << ATTR_TARGET | 1u << ATTR_CHECKS | 1u << ATTR_FUNC)
+
+struct block_encoder {
+	struct block_symbol *symbol;
+	uint32_t *slot;			/* hash table: symbol number + 1, or 0 */
+	uint16_t *of_event;		/* each event's symbol */
+	size_t n_symbols, cap_symbols, n_slots;
+	struct buf column[N_ATTRS];
+};
+
+struct block_encoder *block_encoder_new(void)
+{
+	struct block_encoder *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->cap_symbols = 256;
+	e->n_slots = 1024;
+	e->symbol = malloc(e->cap_symbols * sizeof(*e->symbol));
+	e->slot = malloc(e->n_slots * sizeof(*e->slot));
+	e->of_event = malloc(BLOCK_EVENTS * sizeof(*e->of_event));
+	if (!e->symbol || !e->slot || !e->of_event) {
+		block_encoder_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+void block_encoder_free(struct block_encoder *e)
+{
+	if (!e)
+		return;
+	for (unsigned i = 0; i < N_ATTRS; i++)
+		buf_release(&e->column[i]);
+	free(e->symbol);
+	free(e->slot);
+	free(e->of_event);
+	free(e);
+}
+
+static size_t hash_symbol(const struct block_symbol *s)
+{
+	uint64_t h = (uint64_t)s->thread << 32 | (uint64_t)s->lock << 16 | s->attrs;
+
+	h ^= (uint64_t)s->kind << 40 ^ (uint64_t)s->state << 48 ^ (uint64_t)s->flags << 56;
+	h *= 0x9e3779b97f4a7c15ull;
+	return (size_t)(h >> 32);
+}
+
+static int same_symbol(const struct block_symbol *a, const struct block_symbol *b)
+{
+	return a->thread == b->thread && a->lock == b->lock && a->attrs == b->attrs &&
+	       a->kind == b->kind && a->state == b->state && a->flags == b->flags;
+}
+
+static void rehash(struct block_encoder *e)
+{
+	memset(e->slot, 0, e->n_slots * sizeof(*e->slot));
+	for (size_t i = 0; i < e->n_symbols; i++) {
+		size_t h = hash_symbol(&e->symbol[i]) & (e->n_slots - 1);
+
+		while (e->slot[h])
+			h = (h + 1) & (e->n_slots - 1);
+		e->slot[h] = (uint32_t)i + 1;
+	}
+}
+
+/* The table is kept less than half full. */
+static int grow(struct block_encoder *e)
+{
+	size_t cap = 2 * e->cap_symbols;
+	struct block_symbol *symbol = realloc(e->symbol, cap * sizeof(*symbol));
+	uint32_t *slot = symbol ? realloc(e->slot, 4 * cap * sizeof(*slot)) : NULL;
+
+	if (symbol)
+		e->symbol = symbol;
+	if (!slot)
+		return -1;
+	e->slot = slot;
+	e->cap_symbols = cap;
+	e->n_slots = 4 * cap;
+	rehash(e);
+	return 0;
+}
+
+static int find_symbol(struct block_encoder *e, const struct block_symbol *s)
+{
+	size_t h = hash_symbol(s) & (e->n_slots - 1);
+
+	for (; e->slot[h]; h = (h + 1) & (e->n_slots - 1))
+		if (same_symbol(&e->symbol[e->slot[h] - 1], s))
+			return (int)e->slot[h] - 1;
+	if (e->n_symbols == e->cap_symbols) {
+		if (grow(e))
+			return -1;
+		return find_symbol(e, s);
+	}
+	e->symbol[e->n_symbols++] = *s;
+	e->slot[h] = (uint32_t)e->n_symbols;
+	return (int)e->n_symbols - 1;
+}
+
+/* Gives each event its symbol, and puts the attributes' values into the columns. */
+static int find_symbols(struct block_encoder *e, const struct block *b)
+{
+	int64_t last[N_ATTRS] = { [ATTR_CHECKS] = b->checks };
+	const struct attr *a = b->attr;
+
+	e->n_symbols = 0;
+	memset(e->slot, 0, e->n_slots * sizeof(*e->slot));
+	for (unsigned i = 0; i < N_ATTRS; i++)
+		buf_clear(&e->column[i]);
+	for (size_t i = 0; i < b->n_events; i++) {
+		const struct event *ev = &b->event[i];
+		struct block_symbol s = {
+			.thread = ev->thread, .lock = ev->lock, .kind = ev->kind,
+			.state = ev->state, .flags = ev->flags,
+		};
+		int n;
+
+		for (unsigned k = 0; k < ev->n_attrs; k++, a++) {
+			int64_t v = a->value;
+
+			s.attrs |= (uint16_t)(1u << a->id);
+			if (DELTA_ATTRS & 1u << a->id) {
+				v = (int64_t)((uint64_t)v - (uint64_t)last[a->id]);
+				last[a->id] = a->value;
+			}
+			buf_varint(&e->column[a->id], zigzag(v));
+		}
+		n = find_symbol(e, &s);
+		if (n < 0)
+			return -1;
+		e->of_event[i] = (uint16_t)n;
+	}
+	return 0;
+}
+
+static void put_heads(struct buf *out, const struct block *b)
+{
+	uint32_t last = 0;
+
+	buf_varint(out, b->n_heads);
+	for (size_t i = 0; i < b->n_heads; i++) {
+		const struct block_head *h = &b->head[i];
+
+		buf_varint(out, h->thread - last);
+		buf_varint(out, (uint64_t)h->lock << 3 | h->state);
+		buf_varint(out, b->begin - h->since);
+		buf_varint(out, h->seg - h->since);
+		if (h->state == STATE_RUN || h->state == STATE_STALL)
+			buf_varint(out, (uint64_t)(h->func + 1));
+		last = h->thread;
+	}
+}
+
+static void put_tails(struct buf *out, const struct block *b)
+{
+	uint32_t last = 0;
+
+	buf_varint(out, b->n_tails);
+	for (size_t i = 0; i < b->n_tails; i++) {
+		const struct block_tail *t = &b->tail[i];
+
+		buf_varint(out, t->thread - last);
+		buf_varint(out, t->end == NO_TIME ? 0 : t->end - b->end + 1);
+		buf_varint(out, t->signal == NO_TIME ? 0 : b->end - t->signal);
+		last = t->thread;
+	}
+}
+
+static void put_symbols(struct buf *out, const struct block_encoder *e)
+{
+	buf_varint(out, e->n_symbols);
+	for (size_t i = 0; i < e->n_symbols; i++) {
+		const struct block_symbol *s = &e->symbol[i];
+
+		buf_varint(out, s->thread);
+		buf_varint(out, s->lock);
+		buf_varint(out, (uint64_t)s->kind | (uint64_t)s->state << 5 |
+				(uint64_t)s->flags << 8 | (uint64_t)s->attrs << 12);
+	}
+}
+
+static unsigned bits_for(size_t n)
+{
+	unsigned bits = 0;
+
+	while ((size_t)1 << bits < n)
+		bits++;
+	return bits;
+}
+
+int block_encode(struct block_encoder *e, const struct block *b, struct buf *out)
+{
+	uint64_t last = b->begin;
+	unsigned bits;
+	uint8_t *p, *start;
+
+	buf_clear(out);
+	if (find_symbols(e, b))
+		return -1;
+	put_heads(out, b);
+	put_symbols(out, e);
+	put_tails(out, b);
+	for (unsigned i = 1; i < N_ATTRS; i++)
+		buf_varint(out, e->column[i].len);
+	buf_varint(out, zigzag(b->checks));
+	for (unsigned i = 1; i < N_ATTRS; i++)
+		buf_add(out, e->column[i].data, e->column[i].len);
+
+	/* Symbol number n_symbols is a jump: a step of time too large to be shifted, as a varint behind it. */
+	bits = bits_for(e->n_symbols + 1);
+	start = p = buf_reserve(out, b->n_events * 2 * VARINT_MAX + VARINT_MAX);
+	if (!p)
+		return -1;
+	for (size_t i = 0; i < b->n_events; i++) {
+		uint64_t step = b->event[i].time - last;
+
+		if (step >> (64 - bits - 1)) {
+			p = put_varint(p, e->n_symbols);
+			p = put_varint(p, step);
+			step = 0;
+		}
+		p = put_varint(p, step << bits | e->of_event[i]);
+		last = b->event[i].time;
+	}
+	out->len += (size_t)(p - start);
+	for (unsigned i = 0; i < N_ATTRS; i++)
+		if (buf_failed(&e->column[i]))
+			return -1;
+	return buf_failed(out) ? -1 : 0;
+}
+
+/* --- reading -------------------------------------------------------------------------------------- */
+
+void block_reader_release(struct block_reader *r)
+{
+	free(r->symbol);
+	free(r->head);
+	free(r->tail);
+	*r = (struct block_reader){ 0 };
+}
+
+static int bad(struct err *err, const char *what)
+{
+	return err_set(err, ERR_FORMAT, "damaged block of events: %s", what);
+}
+
+/* Room for n items of size bytes in *items; every item takes at least least bytes of the avail that are left. */
+static int room(void *items, size_t *cap, uint64_t n, size_t size, size_t least, size_t avail,
+		struct err *err)
+{
+	void *p;
+
+	if (n > avail / least)
+		return bad(err, "a count that its bytes cannot hold");
+	if (n <= *cap)
+		return 0;
+	p = realloc(*(void **)items, n * size);
+	if (!p)
+		return err_memory(err, "a block's tables");
+	*(void **)items = p;
+	*cap = n;
+	return 0;
+}
+
+struct scan { const uint8_t *p, *end; };
+
+/* Reads a varint; a cut off one makes every later one 0 with p NULL. */
+static uint64_t next(struct scan *s)
+{
+	uint64_t v = 0;
+
+	if (s->p)
+		s->p = get_varint(s->p, s->end, &v);
+	return s->p ? v : 0;
+}
+
+static int get_thread(const struct block_reader *r, uint64_t number, uint32_t *index)
+{
+	if (number >= r->n_threads)
+		return -1;
+	*index = r->perm ? r->perm[number] : (uint32_t)number;
+	return 0;
+}
+
+static int get_heads(struct block_reader *r, struct scan *s, struct err *err)
+{
+	uint64_t n = next(s), number = 0;
+
+	if (!s->p || room(&r->head, &r->cap_heads, n, sizeof(*r->head), 4, (size_t)(s->end - s->p), err))
+		return s->p ? -1 : bad(err, "it ends in its heads");
+	r->n_heads = n;
+	for (size_t i = 0; i < n; i++) {
+		struct block_head *h = &r->head[i];
+		uint64_t v, ago, seg;
+
+		number += next(s);
+		v = next(s);
+		ago = next(s);
+		seg = next(s);
+		h->state = v & 7;
+		h->func = -1;
+		if (h->state == STATE_RUN || h->state == STATE_STALL)
+			h->func = (int64_t)next(s) - 1;
+		if (!s->p || get_thread(r, number, &h->thread) || h->state >= N_STATES ||
+		    v >> 3 >= r->n_locks || ago > r->begin || seg > ago)
+			return bad(err, "an impossible head");
+		h->lock = (uint16_t)(v >> 3);
+		h->since = r->begin - ago;
+		h->seg = h->since + seg;
+	}
+	return 0;
+}
+
+static int get_symbols(struct block_reader *r, struct scan *s, struct err *err)
+{
+	uint64_t n = next(s);
+
+	if (!s->p || room(&r->symbol, &r->cap_symbols, n, sizeof(*r->symbol), 3,
+			  (size_t)(s->end - s->p), err))
+		return s->p ? -1 : bad(err, "it ends in its symbols");
+	r->n_symbols = n;
+	for (size_t i = 0; i < n; i++) {
+		struct block_symbol *y = &r->symbol[i];
+		uint64_t number = next(s), lock = next(s), v = next(s);
+
+		if (!s->p || get_thread(r, number, &y->thread) || lock >= r->n_locks ||
+		    (v & 31) >= N_EVENT_KINDS || (v >> 5 & 7) >= N_STATES || v >> (12 + N_ATTRS))
+			return bad(err, "an impossible symbol");
+		y->lock = (uint16_t)lock;
+		y->kind = v & 31;
+		y->state = v >> 5 & 7;
+		y->flags = v >> 8 & 15;
+		y->attrs = (uint16_t)(v >> 12);
+		y->n_attrs = (uint8_t)__builtin_popcount(y->attrs);
+	}
+	return 0;
+}
+
+static int get_tails(struct block_reader *r, struct scan *s, uint64_t end, struct err *err)
+{
+	uint64_t n = next(s), number = 0;
+
+	if (!s->p || room(&r->tail, &r->cap_tails, n, sizeof(*r->tail), 3, (size_t)(s->end - s->p), err))
+		return s->p ? -1 : bad(err, "it ends in its tails");
+	r->n_tails = n;
+	for (size_t i = 0; i < n; i++) {
+		struct block_tail *t = &r->tail[i];
+		uint64_t take_end, ago;
+
+		number += next(s);
+		take_end = next(s);
+		ago = next(s);
+		if (!s->p || get_thread(r, number, &t->thread) || ago > end ||
+		    take_end > INT64_MAX)
+			return bad(err, "an impossible tail");
+		t->end = take_end ? end + take_end - 1 : NO_TIME;
+		t->signal = ago ? end - ago : NO_TIME;
+	}
+	return 0;
+}
+
+int block_open(struct block_reader *r, const uint8_t *data, size_t len, const struct block_bounds *b,
+	       struct err *err)
+{
+	struct scan s = { data, data + len };
+	uint64_t column[N_ATTRS] = { 0 };
+	int64_t checks;
+
+	r->begin = r->time = b->begin;
+	r->limit = b->end;
+	r->n_events = r->left = b->n_events;
+	r->perm = b->perm;
+	r->n_threads = b->n_threads;
+	r->n_locks = b->n_locks;
+	if (get_heads(r, &s, err) || get_symbols(r, &s, err) || get_tails(r, &s, b->end, err))
+		return -1;
+	for (unsigned i = 1; i < N_ATTRS; i++)
+		column[i] = next(&s);
+	checks = unzigzag(next(&s));
+	if (!s.p)
+		return bad(err, "it ends in its tables");
+	for (unsigned i = 1; i < N_ATTRS; i++) {
+		if (column[i] > (size_t)(s.end - s.p))
+			return bad(err, "a column that does not fit");
+		r->column[i].p = s.p;
+		r->column[i].end = s.p + column[i];
+		r->column[i].last = i == ATTR_CHECKS ? checks : 0;
+		s.p += column[i];
+	}
+	r->p = s.p;
+	r->end = s.end;
+	r->symbol_bits = bits_for(r->n_symbols + 1);
+	return 0;
+}
+
+/* Reads the next value of a column. */
+static int get_value(struct block_reader *r, unsigned id, int64_t *value)
+{
+	uint64_t v;
+
+	r->column[id].p = get_varint(r->column[id].p, r->column[id].end, &v);
+	if (!r->column[id].p) {
+		r->column[id].p = r->column[id].end;
+		return -1;
+	}
+	*value = unzigzag(v);
+	if (DELTA_ATTRS & 1u << id) {
+		*value = (int64_t)((uint64_t)*value + (uint64_t)r->column[id].last);
+		r->column[id].last = *value;
+	}
+	return 0;
+}
+
+/* The next event's symbol and time. */
+static const struct block_symbol *next_event(struct block_reader *r, struct err *err)
+{
+	uint64_t v, step;
+
+	if (!r->left) {
+		if (r->p != r->end)
+			bad(err, "bytes behind its last event");
+		return NULL;
+	}
+	do {
+		size_t symbol;
+
+		if (r->p < r->end && *r->p < 0x80)	/* the usual case: one byte */
+			v = *r->p++;
+		else
+			r->p = get_varint(r->p, r->end, &v);
+		if (!r->p) {
+			r->p = r->end;
+			bad(err, "it ends before its last event");
+			return NULL;
+		}
+		symbol = v & (((size_t)1 << r->symbol_bits) - 1);
+		step = v >> r->symbol_bits;
+		if (symbol < r->n_symbols) {
+			if (step > r->limit - r->time) {
+				bad(err, "an event after the block's end");
+				return NULL;
+			}
+			r->time += step;
+			r->left--;
+			return &r->symbol[symbol];
+		}
+		if (symbol > r->n_symbols)
+			break;
+		r->p = get_varint(r->p, r->end, &step);
+		if (!r->p || step > r->limit - r->time)
+			break;
+		r->time += step;
+	} while (1);
+	r->p = r->end;
+	bad(err, "an unknown symbol");
+	return NULL;
+}
+
+const struct block_symbol *block_next(struct block_reader *r, uint64_t *signal, struct err *err)
+{
+	const struct block_symbol *s = next_event(r, err);
+	int64_t v;
+
+	*signal = 0;
+	if (!s || !(s->attrs & 1u << ATTR_SIGNAL))
+		return s;
+	if (get_value(r, ATTR_SIGNAL, &v) || v < 0) {
+		bad(err, "a wrong length of a signal");
+		return NULL;
+	}
+	*signal = (uint64_t)v;
+	return s;
+}
+
+const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs, struct err *err)
+{
+	const struct block_symbol *s = next_event(r, err);
+	unsigned n = 0;
+
+	for (unsigned mask = s ? s->attrs : 0; mask; mask &= mask - 1) {
+		unsigned id = (unsigned)__builtin_ctz(mask);
+
+		attrs[n].id = (uint8_t)id;
+		if (!id || get_value(r, id, &attrs[n].value)) {
+			bad(err, "a missing value of an attribute");
+			return NULL;
+		}
+		if (id == ATTR_TARGET) {
+			uint32_t index;
+
+			if (attrs[n].value < 0 ||
+			    get_thread(r, (uint64_t)attrs[n].value, &index)) {
+				bad(err, "a thread that is not there");
+				return NULL;
+			}
+			attrs[n].value = index;
+		}
+		n++;
+	}
+	return s;
+}

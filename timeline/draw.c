@@ -1,0 +1,458 @@
+/*
+ * draw.c - events to bins, and the codec of a node's bins
+ *
+ * Each block is drawn by itself: it begins with every thread's state and says how takes that are open at
+ * its end go on.  The time between two events of a thread belongs to the state after the first one; a
+ * stretch of waiting is split where its ending event's ATTR_SIGNAL says that the signal came.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+
+struct draw_lane {
+	uint64_t since;		/* the take's or the hold's begin */
+	uint64_t last;		/* the time up to which the lane is drawn */
+	uint8_t state;
+};
+
+struct canvas {
+	struct timeline_bin *out;
+	size_t stride;
+	unsigned level;
+	uint64_t first, from, to;
+	uint64_t events_to;	/* as to, but past the trace's end: its last event lies on it */
+	uint32_t lane0, n_lanes;
+};
+
+void bin_add(struct timeline_bin *a, const struct timeline_bin *b)
+{
+	a->run += b->run;
+	a->stall += b->stall;
+	a->wait += b->wait;
+	a->signal += b->signal;
+	if (b->max_wait > a->max_wait)
+		a->max_wait = b->max_wait;
+	a->acquires += b->acquires;
+	a->releases += b->releases;
+	a->busy += b->busy;
+	a->retry += b->retry;
+	a->timeouts += b->timeouts;
+	a->switches += b->switches;
+	a->lost += b->lost;
+	a->events += b->events;
+	a->checks += b->checks;
+}
+
+static uint64_t *field(struct timeline_bin *b, unsigned state)
+{
+	switch (state) {
+	case STATE_RUN: return &b->run;
+	case STATE_STALL: return &b->stall;
+	case STATE_WAIT: return &b->wait;
+	case STATE_SIGNAL: return &b->signal;
+	}
+	return NULL;
+}
+
+/* Adds the time [a, b) of a state. */
+static void add_time(const struct canvas *c, uint32_t lane, unsigned state, uint64_t a, uint64_t b)
+{
+	struct timeline_bin *bin = c->out + lane * c->stride;
+	uint64_t i, j;
+
+	if (a < c->from)
+		a = c->from;
+	if (b > c->to)
+		b = c->to;
+	if (a >= b || state == STATE_IDLE)
+		return;
+	i = (a >> c->level) - c->first;
+	j = ((b - 1) >> c->level) - c->first;
+	if (i == j) {
+		*field(&bin[i], state) += b - a;
+		return;
+	}
+	*field(&bin[i], state) += ((c->first + i + 1) << c->level) - a;
+	*field(&bin[j], state) += b - ((c->first + j) << c->level);
+	for (i++; i < j; i++)
+		*field(&bin[i], state) += 1ull << c->level;
+}
+
+/* A take of this length touches [a, b). */
+static void add_max_wait(const struct canvas *c, uint32_t lane, uint64_t length, uint64_t a, uint64_t b)
+{
+	struct timeline_bin *bin = c->out + lane * c->stride;
+	uint64_t i, j;
+
+	if (a < c->from)
+		a = c->from;
+	if (b > c->to)
+		b = c->to;
+	if (a >= b)
+		return;
+	i = (a >> c->level) - c->first;
+	j = ((b - 1) >> c->level) - c->first;
+	for (; i <= j; i++)
+		if (length > bin[i].max_wait)
+			bin[i].max_wait = length;
+}
+
+/* Adds [a, b) of waiting, of which the part from signal on was hand-off. */
+static void add_wait(const struct canvas *c, uint32_t lane, uint64_t a, uint64_t b, uint64_t signal)
+{
+	if (signal < a)
+		signal = a;
+	if (signal > b)
+		signal = b;
+	add_time(c, lane, STATE_WAIT, a, signal);
+	add_time(c, lane, STATE_SIGNAL, signal, b);
+}
+
+static void count(struct timeline_bin *b, const struct block_symbol *s)
+{
+	b->events++;
+	switch (s->kind) {
+	case EV_ACQUIRE:
+		b->acquires++;
+		b->switches += (s->flags & EVF_SWITCH) != 0;
+		break;
+	case EV_RELEASE: b->releases++; break;
+	case EV_BUSY: b->busy++; break;
+	case EV_RETRY: b->retry++; break;
+	case EV_TIMEOUT: b->timeouts++; break;
+	case EV_STATE: b->events--; break;
+	}
+	b->lost += ((s->flags & EVF_LOST_ACQUIRE) != 0) + ((s->flags & EVF_LOST_RELEASE) != 0);
+}
+
+/* The lane's state changes with this event, or its take goes on. */
+static void step(const struct canvas *c, uint32_t lane, struct draw_lane *l, const struct block_symbol *s,
+		 uint64_t t, uint64_t signal)
+{
+	if (l->state == STATE_WAIT) {
+		if (s->kind == EV_ACQUIRE || s->kind == EV_RETRY || s->state != STATE_WAIT) {
+			add_wait(c, lane, l->last, t, t - signal);
+			if (s->kind == EV_ACQUIRE)
+				add_max_wait(c, lane, t - l->since, l->since, t);
+			l->last = t;
+		}
+	} else if (l->state != s->state) {
+		add_time(c, lane, l->state, l->last, t);
+		l->last = t;
+	}
+	if ((s->state == STATE_WAIT) != (l->state == STATE_WAIT) || s->kind == EV_ACQUIRE)
+		l->since = t;
+	l->state = s->state;
+}
+
+static void begin_block(struct timeline_cursor *c, const struct canvas *v, uint64_t begin)
+{
+	for (uint32_t i = 0; i < v->n_lanes; i++)
+		c->lane[i] = (struct draw_lane){ .last = begin, .since = begin, .state = STATE_IDLE };
+	for (size_t i = 0; i < c->reader.n_heads; i++) {
+		const struct block_head *h = &c->reader.head[i];
+
+		if (h->thread - v->lane0 < v->n_lanes) {
+			struct draw_lane *l = &c->lane[h->thread - v->lane0];
+
+			l->state = h->state;
+			l->since = h->since;
+		}
+	}
+}
+
+/* Draws what is open at the block's end. */
+static void end_block(struct timeline_cursor *c, const struct canvas *v, uint64_t end)
+{
+	for (size_t i = 0; i < c->reader.n_tails; i++) {
+		const struct block_tail *t = &c->reader.tail[i];
+		struct draw_lane *l;
+
+		if (t->thread - v->lane0 >= v->n_lanes)
+			continue;
+		l = &c->lane[t->thread - v->lane0];
+		if (l->state != STATE_WAIT)
+			continue;
+		add_wait(v, t->thread - v->lane0, l->last, end, t->signal);
+		l->last = end;
+		if (t->end != NO_TIME && t->end >= l->since)
+			add_max_wait(v, t->thread - v->lane0, t->end - l->since, l->since, end);
+	}
+	for (uint32_t i = 0; i < v->n_lanes; i++)
+		add_time(v, i, c->lane[i].state, c->lane[i].last, end);
+}
+
+static int64_t value_of(const struct attr *attrs, unsigned n, unsigned id)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (attrs[i].id == id)
+			return attrs[i].value;
+	return 0;
+}
+
+static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t number, struct err *err)
+{
+	uint64_t begin = c->tl->block[number].begin, end = tl_block_end(c->tl, number), signal;
+	struct block_reader *r = &c->reader;
+	const struct block_symbol *s;
+	struct attr attrs[N_ATTRS];
+	int64_t checks;
+	bool rare;
+
+	if (tl_open_block(c, number, err))
+		return -1;
+	begin_block(c, v, begin);
+	/* Only these two attributes are counted, and few logs have them. */
+	rare = r->column[ATTR_CHECKS].p != r->column[ATTR_CHECKS].end ||
+	       r->column[ATTR_COUNT].p != r->column[ATTR_COUNT].end;
+	checks = r->column[ATTR_CHECKS].last;
+	err->code = ERR_NONE;
+	for (;;) {
+		uint32_t lane;
+
+		if (rare) {
+			s = block_next_attrs(r, attrs, err);
+			signal = s ? (uint64_t)value_of(attrs, s->n_attrs, ATTR_SIGNAL) : 0;
+		} else {
+			s = block_next(r, &signal, err);
+		}
+		if (!s)
+			break;
+		lane = s->thread - v->lane0;
+		if (lane >= v->n_lanes)
+			goto skip;
+		if (signal > r->time)
+			return err_set(err, ERR_FORMAT, "damaged block of events: a signal before time 0");
+		step(v, lane, &c->lane[lane], s, r->time, signal);
+		if (r->time >= v->from && r->time < v->events_to) {
+			struct timeline_bin *b = &v->out[lane * v->stride +
+							 (r->time >> v->level) - v->first];
+
+			count(b, s);
+			if (rare) {
+				if (s->kind == EV_LOST)
+					b->lost += (uint32_t)value_of(attrs, s->n_attrs, ATTR_COUNT);
+				if (s->attrs & 1u << ATTR_CHECKS &&
+				    r->column[ATTR_CHECKS].last > checks)
+					b->checks += (uint64_t)(r->column[ATTR_CHECKS].last - checks);
+			}
+		}
+skip:
+		if (rare && r->column[ATTR_CHECKS].last > checks)
+			checks = r->column[ATTR_CHECKS].last;
+	}
+	if (err->code != ERR_NONE)
+		return -1;
+	end_block(c, v, end);
+	return 0;
+}
+
+/* What was learned of takes when their blocks had been written already. */
+static void draw_patches(const struct timeline *tl, const struct canvas *v)
+{
+	for (size_t i = 0; i < tl->n_patches; i++) {
+		const struct patch *p = &tl->patch[i];
+		uint32_t lane = p->thread - v->lane0;
+		struct canvas part = *v;
+
+		if (lane >= v->n_lanes || p->from >= v->to || p->to <= v->from)
+			continue;
+		if (!p->signal) {
+			add_max_wait(v, lane, p->to - p->from, p->from, p->to);
+			continue;
+		}
+		part.from = p->from > v->from ? p->from : v->from;
+		part.to = p->to < v->to ? p->to : v->to;
+		for (uint64_t a = part.from, b; a < part.to; a = b) {
+			struct timeline_bin *bin = &v->out[lane * v->stride + (a >> v->level) - v->first];
+			uint64_t n;
+
+			b = ((a >> v->level) + 1) << v->level;
+			if (b > part.to)
+				b = part.to;
+			n = b - a < bin->wait ? b - a : bin->wait;
+			bin->wait -= n;
+			bin->signal += n;
+		}
+	}
+}
+
+int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint64_t from, uint64_t to,
+		uint32_t lane0, uint32_t n_lanes, size_t stride, struct timeline_bin *out, struct err *err)
+{
+	struct canvas v = {
+		.out = out, .stride = stride, .level = level, .first = first, .from = from,
+		.lane0 = lane0, .n_lanes = n_lanes, .events_to = to,
+	};
+	struct err local;
+
+	v.to = to < c->tl->info.end ? to : c->tl->info.end;
+	if (!c->tl->info.n_blocks || v.from > c->tl->info.end || from >= to)
+		return 0;
+	if (n_lanes > c->cap_lanes) {
+		struct draw_lane *lane = realloc(c->lane, n_lanes * sizeof(*lane));
+
+		if (!lane)
+			return err_memory(err, "lanes to draw");
+		c->lane = lane;
+		c->cap_lanes = n_lanes;
+	}
+	for (size_t i = tl_block_from(c->tl, v.from) ? tl_block_from(c->tl, v.from) - 1 : 0;
+	     i < c->tl->info.n_blocks; i++) {
+		if (c->tl->block[i].begin >= to)
+			break;
+		if (draw_block(c, &v, i, err ? err : &local))
+			return -1;
+	}
+	draw_patches(c->tl, &v);
+	return 0;
+}
+
+/* --- the codec of a node ---------------------------------------------------------------------------
+ *
+ * Lane by lane, a sequence of runs: varint (length << 3 | type).  Types 0 to 4: that many bins lie wholly
+ * in one state and hold no event (a wait or signal is followed by varint max_wait).  Type 7: that many
+ * bins follow, each as varint mask of the fields that are not zero, then these as varints.
+ */
+
+#define RUN_DETAIL 7
+
+enum { F_RUN, F_STALL, F_WAIT, F_SIGNAL, F_MAX_WAIT, F_ACQUIRES, F_RELEASES, F_EVENTS, F_BUSY, F_RETRY,
+       F_TIMEOUTS, F_SWITCHES, F_LOST, F_CHECKS, N_FIELDS };
+
+/* The type of a run that this bin can be part of, or RUN_DETAIL. */
+static unsigned run_type(const struct timeline_bin *b, uint64_t width)
+{
+	if (b->events || b->checks || b->lost)
+		return RUN_DETAIL;
+	if (!(b->run | b->stall | b->wait | b->signal | b->max_wait))
+		return STATE_IDLE;
+	if (b->run == width)
+		return b->max_wait ? RUN_DETAIL : STATE_RUN;
+	if (b->stall == width)
+		return b->max_wait ? RUN_DETAIL : STATE_STALL;
+	if (b->wait == width)
+		return STATE_WAIT;
+	if (b->signal == width)
+		return STATE_SIGNAL;
+	return RUN_DETAIL;
+}
+
+static bool has_max(unsigned type)
+{
+	return type == STATE_WAIT || type == STATE_SIGNAL;
+}
+
+static uint8_t *put_detail(uint8_t *p, const struct timeline_bin *b)
+{
+	/* Counts that follow from others are stored as the difference: mostly nothing. */
+	uint64_t v[N_FIELDS] = {
+		b->run, b->stall, b->wait, b->signal, b->max_wait, b->acquires,
+		zigzag((int64_t)b->releases - (int64_t)b->acquires),
+		zigzag((int64_t)b->events - (int64_t)b->releases - (int64_t)b->acquires -
+		       (int64_t)b->busy - (int64_t)b->retry - (int64_t)b->timeouts),
+		b->busy, b->retry, b->timeouts, b->switches, b->lost, b->checks,
+	};
+	unsigned mask = 0;
+
+	for (unsigned i = 0; i < N_FIELDS; i++)
+		mask |= (unsigned)(v[i] != 0) << i;
+	p = put_varint(p, mask);
+	for (unsigned m = mask; m; m &= m - 1)
+		p = put_varint(p, v[__builtin_ctz(m)]);
+	return p;
+}
+
+int node_encode(struct buf *out, const struct timeline_bin *bin, uint32_t n_lanes, uint32_t n, uint64_t width)
+{
+	for (uint32_t l = 0; l < n_lanes; l++, bin += n) {
+		for (uint32_t i = 0, j; i < n; i = j) {
+			unsigned type = run_type(&bin[i], width);
+			uint8_t *p;
+
+			for (j = i + 1; j < n && run_type(&bin[j], width) == type; j++)
+				if (has_max(type) && bin[j].max_wait != bin[i].max_wait)
+					break;
+			p = buf_reserve(out, (N_FIELDS + 2) * VARINT_MAX * (size_t)(j - i));
+			if (!p)
+				return -1;
+			p = put_varint(p, (uint64_t)(j - i) << 3 | type);
+			if (has_max(type))
+				p = put_varint(p, bin[i].max_wait);
+			for (uint32_t k = i; type == RUN_DETAIL && k < j; k++)
+				p = put_detail(p, &bin[k]);
+			out->len = (size_t)(p - out->data);
+		}
+	}
+	return 0;
+}
+
+static const uint8_t *get_detail(struct timeline_bin *b, const uint8_t *p, const uint8_t *end)
+{
+	uint64_t v[N_FIELDS] = { 0 }, mask;
+
+	p = get_varint(p, end, &mask);
+	if (!p || mask >> N_FIELDS)
+		return NULL;
+	for (unsigned m = (unsigned)mask; p && m; m &= m - 1)
+		p = get_varint(p, end, &v[__builtin_ctz(m)]);
+	if (!p)
+		return NULL;
+	b->run = v[F_RUN];
+	b->stall = v[F_STALL];
+	b->wait = v[F_WAIT];
+	b->signal = v[F_SIGNAL];
+	b->max_wait = v[F_MAX_WAIT];
+	b->acquires = (uint32_t)v[F_ACQUIRES];
+	b->busy = (uint32_t)v[F_BUSY];
+	b->retry = (uint32_t)v[F_RETRY];
+	b->timeouts = (uint32_t)v[F_TIMEOUTS];
+	b->switches = (uint32_t)v[F_SWITCHES];
+	b->lost = (uint32_t)v[F_LOST];
+	b->checks = v[F_CHECKS];
+	b->releases = (uint32_t)((uint64_t)unzigzag(v[F_RELEASES]) + b->acquires);
+	b->events = (uint32_t)((uint64_t)unzigzag(v[F_EVENTS]) + b->releases + b->acquires + b->busy +
+			       b->retry + b->timeouts);
+	return p;
+}
+
+int node_decode(struct timeline_bin *bin, uint32_t n_lanes, uint32_t n, uint64_t width, const uint8_t *p,
+		size_t len, struct err *err)
+{
+	const uint8_t *end = p + len;
+
+	memset(bin, 0, (size_t)n_lanes * n * sizeof(*bin));
+	for (uint32_t l = 0; l < n_lanes; l++, bin += n) {
+		for (uint32_t i = 0; i < n;) {
+			uint64_t v, max = 0, count;
+			unsigned type;
+
+			p = get_varint(p, end, &v);
+			type = v & 7;
+			count = v >> 3;
+			if (p && has_max(type))
+				p = get_varint(p, end, &max);
+			if (!p || !count || count > n - i || (type > STATE_STALL && type != RUN_DETAIL))
+				return err_set(err, ERR_FORMAT, "damaged node of bins");
+			for (; count; count--, i++) {
+				bin[i].max_wait = max;
+				switch (type) {
+				case STATE_RUN: bin[i].run = width; break;
+				case STATE_STALL: bin[i].stall = width; break;
+				case STATE_WAIT: bin[i].wait = width; break;
+				case STATE_SIGNAL: bin[i].signal = width; break;
+				case RUN_DETAIL:
+					p = get_detail(&bin[i], p, end);
+					if (!p)
+						return err_set(err, ERR_FORMAT, "damaged bin of a node");
+				}
+			}
+		}
+	}
+	if (p != end)
+		return err_set(err, ERR_FORMAT, "bytes behind a node's last bin");
+	return 0;
+}

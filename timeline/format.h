@@ -1,0 +1,134 @@
+/*
+ * format.h - the bytes of a .gtl file: constants, and the codec of a block of events
+ *
+ * Private to timeline/.  The tables are in docs/timeline.md; this header is their C side.
+ *
+ *   0        40
+ *   +--------+--------------------------------+-----------------+
+ *   | header | sections, in any order         | section table   |
+ *   +--------+--------------------------------+-----------------+
+ */
+#ifndef GILSCOPE_FORMAT_H
+#define GILSCOPE_FORMAT_H
+
+#include "buf.h"
+#include "err.h"
+#include "event.h"
+#include "timeline.h"
+
+#define GTL_MAGIC "\x89GTL\r\n\x1a\n"	/* as PNG's: a text-mode copy or a cut file shows at once */
+#define GTL_VERSION 1
+#define GTL_HEADER_SIZE 40
+#define GTL_SECTION_SIZE 24
+#define GTL_MAX_SECTIONS 64
+
+enum gtl_section {
+	GTL_META = 1,		/* title, clock, threads, locks... */
+	GTL_BLOCKS,		/* blocks of events, one after the other */
+	GTL_BLOCK_INDEX,	/* one entry per block */
+	GTL_NODES,		/* nodes of the tree */
+	GTL_NODE_INDEX,		/* one entry per node, by level, then x */
+	GTL_HISTS,		/* per lane: wait, hold, hand-off */
+	GTL_FUNCS,		/* the functions of ATTR_FUNC */
+	GTL_PATCHES,		/* what was learned of waits after their block was written */
+	N_GTL_SECTIONS
+};
+
+/*
+ * A block holds this many events.  Larger ones compress better and make a shorter index; but what lies
+ * below the finest node is drawn by decoding one to three blocks, about 5 ns per event.
+ */
+#define BLOCK_EVENTS 8192
+#define BLOCK_ENTRY 32		/* bytes of an index entry */
+#define NODE_ENTRY 32
+#define NODE_LEVEL_STEP 2	/* nodes exist at level 0, 2, 4...; between them two bins are added */
+#define NODE_MIN_BLOCKS 3	/* a node exists where more blocks than this would have to be read */
+#define BLOCK_MAX_RAW (64u << 20)	/* no honest block comes near; a claim above it is refused */
+
+/* The state of a thread that is not idle, at a block's beginning. */
+struct block_head {
+	uint32_t thread;
+	uint16_t lock;
+	uint8_t state;
+	uint64_t since;		/* when the take (WAIT) or the hold (RUN, STALL) began */
+	uint64_t seg;		/* when this state began */
+	int64_t func;		/* RUN, STALL: ATTR_FUNC of the ACQUIRE, or -1 */
+};
+
+/* What becomes of a take that is open at a block's end. */
+struct block_tail {
+	uint32_t thread;
+	uint64_t end;		/* when the take ends */
+	uint64_t signal;	/* since when the thread was signalled, if before the block's end, else NO_TIME */
+};
+
+/* What was learned of a take after some of its blocks had been written. */
+struct patch {
+	uint32_t thread;
+	uint64_t from, to;	/* signal != 0: [from, to) was signal, not wait; 0: the take lasted from..to */
+	uint8_t signal;
+};
+
+/* A block as a writer gathers it. */
+struct block {
+	struct event *event;		/* BLOCK_EVENTS of them */
+	struct attr *attr;		/* of all events, in order */
+	struct block_head *head;
+	struct block_tail *tail;
+	size_t n_events, n_attrs, cap_attrs, n_heads, cap_heads, n_tails, cap_tails;
+	uint64_t begin, end;		/* its first event's time, the next block's first event's time */
+	int64_t checks;			/* the value of ATTR_CHECKS before it */
+};
+
+/* What an encoder keeps between blocks. */
+struct block_encoder;
+struct block_encoder *block_encoder_new(void);
+void block_encoder_free(struct block_encoder *e);
+/* Appends the block's payload (not compressed) to out, which is cleared.  0, or -1: out of memory. */
+int block_encode(struct block_encoder *e, const struct block *b, struct buf *out);
+
+/* One kind of event of a block: everything of an event but its time and values. */
+struct block_symbol {
+	uint32_t thread;
+	uint16_t lock;
+	uint16_t attrs;			/* bit i: attribute i has a value */
+	uint8_t kind, state, flags, n_attrs;
+};
+
+/* An open payload, read from front to back. */
+struct block_reader {
+	const uint8_t *p, *end;		/* what is left of the events */
+	struct block_symbol *symbol;	/* owned, grows */
+	struct block_head *head;
+	struct block_tail *tail;
+	size_t n_symbols, cap_symbols, n_heads, cap_heads, n_tails, cap_tails;
+	unsigned symbol_bits;
+	uint64_t begin, limit, time;
+	uint32_t n_events, left;
+	struct { const uint8_t *p, *end; int64_t last; } column[N_ATTRS];
+	const uint32_t *perm;		/* thread number in the file -> index */
+	uint32_t n_threads, n_locks;
+};
+
+/* What a payload's claims are compared with. */
+struct block_bounds {
+	uint64_t begin, end;		/* [begin of this block, begin of the next], inclusive */
+	uint32_t n_events;
+	const uint32_t *perm;
+	uint32_t n_threads, n_locks;
+};
+
+/* Reads the tables before the events.  The arrays of r are reused from call to call: start with all 0. */
+int block_open(struct block_reader *r, const uint8_t *data, size_t len, const struct block_bounds *b,
+	       struct err *err);
+void block_reader_release(struct block_reader *r);
+
+/*
+ * The next event: its symbol, r->time is its time, *signal its ATTR_SIGNAL or 0.  Other values are skipped.
+ * NULL at the end, or with *err set (err->code tells).
+ */
+const struct block_symbol *block_next(struct block_reader *r, uint64_t *signal, struct err *err);
+/* The same with all values: attrs has room for N_ATTRS. */
+const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs, struct err *err);
+
+#endif

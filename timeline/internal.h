@@ -1,0 +1,115 @@
+/* internal.h - what the reader's files share; private to timeline/ */
+#ifndef GILSCOPE_TIMELINE_INTERNAL_H
+#define GILSCOPE_TIMELINE_INTERNAL_H
+
+#include <zstd.h>
+
+#include "format.h"
+#include "hist.h"
+
+/* A block's entry of the index; on disk its fields in this order, BLOCK_ENTRY bytes. */
+struct block_entry {
+	uint64_t begin;			/* its first event's time */
+	uint64_t off;
+	uint32_t len, raw_len;		/* equal: not compressed */
+	uint32_t n_events, crc;		/* of the bytes in the file */
+};
+
+/*
+ * A node: bins_per_node bins of 2^level units from x * bins_per_node << level on.  Its bytes are one zstd
+ * frame per group of NODE_GROUP lanes, after a table of their lengths.
+ */
+struct node_entry {
+	uint32_t level, len;
+	uint64_t x, off;
+	uint32_t crc, raw_len;		/* crc of the table; raw_len of the largest group */
+};
+
+#define NODE_GROUP 8
+
+struct timeline {
+	int fd;				/* -1: mem */
+	const uint8_t *mem;
+	uint64_t size;
+	struct timeline_info info;
+	struct timeline_thread *thread;
+	struct timeline_process *process;
+	struct timeline_lock *lock;
+	struct timeline_func *func;
+	struct timeline_fact *fact;
+	uint32_t *perm;			/* number in the file -> index */
+	uint32_t *number;		/* index -> number in the file */
+	char *text;			/* all strings, each with its NUL */
+	struct hist (*hist)[N_HISTS];	/* per lane; decoded when first asked for */
+	uint8_t *hist_raw;
+	size_t hist_len;
+
+	struct block_entry *block;
+	uint64_t *events_before;	/* n_blocks + 1 */
+	struct node_entry *node;
+	uint32_t level_first[65];	/* nodes of level l: node[level_first[l]] to node[level_first[l + 1]] */
+	unsigned bins_per_node_bits;
+	struct patch *patch;
+	size_t n_patches;
+};
+
+/* The bytes [off, off + len): in the mapping, or read into scratch, which is cleared.  NULL with *err set. */
+const uint8_t *tl_bytes(const struct timeline *tl, uint64_t off, size_t len, struct buf *scratch,
+			struct err *err);
+/* The last block whose begin is <= t (0 if there is none); the first whose begin is >= t (n_blocks if none). */
+size_t tl_block_at(const struct timeline *tl, uint64_t t);
+size_t tl_block_from(const struct timeline *tl, uint64_t t);
+/* Where the time of block i ends: the next one's begin, or the trace's end. */
+uint64_t tl_block_end(const struct timeline *tl, size_t i);
+/* How many blocks must be read for [from, to). */
+size_t tl_blocks_in(const struct timeline *tl, uint64_t from, uint64_t to);
+/* The node, or NULL. */
+const struct node_entry *tl_node(const struct timeline *tl, unsigned level, uint64_t x);
+
+#define CACHED_BLOCKS 6
+#define CACHED_NODES 6
+
+struct cached {
+	uint64_t key;			/* which block or node group it holds, + 1; 0: none */
+	uint64_t used;			/* when, in the cursor's clock */
+	struct buf data;
+};
+
+struct timeline_cursor {
+	struct timeline *tl;
+	ZSTD_DCtx *dctx;
+	struct buf scratch;
+	struct cached block[CACHED_BLOCKS], node[CACHED_NODES];
+	uint64_t clock;
+	struct block_reader reader;
+	struct draw_lane *lane;
+	size_t cap_lanes;
+	struct timeline_bin *fold;
+	size_t cap_fold;
+};
+
+/* Opens block i for reading in c->reader. */
+int tl_open_block(struct timeline_cursor *c, size_t i, struct err *err);
+
+/*
+ * Draws [from, to) from events, adding to out[lane * stride + ((t >> level) - first)].  [from, to) must lie
+ * in the bins that out has.
+ */
+int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint64_t from, uint64_t to,
+		uint32_t lane0, uint32_t n_lanes, size_t stride, struct timeline_bin *out, struct err *err);
+
+/* The codec of one group of a node: n_lanes * n bins. */
+int node_encode(struct buf *out, const struct timeline_bin *bin, uint32_t n_lanes, uint32_t n,
+		uint64_t width);
+int node_decode(struct timeline_bin *bin, uint32_t n_lanes, uint32_t n, uint64_t width,
+		const uint8_t *p, size_t len, struct err *err);
+
+/* The fields of a bin that add up; max_wait is the larger of the two. */
+void bin_add(struct timeline_bin *a, const struct timeline_bin *b);
+
+/* Sorts the tables of an index that was read or built: fills level_first, events_before. */
+int tl_index(struct timeline *tl, struct err *err);
+
+uint32_t tl_crc(const void *data, size_t len);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * writer.h - writes a timeline, event by event: ingest/ calls it
+ *
+ * Events come in order of time with everything decided: the state after each, what it means.  They gather
+ * in blocks; a thread of the writer's own encodes, compresses and appends them.  What becomes of a take is
+ * known only when it ends, perhaps blocks later: a block waits for that in a ring of OPEN_BLOCKS, and what
+ * is learned after it had to go is kept as a patch.  At the end the tree of bins is built from the blocks,
+ * level by level, by n_threads workers.
+ *
+ * Memory: the ring (about 6 MiB), and 32 bytes per block of 8192 events for the index.
+ */
+#ifndef GILSCOPE_TIMELINE_WRITER_H
+#define GILSCOPE_TIMELINE_WRITER_H
+
+#include "format.h"
+#include "hist.h"
+
+#define OPEN_BLOCKS 16
+
+struct timeline_writer;
+
+/* What the caller knows of a thread, asked at the beginning of each block. */
+struct writer_ops {
+	/* Calls timeline_writer_head() for each thread that is not idle, in order of their numbers. */
+	void (*heads)(void *ctx, struct timeline_writer *w);
+};
+
+int timeline_writer_open(struct timeline_writer **out, const char *path, bool force, unsigned n_threads,
+			 const struct writer_ops *ops, void *ctx, struct err *err);
+
+/*
+ * The block being filled: the caller puts an event at event[n_events] and its attributes behind attr[n_attrs],
+ * and counts them, after timeline_writer_room() has returned 0.
+ */
+struct block *timeline_writer_block(struct timeline_writer *w);
+int timeline_writer_next_block(struct timeline_writer *w, uint64_t time, struct err *err);
+/* Room for the attributes of one event in the current block. */
+int timeline_writer_attr_room(struct timeline_writer *w, struct err *err);
+
+/* From ops->heads() only.  A waiting thread's take is told again by the two below. */
+void timeline_writer_head(struct timeline_writer *w, const struct block_head *h);
+
+/*
+ * A take that was open when a block began: the stretch of waiting that began at seg ended, and from signal
+ * on (NO_TIME: never) the thread was signalled.
+ */
+void timeline_writer_signal(struct timeline_writer *w, uint32_t thread, uint64_t seg, uint64_t signal);
+/* ... and the whole take that began at since ended at end with an ACQUIRE; NO_TIME: without one. */
+void timeline_writer_take_end(struct timeline_writer *w, uint32_t thread, uint64_t since, uint64_t end);
+
+/* What the file says beside its events; numbers of threads as in the events. */
+struct writer_end {
+	struct timeline_info info;
+	const struct timeline_thread *thread;
+	const uint32_t *order;		/* order[i]: the number of the i-th in order of display, lanes first */
+	const struct timeline_process *process;
+	const struct timeline_lock *lock;
+	const struct timeline_fact *fact;
+	const struct timeline_func *func;
+	struct hist (*const *hist)[N_HISTS];	/* hist[number] */
+};
+
+/* Writes what is left, builds the tree, fsyncs and renames.  Closes the writer in any case. */
+int timeline_writer_finish(struct timeline_writer *w, const struct writer_end *end, struct err *err);
+void timeline_writer_abort(struct timeline_writer *w);	/* leaves no file; NULL is allowed */
+
+#endif
