@@ -1,0 +1,73 @@
+/*
+ * store.h - where finished tiles go: a folder of files, or one PMTiles archive
+ *
+ * Tiles may come in any order.  Nothing is there for a reader before tile_store_finish().
+ */
+#ifndef GILSCOPE_STORE_H
+#define GILSCOPE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+#include "tile.h"
+
+/* 128 bits that stand for a tile's bytes: equal tiles have equal hashes, and others do not. */
+struct tile_hash { uint64_t lo, hi; };
+
+/* n neighbours along x that look the same. */
+struct tile_run {
+	struct tile_hash hash;
+	uint64_t x, n;
+	uint32_t y;
+	uint8_t z;
+	const uint8_t *data;	/* borrowed for the call; NULL: the bytes were put before under the same hash */
+	uint32_t len;
+};
+
+struct tile_store;
+
+struct tile_store_ops {
+	bool knows_hashes;	/* data may be NULL in put */
+	unsigned z_limit;	/* the deepest zoom that it can hold */
+	int (*put)(struct tile_store *s, const struct tile_run *run, struct err *err);
+	/* Makes everything durable; metadata is JSON text.  Frees s also when it fails. */
+	int (*finish)(struct tile_store *s, const struct buf *metadata, struct err *err);
+	void (*abort)(struct tile_store *s);		/* frees s and removes what is half written */
+};
+
+struct tile_store {
+	const struct tile_store_ops *ops;
+};
+
+/* Counts of what was put, for people. */
+struct tile_counts {
+	uint64_t addressed, distinct, bytes;	/* distinct 0: the store does not know */
+};
+
+/* path/z/x/y.png; path is created.  NULL with *err set. */
+struct tile_store *tile_store_dir(const char *path, struct err *err);
+/* An archive; see pmtiles.h.  counts may be NULL; it is filled at finish. */
+struct tile_store *tile_store_pmtiles(const char *path, const struct pyramid *p,
+				      struct tile_counts *counts, struct err *err);
+
+static inline int tile_store_put(struct tile_store *s, const struct tile_run *run, struct err *err)
+{
+	return s->ops->put(s, run, err);
+}
+
+static inline int tile_store_finish(struct tile_store *s, const struct buf *metadata,
+				    struct err *err)
+{
+	return s->ops->finish(s, metadata, err);
+}
+
+static inline void tile_store_abort(struct tile_store *s)	/* NULL is allowed */
+{
+	if (s)
+		s->ops->abort(s);
+}
+
+#endif
