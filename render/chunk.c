@@ -1,0 +1,148 @@
+/* chunk.c - see chunk.h */
+#include "chunk.h"
+
+#include "bytes.h"
+
+enum {
+	CHUNK_VERSION = 1,
+	FLAG_EVENTS = 1, FLAG_CHILDREN = 2,
+	KIND_STATE = 31,		/* no event, only the change of state */
+	RECORD_LOST_ACQUIRE = 1, RECORD_SWITCH = 2, RECORD_LOST_RELEASE = 4, RECORD_LOCK = 8,
+	RECORD_FUNC = 16,
+	RECORD_MAX = 2 + 3 * VARINT_MAX
+};
+
+const struct mark *tile_start(const struct tile_marks *m, unsigned i)
+{
+	const struct mark *mark = m->lane[i].mark;
+	size_t k = m->lo[i];
+
+	while (k < m->hi[i] && mark[k].t == m->from)
+		k++;
+	return &mark[k - 1];
+}
+
+static void put_sums(struct buf *out, const struct lane_sums *s)
+{
+	const uint64_t v[] = {
+		s->run, s->stall, s->wait, s->signal, s->max_wait, s->acquires, s->releases, s->busy,
+		s->retry, s->timeouts, s->switches, s->lost, s->events, s->checks,
+	};
+	uint8_t *p = buf_reserve(out, sizeof(v) / sizeof(*v) * VARINT_MAX);
+
+	if (!p)
+		return;
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++)
+		p = put_varint(p, v[i]);
+	out->len = (size_t)(p - out->data);
+}
+
+static void put_start(struct buf *out, const struct tile_marks *m, unsigned i, uint16_t *lock)
+{
+	const struct mark *at = tile_start(m, i);
+	uint8_t *p = buf_reserve(out, 1 + 2 * VARINT_MAX);
+
+	*lock = 0;
+	if (!p)
+		return;
+	*p++ = at->state;
+	if (at->state != STATE_IDLE) {
+		*lock = at->lock;
+		p = put_varint(p, at->lock);
+		p = put_varint(p, m->from - at->since);
+	}
+	out->len = (size_t)(p - out->data);
+}
+
+/* The lane whose next mark is the earliest; n_lanes when there is none left. */
+static unsigned next_lane(const struct tile_marks *m, const size_t at[LANES_PER_TILE])
+{
+	const struct mark *best = NULL;
+	unsigned lane = m->n_lanes;
+
+	for (unsigned i = 0; i < m->n_lanes; i++) {
+		const struct mark *k = &m->lane[i].mark[at[i]];
+
+		if (at[i] == m->hi[i])
+			continue;
+		if (!best || k->t < best->t || (k->t == best->t && k->seq < best->seq)) {
+			best = k;
+			lane = i;
+		}
+	}
+	return lane;
+}
+
+static uint8_t *put_record(uint8_t *p, const struct mark *m, uint64_t delta, unsigned lane, uint16_t *lock)
+{
+	unsigned kind = m->kind == EV_STATE ? KIND_STATE : m->kind, bits = 0;
+
+	bits |= m->flags & EVF_LOST_ACQUIRE ? RECORD_LOST_ACQUIRE : 0;
+	bits |= m->flags & EVF_SWITCH ? RECORD_SWITCH : 0;
+	bits |= m->flags & EVF_LOST_RELEASE ? RECORD_LOST_RELEASE : 0;
+	bits |= m->lock != *lock ? RECORD_LOCK : 0;
+	bits |= m->func ? RECORD_FUNC : 0;
+	p = put_varint(p, delta << 3 | lane);
+	*p++ = (uint8_t)(kind | m->state << 5);
+	*p++ = (uint8_t)bits;
+	if (bits & RECORD_LOCK)
+		p = put_varint(p, *lock = m->lock);
+	if (bits & RECORD_FUNC)
+		p = put_varint(p, m->func - 1);
+	return p;
+}
+
+static void put_records(struct buf *out, const struct tile_marks *m, uint16_t lock[LANES_PER_TILE])
+{
+	size_t at[LANES_PER_TILE] = { 0 }, n = 0;
+	uint64_t t = m->from;
+	uint8_t *p;
+
+	for (unsigned i = 0; i < m->n_lanes; i++) {
+		at[i] = m->lo[i];
+		n += m->hi[i] - m->lo[i];
+	}
+	p = buf_reserve(out, VARINT_MAX + n * RECORD_MAX);
+	if (!p)
+		return;
+	p = put_varint(p, n);
+	for (; n; n--) {
+		unsigned i = next_lane(m, at);
+		const struct mark *k = &m->lane[i].mark[at[i]++];
+
+		p = put_record(p, k, k->t - t, i, &lock[i]);
+		t = k->t;
+	}
+	out->len = (size_t)(p - out->data);
+}
+
+/* How the take that is open at the tile's end ends. */
+static void put_open_end(struct buf *out, const struct tile_marks *m, unsigned i)
+{
+	const struct mark *last = &m->lane[i].mark[m->hi[i] - 1];
+	bool open = (last->state == STATE_WAIT || last->state == STATE_SIGNAL) && last->take;
+
+	buf_varint(out, open ? 1 + (last->since + last->take - m->to) : 0);
+}
+
+void chunk_write(struct buf *out, const struct lane_sums *sums, unsigned n_lanes,
+		 const struct tile_marks *marks, bool has_children)
+{
+	const uint8_t head[3] = {
+		CHUNK_VERSION, (marks ? FLAG_EVENTS : 0) | (has_children ? FLAG_CHILDREN : 0),
+		(uint8_t)n_lanes,
+	};
+	uint16_t lock[LANES_PER_TILE];
+
+	buf_clear(out);
+	buf_add(out, head, sizeof(head));
+	for (unsigned i = 0; i < n_lanes; i++)
+		put_sums(out, &sums[i]);
+	if (!marks)
+		return;
+	for (unsigned i = 0; i < n_lanes; i++)
+		put_start(out, marks, i, &lock[i]);
+	put_records(out, marks, lock);
+	for (unsigned i = 0; i < n_lanes; i++)
+		put_open_end(out, marks, i);
+}

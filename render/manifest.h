@@ -1,0 +1,34 @@
+/*
+ * manifest.h - what the page is told: docs/site.md, manifest.js
+ */
+#ifndef GILSCOPE_MANIFEST_H
+#define GILSCOPE_MANIFEST_H
+
+#include "buf.h"
+#include "tiler.h"
+
+/* Runs of x that are stored, for each zoom and group; only a folder of tiles tells the page. */
+struct stored_runs {
+	struct stored_list { uint64_t *v; size_t n, cap; } *list;	/* [z * n_groups + y]: x, n, x, n... */
+	unsigned n_zooms;
+	uint32_t n_groups;
+};
+
+int stored_init(struct stored_runs *s, const struct pyramid *p, struct err *err);
+/* Runs of one list come in any order; neighbours are joined. */
+int stored_add(struct stored_runs *s, const struct batch_tile *t, struct err *err);
+void stored_sort(struct stored_runs *s);
+void stored_release(struct stored_runs *s);
+
+struct manifest_trace {
+	const struct tile_set *set;
+	const char *store;			/* "dir", "pmtiles", "server", "inline" */
+	const char *tiles;			/* its address */
+	const struct stored_runs *stored;	/* NULL: null */
+};
+
+/* The manifest's object, without GILSCOPE_MANIFEST =.  title NULL: the first trace's. */
+int manifest_write(struct buf *out, const char *title, const struct manifest_trace *trace, unsigned n,
+		   bool linked, struct err *err);
+
+#endif

@@ -1,0 +1,770 @@
+/* tiler.c - see tiler.h */
+#include "tiler.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "chunk.h"
+#include "png.h"
+
+#define ONE_EVENTS 16384	/* a tile by itself: from this many on, bins are faster than marks */
+#define AT_ONCE 16		/* groups of lanes whose bins are asked for together: each question reads blocks */
+#define SEEN_BITS 16		/* hashes of tiles that a thread remembers having made */
+
+struct tiler {
+	const struct tile_set *set;
+	struct timeline_cursor *cursor;
+	struct png_encoder *encoder;
+	struct strip strip;
+	struct timeline_bin *bins;	/* AT_ONCE * LANES_PER_TILE * tile_width */
+	struct timeline_bin *parents;	/* the lanes in the tile above (z, x): asked for once a job */
+	uint32_t parents_lane0, parents_lanes;
+	bool have_parents;
+	bool *skip;			/* per group */
+	uint64_t *words;		/* what is hashed: the tile's runs, then its chunk */
+	size_t cap_words;
+	struct buf chunk;
+	struct tile_hash *seen;		/* by the low bits; all 0: none */
+	struct tile_batch *out;		/* of this call */
+	uint64_t constant[N_STATES];	/* the column of one state alone */
+};
+
+/* One tile as it is drawn: where, its columns (inside words), its sums. */
+struct drawing {
+	unsigned z;
+	uint64_t x;
+	uint32_t y;
+	struct tile_columns columns;
+	size_t n_words;
+	struct lane_sums sums[LANES_PER_TILE];
+	uint64_t events;
+	bool constant;			/* each lane is one state alone */
+};
+
+/* --- columns from marks ----------------------------------------------------------------------------- */
+
+struct pen {
+	uint64_t *runs;
+	size_t n;
+};
+
+static inline void pen_add(struct pen *p, uint64_t column, uint64_t n)
+{
+	if (p->n && RUN_COLUMN(p->runs[p->n - 1]) == column)
+		p->runs[p->n - 1] += RUN_OF(0, n);
+	else
+		p->runs[p->n++] = RUN_OF(column, n);
+}
+
+/* The column that is being gathered. */
+struct gather {
+	uint64_t time[N_STATES];
+	struct shares s;
+	bool marked;			/* an event or a change of state lies in it */
+};
+
+static void end_column(struct pen *p, struct gather *g, unsigned level, unsigned h)
+{
+	g->s.run = g->time[STATE_RUN];
+	g->s.stall = g->time[STATE_STALL];
+	g->s.signal = g->time[STATE_SIGNAL];
+	g->s.wait = g->time[STATE_WAIT];
+	pen_add(p, column_of(&g->s, level, h), 1);
+	*g = (struct gather){ .marked = false };
+}
+
+/* Counts what the mark is in the sums and in its column. */
+static inline void count_mark(const struct mark *m, struct shares *s, struct lane_sums *sums)
+{
+	sums->events += m->kind != EV_STATE;
+	sums->checks += m->checks;
+	sums->lost += m->lost;
+	s->lost += m->lost;
+	switch (m->kind) {
+	case EV_ACQUIRE:
+		s->acquires++;
+		sums->acquires++;
+		sums->switches += m->flags & EVF_SWITCH ? 1 : 0;
+		break;
+	case EV_RELEASE:
+		sums->releases++;
+		break;
+	case EV_BUSY:
+		s->busy++;
+		sums->busy++;
+		break;
+	case EV_RETRY:
+		s->retry++;
+		sums->retry++;
+		break;
+	case EV_TIMEOUT:
+		sums->timeouts++;
+		break;
+	}
+}
+
+static inline void count_wait(const struct mark *m, struct lane_sums *sums)
+{
+	if ((m->state == STATE_WAIT || m->state == STATE_SIGNAL) && m->take > sums->max_wait)
+		sums->max_wait = m->take;
+}
+
+/* Draws lane i of a tile from its marks; returns the number of runs. */
+static size_t draw_lane(const struct tiler *t, const struct tile_marks *tm, unsigned i, unsigned level,
+			uint64_t *runs, struct lane_sums *sums)
+{
+	const struct mark *m = tm->lane[i].mark + tm->lo[i], *end = tm->lane[i].mark + tm->hi[i];
+	const struct mark *start = tile_start(tm, i);
+	unsigned h = t->set->lane_height - LANE_GAP, state = start->state;
+	uint64_t pos = 0, column = 0, time[N_STATES] = { 0 };
+	uint32_t width = t->set->pyramid.tile_width;
+	struct gather g = { .marked = false };
+	struct pen pen = { .runs = runs };
+
+	count_wait(start, sums);
+	for (;; m++) {
+		uint64_t rel = m < end ? m->t - tm->from : (uint64_t)width << level;
+		uint64_t next = rel >> level;
+
+		time[state] += rel - pos;
+		if (next != column) {
+			if (g.marked) {
+				g.time[state] += ((column + 1) << level) - pos;
+				end_column(&pen, &g, level, h);
+				column++;
+			}
+			if (next != column)
+				pen_add(&pen, t->constant[state], next - column);
+			column = next;
+			pos = column << level;
+		}
+		if (m >= end)
+			break;
+		g.time[state] += rel - pos;
+		g.marked = true;
+		pos = rel;
+		count_mark(m, &g.s, sums);
+		state = m->state;
+		if (rel)		/* what is over at the tile's begin does not touch it */
+			count_wait(m, sums);
+	}
+	sums->run = time[STATE_RUN];
+	sums->stall = time[STATE_STALL];
+	sums->wait = time[STATE_WAIT];
+	sums->signal = time[STATE_SIGNAL];
+	return pen.n;
+}
+
+/* --- columns from bins ------------------------------------------------------------------------------ */
+
+static void add_bin(struct lane_sums *s, const struct timeline_bin *b)
+{
+	s->run += b->run;
+	s->stall += b->stall;
+	s->wait += b->wait;
+	s->signal += b->signal;
+	if (b->max_wait > s->max_wait)
+		s->max_wait = b->max_wait;
+	s->acquires += b->acquires;
+	s->releases += b->releases;
+	s->busy += b->busy;
+	s->retry += b->retry;
+	s->timeouts += b->timeouts;
+	s->switches += b->switches;
+	s->lost += b->lost;
+	s->events += b->events;
+	s->checks += b->checks;
+}
+
+static size_t draw_bins(const struct tiler *t, const struct timeline_bin *bin, unsigned level,
+			uint64_t *runs, struct lane_sums *sums)
+{
+	unsigned h = t->set->lane_height - LANE_GAP;
+	struct pen pen = { .runs = runs };
+
+	for (uint32_t x = 0; x < t->set->pyramid.tile_width; x++, bin++) {
+		struct shares s = {
+			.run = bin->run, .stall = bin->stall, .signal = bin->signal, .wait = bin->wait,
+			.acquires = bin->acquires, .busy = bin->busy, .retry = bin->retry,
+			.lost = bin->lost,
+		};
+
+		add_bin(sums, bin);
+		pen_add(&pen, column_of(&s, level, h), 1);
+	}
+	return pen.n;
+}
+
+/* --- a drawing -------------------------------------------------------------------------------------- */
+
+static bool lane_is_constant(const struct lane_sums *s, uint64_t span)
+{
+	return !s->events && (s->run == span || s->stall == span || s->wait == span ||
+			      s->signal == span || !(s->run | s->stall | s->wait | s->signal));
+}
+
+/* Room for n lanes of runs, and for more bytes behind them. */
+static int reserve_words(struct tiler *t, size_t words, struct err *err)
+{
+	uint64_t *p;
+
+	if (words <= t->cap_words)
+		return 0;
+	p = realloc(t->words, 2 * words * sizeof(*p));
+	if (!p)
+		return err_memory(err, "a tile's columns");
+	t->words = p;
+	t->cap_words = 2 * words;
+	return 0;
+}
+
+static void begin_drawing(const struct tiler *t, struct drawing *d, unsigned z, uint64_t x, uint32_t y)
+{
+	memset(d, 0, sizeof(*d));
+	d->z = z;
+	d->x = x;
+	d->y = y;
+	d->columns.n_lanes = pyramid_lanes(&t->set->pyramid, y);
+}
+
+static void end_lane(const struct tiler *t, struct drawing *d, unsigned i, size_t n_runs)
+{
+	d->columns.n_runs[i] = (uint32_t)n_runs;
+	d->n_words += n_runs;
+	d->events += d->sums[i].events;
+	d->constant &= lane_is_constant(&d->sums[i], pyramid_span(&t->set->pyramid, d->z));
+}
+
+static void draw_from_marks(struct tiler *t, struct drawing *d, const struct tile_marks *m)
+{
+	unsigned level = pyramid_level(&t->set->pyramid, d->z);
+
+	d->constant = true;
+	for (unsigned i = 0; i < d->columns.n_lanes; i++)
+		end_lane(t, d, i, draw_lane(t, m, i, level, t->words + d->n_words, &d->sums[i]));
+}
+
+/* Reads the bins of the tiles (z, x) of n groups from y on, at most AT_ONCE. */
+static int load_bins(struct tiler *t, unsigned z, uint64_t x, uint32_t y, uint32_t n, struct err *err)
+{
+	const struct pyramid *p = &t->set->pyramid;
+	uint32_t lane0 = y * LANES_PER_TILE, lanes = p->n_lanes - lane0;
+
+	if (lanes > n * LANES_PER_TILE)
+		lanes = n * LANES_PER_TILE;
+	return timeline_bins(t->cursor, pyramid_level(p, z), x * p->tile_width, p->tile_width, lane0,
+			     lanes, t->bins, err);
+}
+
+/* bins: of the drawing's first lane. */
+static void draw_from_bins(struct tiler *t, struct drawing *d, const struct timeline_bin *bins)
+{
+	const struct pyramid *p = &t->set->pyramid;
+
+	d->constant = true;
+	for (unsigned i = 0; i < d->columns.n_lanes; i++)
+		end_lane(t, d, i, draw_bins(t, bins + (size_t)i * p->tile_width, pyramid_level(p, d->z),
+					    t->words + d->n_words, &d->sums[i]));
+}
+
+/* --- a finished tile -------------------------------------------------------------------------------- */
+
+static int hash_tile(struct tiler *t, const struct drawing *d, const struct buf *chunk,
+		     struct tile_hash *hash, struct err *err)
+{
+	size_t bytes = d->n_words * sizeof(*t->words);
+	XXH128_hash_t h;
+
+	/* Each lane's runs are as wide as the tile, so their borders are in their lengths. */
+	if (reserve_words(t, d->n_words + chunk->len / sizeof(*t->words) + 1, err))
+		return -1;
+	if (chunk->len)
+		memcpy(t->words + d->n_words, chunk->data, chunk->len);
+	h = XXH3_128bits_withSeed(t->words, bytes + chunk->len, d->n_words << 4 | d->columns.n_lanes);
+	*hash = (struct tile_hash){ .lo = h.low64, .hi = h.high64 };
+	return 0;
+}
+
+/* Whether this thread has given that tile's bytes before; now it has. */
+static bool seen_before(struct tiler *t, const struct tile_hash *h)
+{
+	struct tile_hash *s = &t->seen[h->hi >> (64 - SEEN_BITS)];
+
+	if (s->lo == h->lo && s->hi == h->hi)
+		return !t->set->all_bytes;
+	*s = *h;
+	return false;
+}
+
+static struct batch_tile *add_tile(struct tile_batch *b)
+{
+	struct batch_tile *p;
+	size_t cap;
+
+	if (b->n == b->cap) {
+		cap = b->cap ? 2 * b->cap : 256;
+		p = realloc(b->tile, cap * sizeof(*p));
+		if (!p)
+			return NULL;
+		b->tile = p;
+		b->cap = cap;
+	}
+	return &b->tile[b->n++];
+}
+
+static void encode(struct tiler *t, struct drawing *d, const struct buf *chunk, struct buf *out)
+{
+	const uint64_t *runs = t->words;
+
+	for (unsigned i = 0; i < d->columns.n_lanes; i++) {
+		d->columns.runs[i] = runs;
+		runs += d->columns.n_runs[i];
+	}
+	png_encode(t->encoder, &d->columns, chunk->data, chunk->len, out);
+}
+
+/* Puts n tiles from x on that look like d into the batch. */
+static int finish_tile(struct tiler *t, struct drawing *d, const struct buf *chunk, uint64_t n,
+		       struct err *err)
+{
+	struct batch_tile tile = {
+		.x = d->x, .n = n, .y = d->y, .z = (uint8_t)d->z, .off = t->out->data.len,
+	};
+	struct batch_tile *p;
+
+	if (hash_tile(t, d, chunk, &tile.hash, err))
+		return -1;
+	if (!seen_before(t, &tile.hash)) {
+		encode(t, d, chunk, &t->out->data);
+		tile.has_data = true;
+		tile.len = (uint32_t)(t->out->data.len - tile.off);
+	}
+	p = add_tile(t->out);
+	if (!p || buf_failed(&t->out->data) || buf_failed(chunk))
+		return err_memory(err, "tiles");
+	*p = tile;
+	return 0;
+}
+
+static const struct buf no_chunk = BUF_INIT;
+
+/* Whether the tile is a leaf of `auto`: what lies deeper is drawn from its events. */
+static bool is_leaf(const struct tile_set *set, unsigned z, uint64_t events)
+{
+	return events <= set->rule.leaf_events || z == set->rule.z_limit;
+}
+
+/* Whether a leaf carries its events. */
+static bool carries_events(const struct tile_set *set, uint64_t events)
+{
+	return events <= set->rule.leaf_events || !set->rule.cut;
+}
+
+static bool has_children(const struct tile_set *set, const struct drawing *d)
+{
+	if (d->z >= set->rule.z_limit)
+		return false;
+	if (set->rule.full)
+		return true;
+	return set->rule.until_constant ? !d->constant : !is_leaf(set, d->z, d->events);
+}
+
+/*
+ * in_auto: `auto` would have stored this tile.  marks may be NULL for a tile that is no leaf, or is not in_auto.
+ */
+static void make_chunk(struct tiler *t, const struct drawing *d, const struct tile_marks *marks, bool in_auto)
+{
+	bool leaf = in_auto && is_leaf(t->set, d->z, d->events) && carries_events(t->set, d->events);
+
+	buf_clear(&t->chunk);
+	if (in_auto || !t->set->rule.full)
+		chunk_write(&t->chunk, d->sums, d->columns.n_lanes, leaf ? marks : NULL,
+			    has_children(t->set, d));
+}
+
+/* --- subtrees --------------------------------------------------------------------------------------- */
+
+static bool has_marks(const struct tile_marks *m)
+{
+	for (unsigned i = 0; i < m->n_lanes; i++)
+		if (m->lo[i] != m->hi[i])
+			return true;
+	return false;
+}
+
+/* Below a tile without marks all look like it: one tile and its repetitions for each zoom. */
+static int repeat_below(struct tiler *t, struct drawing *d, struct err *err)
+{
+	const struct pyramid *p = &t->set->pyramid;
+
+	for (unsigned z = d->z + 1; z <= t->set->rule.z_limit; z++) {
+		uint64_t n = pyramid_tiles(p, z);
+
+		d->x <<= 1;
+		n = n - d->x < UINT64_C(1) << (z - d->z) ? n - d->x : UINT64_C(1) << (z - d->z);
+		if (finish_tile(t, &(struct drawing){ .z = z, .x = d->x, .y = d->y,
+						      .columns = d->columns, .n_words = d->n_words },
+				&no_chunk, n, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* The tile of group y at (z, x) and all below it. */
+static int draw_subtree(struct tiler *t, unsigned z, uint64_t x, uint32_t y, const struct tile_marks *m,
+			bool in_auto, struct err *err)
+{
+	const struct pyramid *p = &t->set->pyramid;
+	struct tile_marks half[2];
+	struct drawing d;
+	uint64_t mid;
+	bool child_in_auto;
+
+	begin_drawing(t, &d, z, x, y);
+	draw_from_marks(t, &d, m);
+	make_chunk(t, &d, m, in_auto);
+	if (finish_tile(t, &d, &t->chunk, 1, err))
+		return -1;
+	if (!has_children(t->set, &d))
+		return 0;
+	if (t->set->rule.full && !has_marks(m))
+		return repeat_below(t, &d, err);
+	child_in_auto = in_auto && !is_leaf(t->set, z, d.events);
+	mid = m->from + pyramid_span(p, z + 1);
+	half[0] = half[1] = *m;
+	half[0].to = half[1].from = mid;
+	for (unsigned i = 0; i < m->n_lanes; i++) {
+		half[1].lo[i] = m->lo[i];
+		while (half[1].lo[i] < m->hi[i] && m->lane[i].mark[half[1].lo[i]].t < mid)
+			half[1].lo[i]++;
+		half[0].hi[i] = half[1].lo[i];
+	}
+	if (draw_subtree(t, z + 1, 2 * x, y, &half[0], child_in_auto, err))
+		return -1;
+	if (!pyramid_has(p, z + 1, 2 * x + 1, y))
+		return 0;
+	return draw_subtree(t, z + 1, 2 * x + 1, y, &half[1], child_in_auto, err);
+}
+
+/* All marks of a strip's group. */
+static struct tile_marks group_marks(const struct strip *s, uint32_t lane, unsigned n_lanes)
+{
+	struct tile_marks m = {
+		.from = s->from, .to = s->to, .n_lanes = n_lanes, .lane = s->lane + (lane - s->lane0),
+	};
+
+	for (unsigned i = 0; i < n_lanes; i++) {
+		m.lo[i] = 1;
+		m.hi[i] = m.lane[i].n;
+	}
+	return m;
+}
+
+/* --- jobs ------------------------------------------------------------------------------------------- */
+
+struct parent { bool in_auto, constant; };
+
+/*
+ * What becomes of a tile follows from the one above it: whether `auto` stores it, and whether that is constant.
+ * events: how many the tile holds, or as many as it has at least.
+ */
+static int ask_parent(struct tiler *t, unsigned z, uint64_t x, uint32_t y, uint64_t events,
+		      struct parent *above, struct err *err)
+{
+	const struct pyramid *p = &t->set->pyramid;
+	unsigned width = (unsigned)__builtin_ctz(p->tile_width);
+	uint64_t sum = 0;
+
+	*above = (struct parent){ .in_auto = true, .constant = false };
+	if (!z || events > t->set->rule.leaf_events)	/* the one above holds these, too */
+		return 0;
+	if (!t->have_parents &&
+	    timeline_bins(t->cursor, pyramid_level(p, z - 1) + width, x >> 1, 1, t->parents_lane0,
+			  t->parents_lanes, t->parents, err))
+		return -1;
+	t->have_parents = true;
+	above->constant = true;
+	for (unsigned i = 0; i < pyramid_lanes(p, y); i++) {
+		struct lane_sums s = { 0 };
+
+		add_bin(&s, &t->parents[y * LANES_PER_TILE + i - t->parents_lane0]);
+		sum += s.events;
+		above->constant &= lane_is_constant(&s, pyramid_span(p, z - 1));
+	}
+	above->in_auto = !is_leaf(t->set, z - 1, sum);
+	return 0;
+}
+
+/* Begins a job, or a tile, whose lanes these are. */
+static void begin_lanes(struct tiler *t, uint32_t lane0, uint32_t n_lanes)
+{
+	t->parents_lane0 = lane0;
+	t->parents_lanes = n_lanes;
+	t->have_parents = false;
+}
+
+/* Whether a tile is stored at all, given the one above it. */
+static bool is_stored(const struct tile_set *set, struct parent above)
+{
+	if (set->rule.full)
+		return true;
+	return set->rule.until_constant ? !above.constant : above.in_auto;
+}
+
+static int load_strip(struct tiler *t, unsigned z, uint64_t x, uint32_t lane0, uint32_t n_lanes,
+		      const bool *skip, struct err *err)
+{
+	uint64_t span = pyramid_span(&t->set->pyramid, z);
+
+	return strip_load(&t->strip, t->set->tl, t->cursor, x * span, (x + 1) * span, lane0, n_lanes,
+			  skip, err);
+}
+
+/* Counts no further than one more than most. */
+static uint64_t count_events(const struct tile_marks *m, uint64_t most)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < m->n_lanes; i++)
+		for (size_t k = m->lo[i]; k < m->hi[i] && n <= most; k++)
+			n += m->lane[i].mark[k].kind != EV_STATE;
+	return n;
+}
+
+static int run_subtree(struct tiler *t, unsigned z, uint64_t x, struct err *err)
+{
+	const struct pyramid *p = &t->set->pyramid;
+
+	if (load_strip(t, z, x, 0, p->n_lanes, NULL, err))
+		return -1;
+	for (uint32_t y = 0; y < p->n_groups; y++) {
+		struct tile_marks m = group_marks(&t->strip, y * LANES_PER_TILE, pyramid_lanes(p, y));
+		struct parent above;
+
+		if (ask_parent(t, z, x, y, count_events(&m, t->set->rule.leaf_events), &above, err))
+			return -1;
+		if (is_stored(t->set, above) && draw_subtree(t, z, x, y, &m, above.in_auto, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* The tiles of n groups from bins.  *any: some are leaves, and wait for their marks with skip false. */
+static int run_groups(struct tiler *t, unsigned z, uint64_t x, uint32_t first, uint32_t n, bool *any,
+		      struct err *err)
+{
+	struct parent above[AT_ONCE];
+	bool stored[AT_ONCE], some = false;
+
+	/* One group alone is here because it has many events, and that answers it; of several most may have none. */
+	bool alone = t->set->pyramid.n_groups == 1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!alone && ask_parent(t, z, x, first + i, 0, &above[i], err))
+			return -1;
+		stored[i] = alone || is_stored(t->set, above[i]);
+		some |= stored[i];
+		t->skip[first + i] = true;
+	}
+	if (some && load_bins(t, z, x, first, n, err))
+		return -1;
+	for (uint32_t i = 0; i < n; i++) {
+		size_t lane = (size_t)i * LANES_PER_TILE;
+		struct drawing d;
+
+		if (!stored[i])
+			continue;
+		begin_drawing(t, &d, z, x, first + i);
+		draw_from_bins(t, &d, t->bins + lane * t->set->pyramid.tile_width);
+		if (alone && ask_parent(t, z, x, first + i, d.events, &above[i], err))
+			return -1;
+		if (!is_stored(t->set, above[i]))
+			continue;
+		if (above[i].in_auto && is_leaf(t->set, z, d.events) && carries_events(t->set, d.events)) {
+			t->skip[first + i] = false;
+			*any = true;
+			continue;
+		}
+		make_chunk(t, &d, NULL, above[i].in_auto);
+		if (finish_tile(t, &d, &t->chunk, 1, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* The tiles of all groups from bins; those with few events among so many are leaves, drawn from marks. */
+static int run_tile(struct tiler *t, unsigned z, uint64_t x, struct err *err)
+{
+	const struct pyramid *p = &t->set->pyramid;
+	bool any = false;
+
+	for (uint32_t y = 0; y < p->n_groups; y += AT_ONCE)
+		if (run_groups(t, z, x, y, p->n_groups - y < AT_ONCE ? p->n_groups - y : AT_ONCE, &any,
+			       err))
+			return -1;
+	if (!any)
+		return 0;
+	if (load_strip(t, z, x, 0, p->n_lanes, t->skip, err))
+		return -1;
+	for (uint32_t y = 0; y < p->n_groups; y++) {
+		struct tile_marks m = group_marks(&t->strip, y * LANES_PER_TILE, pyramid_lanes(p, y));
+		struct drawing d;
+
+		if (t->skip[y])
+			continue;
+		begin_drawing(t, &d, z, x, y);
+		draw_from_marks(t, &d, &m);
+		make_chunk(t, &d, &m, true);
+		if (finish_tile(t, &d, &t->chunk, 1, err))
+			return -1;
+	}
+	return 0;
+}
+
+int tiler_run(struct tiler *t, const struct tile_job *job, struct tile_batch *out, struct err *err)
+{
+	t->out = out;
+	begin_lanes(t, 0, t->set->pyramid.n_lanes);
+	return job->subtree ? run_subtree(t, job->z, job->x, err) : run_tile(t, job->z, job->x, err);
+}
+
+/* The part of m that lies in [from, to). */
+static struct tile_marks cut_marks(const struct tile_marks *m, uint64_t from, uint64_t to)
+{
+	struct tile_marks part = *m;
+
+	part.from = from;
+	part.to = to;
+	for (unsigned i = 0; i < m->n_lanes; i++) {
+		part.lo[i] = strip_find(&m->lane[i], m->lo[i], from);
+		part.hi[i] = strip_find(&m->lane[i], part.lo[i], to);
+	}
+	return part;
+}
+
+/* A tile among few events: it and the one above it are drawn from one strip. */
+static int one_from_strip(struct tiler *t, struct drawing *d, uint32_t lane0, uint32_t n_lanes, struct err *err)
+{
+	unsigned up = d->z ? 1 : 0;
+	uint64_t span = pyramid_span(&t->set->pyramid, d->z);
+	struct tile_marks above, m;
+
+	if (load_strip(t, d->z - up, d->x >> up, lane0, n_lanes, NULL, err))
+		return -1;
+	above = group_marks(&t->strip, lane0, n_lanes);
+	m = cut_marks(&above, d->x * span, (d->x + 1) * span);
+	draw_from_marks(t, d, &m);
+	make_chunk(t, d, &m, !up || !is_leaf(t->set, d->z - 1, count_events(&above, t->set->rule.leaf_events)));
+	return 0;
+}
+
+/* A tile among many: from bins, but for one that is a leaf all the same. */
+static int one_from_bins(struct tiler *t, struct drawing *d, uint32_t lane0, uint32_t n_lanes, struct err *err)
+{
+	struct tile_marks m, *marks = NULL;
+	struct parent above;
+
+	if (load_bins(t, d->z, d->x, d->y, 1, err))
+		return -1;
+	draw_from_bins(t, d, t->bins);
+	begin_lanes(t, lane0, n_lanes);
+	if (ask_parent(t, d->z, d->x, d->y, d->events, &above, err))
+		return -1;
+	if (above.in_auto && is_leaf(t->set, d->z, d->events)) {
+		begin_drawing(t, d, d->z, d->x, d->y);
+		if (load_strip(t, d->z, d->x, lane0, n_lanes, NULL, err))
+			return -1;
+		m = group_marks(&t->strip, lane0, n_lanes);
+		marks = &m;
+		draw_from_marks(t, d, marks);
+	}
+	make_chunk(t, d, marks, above.in_auto);
+	return 0;
+}
+
+int tiler_one(struct tiler *t, unsigned z, uint64_t x, uint32_t y, struct buf *out, struct err *err)
+{
+	const struct pyramid *p = &t->set->pyramid;
+	uint32_t lane0 = y * LANES_PER_TILE, n_lanes = pyramid_lanes(p, y);
+	unsigned up = z ? 1 : 0;
+	uint64_t span = pyramid_span(p, z - up), from = (x >> up) * span;
+	struct drawing d;
+	int ret;
+
+	assert(t->set->rule.full && pyramid_has(p, z, x, y));
+	begin_drawing(t, &d, z, x, y);
+	if (timeline_count_bound(t->set->tl, from, from + span) <= ONE_EVENTS)
+		ret = one_from_strip(t, &d, lane0, n_lanes, err);
+	else
+		ret = one_from_bins(t, &d, lane0, n_lanes, err);
+	if (ret)
+		return -1;
+	buf_clear(out);
+	encode(t, &d, &t->chunk, out);
+	return buf_failed(out) || buf_failed(&t->chunk) ? err_memory(err, "a tile") : 0;
+}
+
+void tile_batch_release(struct tile_batch *b)
+{
+	free(b->tile);
+	buf_release(&b->data);
+	*b = (struct tile_batch){ 0 };
+}
+
+struct tiler *tiler_new(const struct tile_set *set, struct err *err)
+{
+	const struct pyramid *p = &set->pyramid;
+	struct tiler *t = calloc(1, sizeof(*t));
+	unsigned h = set->lane_height - LANE_GAP;
+
+	if (!t)
+		goto memory;
+	t->set = set;
+	t->cursor = timeline_cursor_new(set->tl, err);
+	t->encoder = png_encoder_new(p->tile_width, set->lane_height, set->theme, err);
+	if (!t->cursor || !t->encoder) {
+		tiler_free(t);
+		return NULL;
+	}
+	t->bins = calloc((size_t)(p->n_groups < AT_ONCE ? p->n_groups : AT_ONCE) * LANES_PER_TILE *
+			 p->tile_width, sizeof(*t->bins));
+	t->parents = calloc(p->n_lanes + 1, sizeof(*t->parents));
+	t->skip = calloc(p->n_groups, sizeof(*t->skip));
+	t->seen = calloc((size_t)1 << SEEN_BITS, sizeof(*t->seen));
+	if (!t->bins || !t->parents || !t->skip || !t->seen ||
+	    reserve_words(t, (size_t)LANES_PER_TILE * p->tile_width, err))
+		goto memory;
+	for (unsigned s = 0; s < N_STATES; s++) {
+		struct shares one = {
+			.run = s == STATE_RUN, .stall = s == STATE_STALL, .signal = s == STATE_SIGNAL,
+			.wait = s == STATE_WAIT,
+		};
+
+		t->constant[s] = column_of(&one, 0, h);
+	}
+	return t;
+memory:
+	tiler_free(t);
+	err_memory(err, "what draws tiles");
+	return NULL;
+}
+
+void tiler_free(struct tiler *t)
+{
+	if (!t)
+		return;
+	timeline_cursor_free(t->cursor);
+	png_encoder_free(t->encoder);
+	strip_release(&t->strip);
+	buf_release(&t->chunk);
+	free(t->bins);
+	free(t->parents);
+	free(t->skip);
+	free(t->words);
+	free(t->seen);
+	free(t);
+}
