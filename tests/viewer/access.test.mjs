@@ -1,0 +1,191 @@
+/*
+ * The page is for everyone: axe-core finds nothing in either theme, no text lies over another at 320 pixels or at 200 %
+ * zoom, the keyboard alone is enough, and a name is text, whatever it holds.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { from_viewer, launch, open, scratch, serve, settled, skip_unless_release } from "./browser.mjs";
+import * as oracle from "./model.mjs";
+import * as site from "./site.mjs";
+
+skip_unless_release();
+
+const HOSTILE = ["<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "\u202egnp.exe\u202c", "a\u0000b\u0007\u001b[31m", "\"'`${alert(3)}", "x".repeat(300), "\u200b", "javascript:alert(4)"];
+const model = oracle.make({ seed: 91, lanes: 12, holds: 500, title: "A rather long title of a trace, as people write them when they mean it well" });
+const hostile = oracle.make({ seed: 92, lanes: 8, holds: 200, names: HOSTILE, title: HOSTILE[1] });
+let browser, plain, bad;
+
+before(async () => {
+	const a = join(scratch(), "a"), b = join(scratch(), "b");
+
+	site.write_pmtiles(a, model, { facts: { python: "3.13.1", machine: "2 cores" } });
+	site.write_pmtiles(b, hostile, { description: HOSTILE[0], facts: { [HOSTILE[0]]: HOSTILE[1] } });
+	plain = await serve(a);
+	bad = await serve(b);
+	browser = await launch();
+});
+after(async () => {
+	await browser?.close();
+	await plain?.close();
+	await bad?.close();
+});
+
+async function on(url, options, f) {
+	const page = await open(browser, url, options);
+
+	try {
+		await settled(page);
+		await f(page);
+		assert.deepEqual(page.said, [], "the console is silent");
+	} finally {
+		await page.context().close();
+	}
+}
+
+test("axe-core finds nothing, in both themes, on every tab and in the help", async () => {
+	const { source } = from_viewer("axe-core");
+
+	for (const scheme of ["light", "dark"])
+		await on(`${plain.url}#s=100000,900000&n=200000,100000,900000,t1,a%20note&lane=t2`, { scheme, width: 1440, height: 900 }, async (page) => {
+			const check = async (where) => {
+				await settled(page);
+				const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+
+				assert.deepEqual(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).slice(0, 3).join(" ")}`), [], `${scheme}, ${where}`);
+			};
+
+			await page.evaluate(source);
+			await page.waitForFunction(() => gilscope.views[0].measured);
+			for (const tab of ["measure", "spots", "notes", "lanes"]) {
+				await page.click(`#tab-${tab}`);
+				await check(tab);
+			}
+			await page.click("[aria-label='Share and save']");
+			await check("menu");
+			await page.keyboard.press("Escape");
+			await page.click("[aria-label^='Keys']");
+			await check("help");
+		});
+});
+
+/* Pairs of texts that lie over each other, among those in sight that no panel or menu covers on purpose. */
+const overlaps = () => {
+	const out = [], boxes = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+
+	for (let n = walk.nextNode(); n; n = walk.nextNode()) {
+		const e = n.parentElement, range = document.createRange();
+
+		if (!n.data.trim() || !e.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true }) || e.closest("script, style, option, .unseen, dialog, .menu, .tip, .toast"))
+			continue;
+		range.selectNodeContents(n);
+		for (const r of range.getClientRects()) {
+			let [l, t, right, b] = [r.left, r.top, r.right, r.bottom];
+
+			for (let p = e; p && p !== document.body; p = p.parentElement) {
+				const s = getComputedStyle(p), c = p.getBoundingClientRect();
+
+				if (s.overflowX !== "visible" || s.overflowY !== "visible")
+					[l, t, right, b] = [Math.max(l, c.left), Math.max(t, c.top), Math.min(right, c.right), Math.min(b, c.bottom)];
+			}
+			if (right - l > 1 && b - t > 1 && t < innerHeight)
+				boxes.push({ l, t, r: right, b, text: n.data.slice(0, 30), e });
+		}
+	}
+	for (const [i, p] of boxes.entries())
+		for (const q of boxes.slice(i + 1))
+			if (p.e !== q.e && Math.min(p.r, q.r) - Math.max(p.l, q.l) > 2 && Math.min(p.b, q.b) - Math.max(p.t, q.t) > 4)
+				out.push(`${p.text} / ${q.text}`);
+	for (const p of boxes)
+		if (p.r > innerWidth + 1)
+			out.push(`${p.text} goes beyond the right edge`);
+	return [...new Set(out)];
+};
+
+test("no text lies over another at 320 pixels, at 200 % zoom, or on a low screen", async () => {
+	for (const [width, height, context] of [[320, 640, {}], [640, 400, { deviceScaleFactor: 2 }], [390, 844, { deviceScaleFactor: 3, hasTouch: true, isMobile: true }], [1280, 420, {}], [1440, 900, {}], [2560, 1440, {}]])
+		for (const url of [plain.url, bad.url]) {
+			await on(`${url}#s=100000,900000`, { width, height, context }, async (page) => {
+				const where = `${width}x${height}`;
+
+				await page.waitForTimeout(100);
+				assert.deepEqual(await page.evaluate(overlaps), [], where);
+				assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${where} scrolls sideways`);
+				const lanes_height = await page.evaluate(() => document.querySelector(".scroll").clientHeight);
+
+				assert.ok(lanes_height > height * 0.3, `${where}: ${lanes_height} pixels are left for lanes`);
+			});
+		}
+});
+
+test("everything can be reached by the keyboard, and said by a screen reader", () => on(plain.url, {}, async (page) => {
+	const reached = new Set();
+
+	for (let i = 0; i < 70; i++) {
+		await page.keyboard.press("Tab");
+		reached.add(await page.evaluate(() => {
+			const e = document.activeElement;
+
+			return e.getAttribute("aria-label") || e.getAttribute("placeholder") || e.textContent || e.id;
+		}));
+	}
+	for (const name of ["Zoom in (+)", "Kind of event", "Go to a time", "Share and save", "Light or dark (T)", "Measure", `Timeline of ${model.title}`])
+		assert.ok(reached.has(name), `${name} is reached by Tab: ${[...reached].join(" | ")}`);
+	assert.ok([...reached].some((t) => /^worker 3/.test(t)), "lanes are buttons");
+	const names = await page.getByRole("list", { name: "Lanes" }).getByRole("button", { pressed: false }).count();
+
+	assert.ok(names >= 12);
+	assert.equal(await page.getByRole("table").count(), 1);
+	assert.ok(await page.getByRole("rowheader", { name: "worker 1", exact: true }).isVisible());
+	await page.locator(".stage").focus();
+	await page.keyboard.press("ArrowDown");
+	await page.keyboard.press("]");
+	await page.waitForFunction(() => /^ACQUIRE at/.test(document.querySelector(".toast").textContent));
+	assert.equal(await page.locator(".toast").getAttribute("aria-live"), "polite");
+}));
+
+test("names are text: nothing runs, nothing is loaded, and what cannot be seen is shown", () => on(bad.url, {}, async (page) => {
+	let dialogs = 0;
+
+	page.on("dialog", (d) => { dialogs++; d.dismiss(); });
+	for (const tab of ["measure", "spots", "notes", "lanes"])
+		await page.click(`#tab-${tab}`);
+	const names = await page.$$eval(".labels .lane .name", (l) => l.map((e) => e.textContent));
+
+	assert.equal(names[0], HOSTILE[0]);
+	assert.equal(names[2], "\u27e8U+202E\u27e9gnp.exe\u27e8U+202C\u27e9");
+	assert.equal(names[3], "a\u2400b\u2407\u241b[31m");
+	assert.equal(names[6], "\u27e8U+200B\u27e9");
+	assert.equal(await page.evaluate(() => document.querySelectorAll("img, body script:not([src])").length), 0);
+	assert.equal(dialogs, 0);
+	assert.deepEqual(page.asked.filter((u) => !u.startsWith(bad.url) && !/^(data|blob):/.test(u)), []);
+	const svg = await page.evaluate(async () => {
+		let text = null;
+		const old = URL.createObjectURL;
+
+		URL.createObjectURL = (b) => { text = b.text(); return old.call(URL, b); };
+		await gilscope.save(gilscope.views[0], "svg");
+		return text;
+	});
+
+	assert.doesNotMatch(svg, /<img|<script/);
+	assert.match(svg, /&#60;img/);
+}));
+
+test("the policy allows the page's own files and nothing else", () => on(plain.url, {}, async (page) => {
+	const blocked = await page.evaluate(async () => {
+		const out = [], heard = new Promise((done) => document.addEventListener("securitypolicyviolation", (e) => { out.push(e.effectiveDirective); if (out.length === 4) done(); }));
+		const script = document.createElement("script"), inline = document.createElement("script"), style = document.createElement("style"), img = document.createElement("img");
+
+		script.src = "http://example.invalid/x.js";
+		inline.textContent = "globalThis.ran = true";
+		style.textContent = "body { display: none }";
+		img.src = "http://example.invalid/x.png";
+		document.body.append(script, inline, style, img);
+		await heard;
+		return [...out.sort(), String(globalThis.ran)];
+	});
+
+	assert.deepEqual(blocked, ["img-src", "script-src-elem", "script-src-elem", "style-src-elem", "undefined"]);
+	page.said.length = 0;
+}));

@@ -1,0 +1,190 @@
+/*
+ * figure.js - the view as a picture to keep: PNG, SVG, or the command that draws it better
+ *
+ * Both pictures are laid out by scene(): texts at places, and the lanes' pixels.  In the SVG, texts stay texts and the pixels
+ * become rectangles, each as large as its colour reaches.
+ */
+import { h } from "./dom.js";
+import * as lanes from "./lanes.js";
+import * as paint from "./paint.js";
+import { colour_of } from "./owner.js";
+import { time_exact, time_text, visible } from "./text.js";
+
+const SCALE = 2, MARGIN = 24, NAMES = 170, RULER = 36, TITLE = 34, LEGEND = 40;
+const MAX_ROUNDS = 30;
+
+export const LEGEND_WORDS = { run: "runs, holding the lock", acquire: "acquires it", wait: "waits", signal: "signalled, not yet running", stall: "holds it, off the CPU",
+	busy: "BUSY: found it held", retry: "RETRY: woken in vain", lost: "something was lost" };
+
+/* Only what occurs in the trace; run and wait always. */
+export function legend_of(trace) {
+	const any = (...names) => trace.lanes.some((l) => names.some((n) => l[n] > 0));
+
+	return Object.entries(LEGEND_WORDS).filter(([k]) => ({ stall: any("stall"), signal: any("signal"), busy: any("busy"), retry: any("retry"),
+		lost: any("lostAcquires", "lostEvents", "lostReleases") }[k] ?? true));
+}
+
+/* Draws the lanes at twice the screen's size, fetching what that needs. */
+async function lanes_canvas(view, opts) {
+	const canvas = h("canvas", { width: opts.width * SCALE, height: opts.height * SCALE }), ctx = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+
+	for (let i = 0; i < MAX_ROUNDS; i++) {
+		const out = paint.lanes(ctx, view, opts);
+
+		if (!out.missing.length && !out.again)
+			break;
+		await Promise.all(out.missing.map((a) => view.pyramid.fetch(a, true, true).catch(() => null)));
+	}
+	return canvas;
+}
+
+async function scene(view) {
+	const colours = view.page.colours(view), t = view.trace, top = view.scroll.scrollTop;
+	const rows = lanes.visible_rows(view.rows, top, top + view.size.height), width = view.size.width;
+	const bottom = Math.min(view.size.height, view.rows.length ? view.rows[view.rows.length - 1].top + view.rows[view.rows.length - 1].height - top : 0);
+	const opts = { rows, top, width, height: Math.max(bottom, 1), dpr: SCALE, colours, theme: view.page.theme, words: false, budget: Infinity };
+	const canvas = await lanes_canvas(view, opts), y0 = TITLE + RULER + MARGIN, scale = view.scale(), texts = [], rects = [];
+	const text = (x, y, s, more = {}) => texts.push({ x, y, text: s, size: 12, weight: 400, fill: colours.text, anchor: "start", ...more });
+
+	text(MARGIN, MARGIN + 14, visible(t.title) || "gilscope", { size: 17, weight: 600 });
+	for (const m of scale.marks) {
+		const x = NAMES + MARGIN + (m.t - view.viewport.from) / view.viewport.span * width;
+
+		text(x, y0 - 14, m.label, { anchor: "middle" });
+		rects.push({ x: x - 0.5, y: y0 - 9, w: 1, h: 7, fill: colours.tick });
+	}
+	text(NAMES + MARGIN - 10, y0 - 14, `${scale.base !== null ? `${time_text(scale.base, t.clock)} + ` : ""}${scale.unit}`, { anchor: "end", fill: colours.dim });
+	for (const r of rows) {
+		const y = y0 + r.top - top + r.height / 2 + 4;
+
+		if (r.kind === "lane")
+			rects.push({ x: MARGIN, y: y - 9, w: 8, h: 8, fill: colour_of(r.lane, view.page.theme) });
+		text(r.kind === "lane" ? MARGIN + 16 : MARGIN, y, fit_name(r.kind === "lane" ? view.name_of(r.lane) :
+			visible(lanes.process_label(t.processes[r.process]))), { weight: r.kind === "lane" ? 400 : 600, size: 13 });
+	}
+	let x = NAMES + MARGIN;
+
+	for (const [key, words] of legend_of(t)) {
+		rects.push({ x, y: y0 + opts.height + 18, w: 12, h: 12, fill: colours.palette[key] });
+		text(x + 18, y0 + opts.height + 28, words);
+		x += 34 + words.length * 6.6;
+	}
+	for (const [i, n] of view.notes.entries()) {
+		const nx = NAMES + MARGIN + (n.t - view.viewport.from) / view.viewport.span * width;
+
+		if (nx < NAMES + MARGIN || nx > NAMES + MARGIN + width)
+			continue;
+		rects.push({ x: nx, y: y0, w: 1.5, h: opts.height, fill: colours.note, over: true });
+		text(nx + 5, y0 + 13 + 15 * (i % 3), visible(n.text), { weight: 600, over: true });
+	}
+	return { canvas, x: NAMES + MARGIN, y: y0, width: Math.max(NAMES + width + 2 * MARGIN, x), height: y0 + opts.height + LEGEND + MARGIN,
+		lanes: { width, height: opts.height }, texts, rects, colours };
+}
+
+const fit_name = (s) => s.length > 20 ? `${s.slice(0, 19)}\u2026` : s;
+const FONT = "system-ui, 'DejaVu Sans', sans-serif";
+
+export async function png(view) {
+	const s = await scene(view), canvas = h("canvas", { width: s.width * SCALE, height: s.height * SCALE }), ctx = canvas.getContext("2d");
+	const rect = (r) => {
+		ctx.fillStyle = r.fill;
+		ctx.fillRect(r.x, r.y, r.w, r.h);
+	};
+
+	ctx.fillStyle = s.colours.page;
+	ctx.fillRect(0, 0, canvas.width, canvas.height);
+	ctx.drawImage(s.canvas, s.x * SCALE, s.y * SCALE);
+	ctx.scale(SCALE, SCALE);
+	s.rects.forEach(rect);
+	for (const t of s.texts) {
+		ctx.font = `${t.weight} ${t.size}px ${FONT}`;
+		ctx.textAlign = { start: "left", middle: "center", end: "right" }[t.anchor];
+		ctx.fillStyle = t.fill;
+		ctx.fillText(t.text, t.x, t.y);
+	}
+	return new Promise((done, failed) => {
+		try {
+			canvas.toBlob((b) => b ? done(b) : failed(new Error("the picture is too large")), "image/png");
+		} catch (e) {
+			failed(e);
+		}
+	});
+}
+
+const escaped = (s) => s.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+const hex = (word) => "#" + [0, 8, 16].map((n) => (word >>> n & 255).toString(16).padStart(2, "0")).join("");
+
+/*
+ * The pixels of a canvas as rectangles of one colour: runs down each column, joined to the right while the next
+ * column has the same run.  Returns a path per colour, without the background's.
+ */
+export function trace_pixels(px, width, height, background) {
+	const paths = new Map();
+	let open = new Map();
+	const close = ([k, from], x) => {
+		const [y, n, colour] = k.split(":");
+
+		paths.set(colour, `${paths.get(colour) || ""}M${from} ${y}h${x - from}v${n}H${from}z`);
+	};
+
+	for (let x = 0; x <= width; x++) {
+		const now = new Map();
+
+		for (let y = 0; x < width && y < height;) {
+			const colour = px[y * width + x];
+			let n = 1;
+
+			while (y + n < height && px[(y + n) * width + x] === colour)
+				n++;
+			if (colour !== background)
+				now.set(`${y}:${n}:${colour}`, open.get(`${y}:${n}:${colour}`) ?? x);
+			y += n;
+		}
+		for (const e of open)
+			if (!now.has(e[0]))
+				close(e, x);
+		open = now;
+	}
+	return paths;
+}
+
+export async function svg(view) {
+	const s = await scene(view), { width, height } = s.canvas;
+	const px = new Uint32Array(s.canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer);
+	const rect = (r) => `<rect x="${r.x.toFixed(1)}" y="${r.y.toFixed(1)}" width="${r.w}" height="${r.h}" fill="${r.fill}"/>`;
+	const words = (t) => `<text x="${t.x.toFixed(1)}" y="${t.y.toFixed(1)}" font-size="${t.size}" font-weight="${t.weight}" ` +
+		`text-anchor="${t.anchor}" fill="${t.fill}">${escaped(t.text)}</text>`;
+	const paths = [...trace_pixels(px, width, height, background(s.colours.page))].map(([c, d]) => `<path fill="${hex(Number(c))}" d="${d}"/>`);
+
+	return `<svg xmlns="http://www.w3.org/2000/svg" width="${s.width.toFixed(0)}" height="${s.height}" viewBox="0 0 ${s.width.toFixed(0)} ${s.height}" ` +
+		`font-family="system-ui, sans-serif">\n<rect width="100%" height="100%" fill="${s.colours.page}"/>\n` +
+		`<g shape-rendering="crispEdges" transform="translate(${s.x} ${s.y}) scale(${1 / SCALE})">\n${paths.join("\n")}\n</g>\n` +
+		`${s.rects.map(rect).join("\n")}\n${s.texts.map(words).join("\n")}\n</svg>\n`;
+}
+
+function background(text) {
+	const n = parseInt(text.slice(1, 7), 16);
+
+	return ((n >> 16 & 255) | (n & 0xff00) | (n & 255) << 16 | 0xff << 24) >>> 0;
+}
+
+const quoted = (s) => /^[\w.,:@%+=/-]+$/.test(s) ? s : `'${s.replace(/'/g, "'\\''")}'`;
+
+/* The line that makes the same figure at any size: docs/figure.md. */
+export function command(view) {
+	const t = view.trace, v = view.viewport, c = t.clock, from = Math.max(0, Math.floor(v.from)), to = Math.min(t.end, Math.ceil(v.from + v.span));
+	const shown = view.rows.filter((r) => r.kind === "lane").map((r) => t.lanes[r.lane].id), args = ["gilscope", "figure"];
+
+	if (from > 0 || to < t.end)
+		args.push("--from", time_exact(from, c), "--to", time_exact(to, c));
+	if (shown.length !== t.lanes.length || view.look.sort !== "trace")
+		args.push("--threads", shown.join(","));
+	args.push("--theme", view.page.theme);
+	if (t.title)
+		args.push("--title", t.title);
+	for (const n of view.notes)
+		args.push("--note", `${time_exact(n.t, c)}:${n.lane === null ? "" : t.lanes[n.lane].id}:${n.text}`);
+	args.push("-o", "figure.svg", t.file || "TRACE.gtl");
+	return args.map(quoted).join(" ");
+}
+

@@ -1,0 +1,1 @@
+GILSCOPE_NOTES = [];
