@@ -1,0 +1,46 @@
+/* Whatever a block of events holds once it is decompressed, its reader ends, within the block's bounds. */
+#define FUZZ_NAME "block"
+#define FUZZ_DEFAULT_ROUNDS 4000
+#include "fuzz/replay.h"
+
+#include "internal.h"
+
+enum { THREADS = 5, LOCKS = 2 };
+
+/* The first eight bytes: how many events and what time the index promises. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint32_t perm[THREADS] = { 2, 0, 1, 4, 3 };
+	struct block_bounds bounds = { .perm = perm, .n_threads = THREADS, .n_locks = LOCKS };
+	struct block_reader r = { 0 };
+	struct attr attrs[N_ATTRS];
+	struct err err = { 0 };
+	uint64_t time = 0, signal, n = 0;
+
+	if (size < 8)
+		return 0;
+	bounds.n_events = (uint32_t)data[0] << 8 | data[1];
+	bounds.begin = (uint64_t)data[2] << 8 | data[3];
+	bounds.end = bounds.begin + ((uint64_t)data[4] << 24 | (uint64_t)data[5] << 16 | (uint64_t)data[6] << 8 | data[7]);
+	for (unsigned with_attrs = 0; with_attrs < 2; with_attrs++) {
+		const struct block_symbol *s;
+
+		err = (struct err){ 0 };
+		if (block_open(&r, data + 8, size - 8, &bounds, &err)) {
+			if (!err.msg[0])
+				abort();
+			continue;
+		}
+		time = bounds.begin;
+		n = 0;
+		while ((s = with_attrs ? block_next_attrs(&r, attrs, &err) : block_next(&r, &signal, &err))) {
+			if (s->thread >= THREADS || s->lock >= LOCKS || s->state >= N_STATES ||
+			    s->n_attrs > N_ATTRS || r.time < time || r.time > bounds.end ||
+			    ++n > bounds.n_events)
+				abort();
+			time = r.time;
+		}
+	}
+	block_reader_release(&r);
+	return 0;
+}

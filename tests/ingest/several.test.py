@@ -1,0 +1,50 @@
+"""Several logs on one clock become one timeline, each with its own processes and locks; logs on different clocks are refused."""
+import os
+import random
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../oracle"))
+import compare
+import genlog
+import oracle
+
+bad = []
+
+
+def put(path, text):
+	with open(path, "w") as f:
+		f.write(text)
+	return path
+
+
+with compare.Folder() as f:
+	for seed in compare.seeds(30, "several"):
+		r = random.Random(seed)
+		fmt = r.choice(["beazley", "gillog", "perf"])
+		n = r.choice([2, 2, 3, 5])
+		settings = {"origin": r.choice([0, 1000]), "jump": 0, "step": 50}
+		if fmt != "beazley":
+			settings.update(processes=1)
+		paths = [put(f("%d.log" % i), genlog.generate("%s %d" % (seed, i), fmt, r.choice([1, 50, 600]), r.choice([1, 2, 5]), **settings)
+			     .replace("# clock ticks\n", "# clock ns\n")) for i in range(n)]
+		if fmt == "perf":
+			# processes have pids of their own
+			for i, path in enumerate(paths):
+				with open(path) as log:
+					text = log.read()
+				for tid in range(1000, 1010):
+					text = text.replace("%d" % tid, "%d" % (tid + 100 * (i + 1)))
+				put(path, text)
+		result = oracle.simulate(oracle.parse(paths))
+		compare.ingest(f("t.gtl"), *paths)
+		info = compare.info(f("t.gtl"))
+		bad.extend("%s %s, %d logs: %s" % (seed, fmt, n, x) for x in compare.compare_info(result, info))
+	a = put(f("a"), "# gillog 1\n# clock ns\n5 a ACQUIRE\n9 a RELEASE\n")
+	b = put(f("b"), "# gillog 1\n# clock ticks\n5 a ACQUIRE\n9 a RELEASE\n")
+	status, _, err = compare.run("ingest", "-o", f("n.gtl"), a, b, check=False)
+	if status != 1 or os.path.exists(f("n.gtl")) or "clock" not in err:
+		bad.append("ns and ticks in one timeline: exit %d, said %r" % (status, err))
+	status, _, err = compare.run("ingest", "-o", f("n.gtl"), a, f("not there"), check=False)
+	if status != 1 or os.path.exists(f("n.gtl")):
+		bad.append("one of two logs is not there: exit %d, said %r" % (status, err))
+compare.report("several logs", bad)

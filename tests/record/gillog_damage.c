@@ -1,0 +1,227 @@
+/* A damaged binary gillog gives an error sentence or lawful events; it never crashes its reader. */
+#include "record/logs.h"
+
+#include <zlib.h>
+
+#include "bytes.h"
+
+struct outcome { uint64_t events; enum gillog_next last; };
+
+/* Reads all that can be read, and checks what a reader may rely on. */
+static struct outcome read_all(const void *data, size_t n)
+{
+	struct gillog_decoder *d = gillog_decoder_new(NULL);
+	struct outcome o = { 0, GILLOG_ERROR };
+	struct err err = { 0 };
+	struct gillog_block b;
+	struct gillog *g;
+	uint64_t mark, last_mark = 0;
+
+	assert_non_null(d);
+	if (gillog_open_mem(&g, data, n, &err)) {
+		assert_true(err.msg[0]);
+		assert_null(g);
+		gillog_decoder_free(d);
+		return o;
+	}
+	for (;;) {
+		const struct gillog_event *e;
+		const struct gillog_attr *attrs;
+
+		err = (struct err){ 0 };
+		o.last = gillog_next(g, &b, &mark, &err);
+		if (o.last == GILLOG_MARK) {
+			assert_true(mark >= last_mark);
+			last_mark = mark;
+			continue;
+		}
+		if (o.last == GILLOG_DAMAGED)
+			assert_true(err.msg[0] && !b.data);
+		if (o.last == GILLOG_DAMAGED)
+			continue;
+		if (o.last != GILLOG_BLOCK)
+			break;
+		assert_true(b.thread < gillog_info(g)->n_threads && b.first >= last_mark);
+		if (gillog_decode(d, &b, &e, &attrs, &err)) {
+			assert_true(err.msg[0]);
+		} else {
+			for (uint32_t i = 0; i < b.n_events; i++) {
+				assert_true(e[i].time >= (i ? e[i - 1].time : b.first) && e[i].time <= b.last);
+				assert_true(gillog_kind_name(e[i].kind) && e[i].lock < b.n_locks);
+				for (unsigned a = 0; a < e[i].n_attrs; a++)
+					assert_true(gillog_attr_name(attrs[e[i].attr + a].id));
+			}
+			o.events += b.n_events;
+		}
+		gillog_block_release(&b);
+	}
+	if (o.last != GILLOG_DONE)
+		assert_true(err.msg[0]);
+	assert_int_equal(gillog_info(g)->complete, o.last == GILLOG_DONE);
+	gillog_close(g);
+	gillog_decoder_free(d);
+	return o;
+}
+
+static struct buf sample(size_t n)
+{
+	struct buf log = BUF_INIT;
+	struct plain_log l;
+
+	random_log(&l, &log, n, 3, 300, true);
+	plain_release(&l);
+	return log;
+}
+
+/* A log that is cut off gives all whole blocks before the cut, and says where it ends. */
+static void test_prefixes(void **state)
+{
+	struct buf log = sample(1500);
+	uint64_t before = 0;
+
+	(void)state;
+	for (size_t n = 0; n < log.len; n++) {
+		uint8_t *copy = malloc(n ? n : 1);		/* exact: asan sees a byte too far */
+		struct outcome o;
+
+		memcpy(copy, log.data, n);
+		o = read_all(copy, n);
+		assert_true(o.last == (n < GILLOG_HEADER_SIZE ? GILLOG_ERROR : GILLOG_CUT));
+		assert_true(o.events >= before);
+		before = o.events;
+		free(copy);
+	}
+	assert_int_equal(read_all(log.data, log.len).events, 1500);
+	buf_release(&log);
+}
+
+/* One changed byte is noticed wherever it is: nothing reads as if it were whole. */
+static void test_bytes(void **state)
+{
+	struct buf log = sample(400);
+
+	(void)state;
+	for (size_t i = 0; i < log.len; i++) {
+		uint8_t was = log.data[i];
+		struct outcome o;
+
+		log.data[i] = (uint8_t)(was ^ (1u << random_below(8)));
+		o = read_all(log.data, log.len);
+		assert_true(o.last != GILLOG_DONE || o.events < 400);
+		log.data[i] = was;
+	}
+	buf_release(&log);
+}
+
+/* What no crc protects, because a hostile writer computes it: any bytes as a block. */
+static void test_hostile_blocks(void **state)
+{
+	struct gillog_decoder *d = gillog_decoder_new(NULL);
+	const struct gillog_event *e;
+	const struct gillog_attr *attrs;
+	uint64_t good = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 60000; round++) {
+		uint32_t n = 1 + (uint32_t)random_below(40);
+		uint8_t *data = malloc(n);
+		struct gillog_block b = { .first = 5, .raw = n, .stored = n, .data = data, .n_locks = 2,
+					  .n_threads = 2, .n_funcs = 2 };
+		struct err err = { 0 };
+
+		for (uint32_t i = 0; i < n; i++)
+			data[i] = (uint8_t)(random_below(3) ? random_below(128) : random_next());
+		/* Claims that may even be true: one event of no length. */
+		b.n_events = 1 + (uint32_t)random_below(n);
+		if (random_below(2)) {
+			b.n_events = 1;
+			data[0] &= 7;
+			b.raw = b.stored = 1;
+		}
+		b.last = b.first + (random_below(2) ? 0 : random_below(1000));
+		b.method = (uint8_t)!random_below(8);
+		if (!gillog_decode(d, &b, &e, &attrs, &err))
+			good++;
+		else
+			assert_true(err.msg[0]);
+		free(data);
+	}
+	assert_true(good > 100);
+	gillog_decoder_free(d);
+}
+
+/* Each claim that an operation or an event can make beyond what its block may, one by one. */
+static void test_claims(void **state)
+{
+	enum { OP = 7 };
+#define OPERATION(op, x) ((uint64_t)(x) << 6 | (op) << 3 | OP)
+	/* Numbers of a block from time 5 to 5 with two locks, threads and functions; then one event at 5. */
+	static const struct { uint64_t v[4]; unsigned n; bool good; } cases[] = {
+		{ { 0 }, 0, true },
+		{ { OPERATION(0, 1) }, 1, true }, { { OPERATION(0, 2) }, 1, false },
+		{ { OPERATION(1, INT32_MAX) }, 1, true }, { { OPERATION(1, UINT64_C(1) << 31) }, 1, false },
+		{ { OPERATION(2, 2) }, 1, true }, { { OPERATION(2, 3) }, 1, false },
+		{ { OPERATION(3, 16) }, 1, true }, { { OPERATION(3, 17) }, 1, false }, { { OPERATION(3, 0) }, 1, false },
+		{ { OPERATION(4, 3), 5 }, 2, true }, { { OPERATION(4, 8), 5 }, 2, false },
+		{ { OPERATION(4, 0), 5 }, 2, false }, { { OPERATION(4, 2), 2 }, 2, true },
+		{ { OPERATION(4, 2), 4 }, 2, false }, { { OPERATION(4, 2), 1 }, 2, false },
+		{ { OPERATION(7, 0) }, 1, false },
+	};
+	struct gillog_decoder *d = gillog_decoder_new(NULL);
+	const struct gillog_event *e;
+	const struct gillog_attr *attrs;
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		uint8_t raw[64], *p = raw;
+		struct gillog_block b = { .first = 5, .last = 5, .n_events = 1, .data = raw, .n_locks = 2,
+					  .n_threads = 2, .n_funcs = 2 };
+
+		for (unsigned k = 0; k < cases[i].n; k++)
+			p = put_varint(p, cases[i].v[k]);
+		p = put_varint(p, 0);
+		b.raw = b.stored = (uint32_t)(p - raw);
+		assert_int_equal(gillog_decode(d, &b, &e, &attrs, &err), cases[i].good ? 0 : -1);
+		b.n_locks = 0;
+		assert_int_equal(gillog_decode(d, &b, &e, &attrs, &err), -1);
+	}
+	/* Times that go once around: sixteen times 2^60 is nothing. */
+	uint8_t raw[256], *p = put_varint(raw, 0);
+	struct gillog_block b = { .first = 5, .last = 5, .n_events = 17, .data = raw, .n_locks = 1 };
+
+	for (unsigned k = 0; k < 16; k++)
+		p = put_varint(p, UINT64_C(1) << 63);
+	b.raw = b.stored = (uint32_t)(p - raw);
+	assert_int_equal(gillog_decode(d, &b, &e, &attrs, &err), -1);
+	gillog_decoder_free(d);
+}
+
+/* A newer version is refused by a sentence that says so. */
+static void test_version(void **state)
+{
+	struct buf log = sample(1);
+	struct err err = { 0 };
+	struct gillog *g;
+
+	(void)state;
+	put_le16(log.data + 8, GILLOG_VERSION + 1);
+	put_le32(log.data + 12, (uint32_t)crc32_z(0, log.data, 12));
+	assert_int_equal(gillog_open_mem(&g, log.data, log.len, &err), -1);
+	assert_int_equal(err.code, ERR_VERSION);
+	buf_release(&log);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_hostile_blocks),
+		cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_version),
+	};
+
+	random_seed_from_env();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,158 @@
+"""A full disk, a closed stderr, a log that cannot be written, a recorder that is too slow or killed: the recorded
+program runs on undisturbed, the user is told, and what is missing is counted in the log."""
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from recording import *
+
+WRITES = """
+import os, sys, threading
+fd = os.open('/dev/null', os.O_WRONLY)
+def work(n):
+    for i in range(n):
+        os.write(fd, b'x')
+t = threading.Thread(target=work, args=(int(sys.argv[1]),)); t.start(); t.join()
+os.write(1, b'done\\n')
+"""
+PYTHON = pythons((3, 7))[0][1]
+folder = tempfile.mkdtemp(prefix="gilscope-test-")
+os.environ["TMPDIR"] = folder         # where a killed recorder leaves its socket
+script = folder + "/work.py"
+with open(script, "w") as f:
+    f.write(WRITES)
+
+
+def run(n, log, options=(), **more):
+    return subprocess.run([GILSCOPE, "record", "-o", log, *options, "--", PYTHON, script, str(n)], capture_output=True,
+                          timeout=100, **more)
+
+
+def unwritable():
+    r = run(10, folder + "/no/such/folder/x.gillog")
+    assert r.returncode == 0 and r.stdout == b"done\n", r
+    assert b"No such file" in r.stderr and b"unrecorded" in r.stderr, r.stderr
+
+
+def there_already():
+    r = run(10, script)
+    assert r.returncode == 1 and b"there already" in r.stderr and r.stdout == b"", r
+
+
+def replaced():
+    for options, code in (((), 0), ((), 1), (("-f",), 0)):
+        r = run(10, folder + "/again.gillog", options)
+        assert r.returncode == code, r
+    assert Log(folder + "/again.gillog").complete
+
+
+def closed_stderr():
+    log = folder + "/closed.gillog"
+    r = subprocess.run(["sh", "-c", 'exec "$@" 2>&- 0<&-', "sh", GILSCOPE, "record", "-o", log, "--", PYTHON, script,
+                        "500"], stdout=subprocess.PIPE, timeout=100)
+    assert r.returncode == 0 and r.stdout == b"done\n", r
+    assert Log(log).lawful() == "" and Log(log).count("RELEASE") >= 500
+
+
+def file_size_limit():
+    """A limit on file sizes must not end the program by SIGXFSZ."""
+    r = run(500, folder + "/limit.gillog", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)))
+    assert r.returncode == 0 and r.stdout == b"done\n", r
+    assert b"cannot be recorded" in r.stderr, r.stderr
+
+
+def full_disk():
+    disk = folder + "/disk"
+    os.mkdir(disk)
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "none", disk],
+                                      capture_output=True).returncode:
+        print("      (no tmpfs could be mounted)")
+        return
+    try:
+        r = run(400000, disk + "/x.gillog")
+        assert r.returncode == 0 and r.stdout == b"done\n", r
+        assert b"No space left" in r.stderr, r.stderr
+        log = Log(disk + "/x.gillog")
+        # What was written before is whole: the cut lies between two sections.
+        assert not log.complete and "cut off" in log.stderr and "crc" not in log.stderr, log.stderr
+    finally:
+        subprocess.run(["umount", disk])
+
+
+def slow_recorder():
+    """While the recorder sleeps the program fills its memory, and runs on: the rest is counted."""
+    n, log_path = 300000, folder + "/slow.gillog"
+    p = subprocess.Popen([GILSCOPE, "record", "-o", log_path, "--buffer", "1Mi", "--", PYTHON, script, str(n)],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while p.poll() is None and not os.path.exists(log_path):
+        time.sleep(0.001)
+    os.kill(p.pid, signal.SIGSTOP)
+    assert p.stdout.read(5) == b"done\n"        # it did not wait
+    os.kill(p.pid, signal.SIGCONT)
+    out, err = p.communicate(timeout=100)
+    log = Log(log_path)
+    lost = [a for _, _, kind, a in log.events if kind == "LOST"]
+    worker = max(log.threads, key=lambda i: log.count("RELEASE", i))
+    assert p.returncode == 0 and b"were lost" in err and lost, err
+    assert log.lawful() == "", log.lawful()
+    assert all(a["since"] >= 0 and a["count"] > 0 for a in lost)
+    here = len([1 for _, t, k, _ in log.events if t == worker and k in ("ACQUIRE", "RELEASE")])
+    missing = sum(a["count"] for _, t, k, a in log.events if k == "LOST" and t == worker)
+    assert missing > n and 2 * n <= here + missing <= 2 * n + 200, (here, missing)
+
+
+def killed_recorder():
+    """The program does not depend on the recorder; what was written before is a log that is cut off."""
+    log_path = folder + "/killed.gillog"
+    r, w = os.pipe()
+    p = subprocess.Popen([GILSCOPE, "record", "-o", log_path, "--buffer", "1Mi", "--", PYTHON, script, "3000000"],
+                         stdout=w, stderr=subprocess.DEVNULL)
+    os.close(w)
+    while p.poll() is None and (not os.path.exists(log_path) or os.path.getsize(log_path) < 3000):
+        time.sleep(0.01)
+    p.kill()
+    p.wait()
+    assert os.read(r, 10) == b"done\n"
+    os.close(r)
+    log = Log(log_path)
+    assert not log.complete and log.count("RELEASE") > 1000 and "cut off" in log.stderr
+
+
+def exit_codes():
+    for code, argv in ((7, [PYTHON, "-c", "raise SystemExit(7)"]), (127, ["/no/such/program"]), (126, ["/etc/passwd"])):
+        r, f, logs = record(argv)
+        shutil.rmtree(f)
+        assert r.returncode == code, (argv, r)
+    r = subprocess.run([GILSCOPE, "record"], capture_output=True)
+    assert r.returncode == 2 and b"usage" in r.stderr
+
+
+def signals_are_passed_on():
+    p = subprocess.Popen([GILSCOPE, "record", "-o", folder + "/sig.gillog", "--", PYTHON, "-c",
+                          "import signal, sys, os, time\n"
+                          "signal.signal(signal.SIGTERM, lambda *a: sys.exit(9))\n"
+                          "os.write(1, b'r')\ntime.sleep(60)"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert p.stdout.read(1) == b"r"
+    p.terminate()
+    p.communicate(timeout=60)
+    assert p.returncode == 9, p.returncode
+    assert Log(folder + "/sig.gillog").complete
+
+
+bad = 0
+for test in (unwritable, there_already, replaced, closed_stderr, file_size_limit, full_disk, slow_recorder,
+             killed_recorder, exit_codes, signals_are_passed_on):
+    try:
+        test()
+        print("ok  ", test.__name__)
+    except AssertionError as e:
+        print("FAIL", test.__name__, "line", e.__traceback__.tb_next.tb_lineno, e)
+        bad = 1
+shutil.rmtree(folder)
+sys.exit(bad)
