@@ -1,0 +1,23 @@
+/*
+ * dump.h - a timeline as text: its events as gillog text, its periods, its bins
+ *
+ * Text goes to a file descriptor through a buffer of its own.  When nobody reads any more (EPIPE, with SIGPIPE
+ * ignored by the caller) the dump ends, and that is no error.  Ranges are [from, to), since the origin.
+ */
+#ifndef GILSCOPE_DUMP_H
+#define GILSCOPE_DUMP_H
+
+#include "timeline.h"
+
+struct dump_range { uint64_t from, to; };
+
+/* Each returns 0, or -1 with *err set.  The whole trace is { 0, end + 1 }. */
+
+/* docs/gillog.md: what `gilscope ingest` makes the same timeline of. */
+int dump_events(struct timeline *tl, int fd, struct dump_range range, struct err *err);
+/* docs/dump.md: a line for each period that touches the range, in order of their ends; none for idle ones. */
+int dump_periods(struct timeline *tl, int fd, struct dump_range range, struct err *err);
+/* A line for each bin of 2^level clock units that touches the range and holds anything; by bin, then lane. */
+int dump_bins(struct timeline *tl, int fd, unsigned level, struct dump_range range, struct err *err);
+
+#endif
