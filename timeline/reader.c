@@ -665,6 +665,8 @@ int timeline_bins(struct timeline_cursor *c, unsigned level, uint64_t first, uin
 
 	x = first << level >> shift;
 	last_x = ((end << level) - 1) >> shift;
+	if (last_x > tl->info.end >> shift)	/* no node lies behind the trace */
+		last_x = tl->info.end >> shift;
 	for (drawn = first << level; x <= last_x; x++) {
 		const struct node_entry *e = tl_node(tl, base, x);
 

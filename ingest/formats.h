@@ -1,0 +1,12 @@
+/* formats.h - the formats that ingest reads, one file each */
+#ifndef GILSCOPE_FORMATS_H
+#define GILSCOPE_FORMATS_H
+
+#include "log.h"
+
+extern const struct format format_beazley;		/* beazley.c: the talk's columns */
+extern const struct format format_perf;			/* perf.c: perf script's text */
+extern const struct format format_gillog;		/* gillog_text.c: docs/gillog.md */
+extern const struct format format_gillog_binary;	/* gillog_binary.c: docs/gillog-binary.md */
+
+#endif

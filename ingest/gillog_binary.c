@@ -1,0 +1,532 @@
+/*
+ * gillog_binary.c - what gilscope record writes: docs/gillog-binary.md
+ *
+ * The blocks of an epoch are gathered, and their events merged by time: at any moment one block per thread is
+ * decoded.  On a 2.7, whose events tell the checks and the countdown, the log may be read on the clock of
+ * ticks instead; then an event's order is still that of the nanoseconds.
+ */
+#include "formats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gillog.h"
+
+#define AT_ONCE 8192		/* records appended by one call of read */
+#define NONE UINT32_MAX
+
+/* A thread of the log. */
+struct stream {
+	uint32_t number;		/* of the trace */
+	uint32_t first, last;		/* its blocks that wait, in epoch.block[]; NONE: no more */
+	struct gillog_event *event;	/* its decoded block; owned */
+	struct gillog_attr *attr;
+	size_t at, n;
+};
+
+struct epoch_block { struct gillog_block block; uint32_t next; };
+
+struct binary {
+	struct gillog *log;
+	struct gillog_decoder *decoder;
+	uint32_t process;
+	bool has_process;
+	struct stream *stream;
+	uint32_t n_streams;
+	uint32_t *lock, *func;		/* the log's numbers -> the trace's */
+	uint32_t n_locks, n_funcs;
+	struct epoch_block *block;
+	uint32_t n_blocks, cap_blocks;
+	uint32_t *heap;			/* streams with a decoded block, by their next event's time */
+	uint32_t n_heap;
+	bool last_epoch;
+	/* --clock ticks */
+	uint64_t interval, ticks;
+	const uint8_t *rest;		/* of the source's piece */
+	size_t n_rest;
+};
+
+static int read_bytes(void *ctx, void *data, size_t n, size_t *got, struct err *err)
+{
+	struct log *l = ctx;
+	struct binary *b = l->state;
+
+	(void)err;		/* it is l->err */
+	for (*got = 0; *got < n;) {
+		size_t take;
+
+		if (!b->n_rest && log_piece(l, &b->rest, &b->n_rest))
+			return -1;
+		if (!b->n_rest)
+			break;
+		take = b->n_rest < n - *got ? b->n_rest : n - *got;
+		memcpy((uint8_t *)data + *got, b->rest, take);
+		b->rest += take;
+		b->n_rest -= take;
+		*got += take;
+	}
+	return 0;
+}
+
+static bool binary_recognise(const uint8_t *head, size_t n)
+{
+	return gillog_is(head, n);
+}
+
+static int binary_open(struct log *l)
+{
+	struct binary *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return err_memory(l->err, "a log");
+	l->state = b;
+	b->decoder = gillog_decoder_new(l->err);
+	if (!b->decoder)
+		return -1;
+	if (gillog_open(&b->log, read_bytes, l, l->err))
+		return err_prefix(l->err, l->path);
+	l->clock = gillog_info(b->log)->clock == GILLOG_TICKS ? CLOCK_TICKS : CLOCK_NS;
+	return 0;
+}
+
+static void binary_close(struct log *l)
+{
+	struct binary *b = l->state;
+
+	if (!b)
+		return;
+	for (uint32_t i = 0; i < b->n_streams; i++) {
+		free(b->stream[i].event);
+		free(b->stream[i].attr);
+	}
+	for (uint32_t i = 0; i < b->n_blocks; i++)
+		gillog_block_release(&b->block[i].block);
+	gillog_close(b->log);
+	gillog_decoder_free(b->decoder);
+	free(b->stream);
+	free(b->lock);
+	free(b->func);
+	free(b->block);
+	free(b->heap);
+	free(b);
+}
+
+/* --- names ---------------------------------------------------------------------------------------- */
+
+static int take_threads(struct log *l, const struct gillog_info *info)
+{
+	struct binary *b = l->state;
+	struct stream *s = realloc(b->stream, (info->n_threads + 1) * sizeof(*s));
+
+	if (!s)
+		return err_memory(l->err, "threads");
+	b->stream = s;
+	for (uint32_t i = 0; i < info->n_threads; i++) {
+		const struct gillog_thread *t = &info->threads[i];
+
+		if (i >= b->n_streams) {
+			uint32_t number;
+			bool known;
+
+			/* The system gives a thread's id again: then it is told by how often. */
+			if (names_find(l->names, NAME_THREAD, b->process, t->id, strlen(t->id), &number,
+				       &known, l->err))
+				return -1;
+			for (unsigned k = 2; known; k++) {
+				char again[300];
+
+				snprintf(again, sizeof(again), "%.240s#%u", t->id, k);
+				if (names_find(l->names, NAME_THREAD, b->process, again, strlen(again),
+					       &number, &known, l->err))
+					return -1;
+			}
+			s[i] = (struct stream){ .number = number, .first = NONE, .last = NONE };
+			b->n_streams = i + 1;
+		}
+		if (*t->name && names_set(&l->names->thread[s[i].number].name, t->name, strlen(t->name),
+					  l->err))
+			return -1;
+	}
+	return 0;
+}
+
+static int take_locks(struct log *l, const struct gillog_info *info)
+{
+	struct binary *b = l->state;
+	uint32_t *p = realloc(b->lock, (info->n_locks + 1) * sizeof(*p));
+
+	if (!p)
+		return err_memory(l->err, "locks");
+	b->lock = p;
+	for (uint32_t i = 0; i < info->n_locks; i++) {
+		const struct gillog_lock *k = &info->locks[i];
+
+		if (i >= b->n_locks) {
+			if (names_find(l->names, NAME_LOCK, b->process, k->id, strlen(k->id), &p[i], NULL,
+				       l->err))
+				return -1;
+			b->n_locks = i + 1;
+		}
+		l->names->lock[p[i]].kind = k->park ? LOCK_PARK : LOCK_GIL;
+		if (names_set(&l->names->lock[p[i]].name, k->name, strlen(k->name), l->err))
+			return -1;
+	}
+	return 0;
+}
+
+static int take_funcs(struct log *l, const struct gillog_info *info)
+{
+	struct binary *b = l->state;
+	uint32_t *p = realloc(b->func, (info->n_funcs + 1) * sizeof(*p));
+
+	if (!p)
+		return err_memory(l->err, "functions");
+	b->func = p;
+	for (; b->n_funcs < info->n_funcs; b->n_funcs++) {
+		const struct gillog_func *f = &info->funcs[b->n_funcs];
+
+		if (names_func(l->names, f->name, strlen(f->name), f->file, strlen(f->file), f->line,
+			       &p[b->n_funcs], l->err))
+			return -1;
+	}
+	return 0;
+}
+
+/* Facts of several logs: the first log's stand for all. */
+static int take_facts(struct log *l, const struct gillog_info *info)
+{
+	struct binary *b = l->state;
+
+	for (uint32_t i = 0; i < info->n_facts; i++) {
+		const struct gillog_fact *f = &info->facts[i];
+		uint64_t interval;
+
+		if (l->number == 0 && names_fact(l->names, f->key, strlen(f->key), f->value,
+						 strlen(f->value), l->err))
+			return -1;
+		if (!strcmp(f->key, "check interval") &&
+		    parse_u64(f->value, f->value + strlen(f->value), &interval) && interval &&
+		    interval <= 100000)
+			b->interval = l->names->check_interval = interval;
+	}
+	return 0;
+}
+
+/* What the log has named so far. */
+static int take_names(struct log *l)
+{
+	struct binary *b = l->state;
+	const struct gillog_info *info = gillog_info(b->log);
+	struct name_process *p;
+
+	if (!b->has_process) {
+		if (names_add_process(l->names, -1, &b->process, l->err))
+			return -1;
+		b->has_process = true;
+	}
+	p = &l->names->process[b->process];
+	p->pid = info->pid;
+	p->ppid = info->ppid;
+	if (*info->process && names_set(&p->name, info->process, strlen(info->process), l->err))
+		return -1;
+	return take_threads(l, info) || take_locks(l, info) || take_funcs(l, info) || take_facts(l, info)
+		? -1 : 0;
+}
+
+/* --- the merge of an epoch ------------------------------------------------------------------------ */
+
+static uint64_t next_time(const struct binary *b, uint32_t stream)
+{
+	return b->stream[stream].event[b->stream[stream].at].time;
+}
+
+static bool before(const struct binary *b, uint32_t x, uint32_t y)
+{
+	uint64_t tx = next_time(b, x), ty = next_time(b, y);
+
+	return tx < ty || (tx == ty && x < y);
+}
+
+static void sift_down(struct binary *b, uint32_t i)
+{
+	for (;;) {
+		uint32_t least = i, left = 2 * i + 1, swap;
+
+		for (uint32_t c = left; c < left + 2 && c < b->n_heap; c++)
+			if (before(b, b->heap[c], b->heap[least]))
+				least = c;
+		if (least == i)
+			return;
+		swap = b->heap[i];
+		b->heap[i] = b->heap[least];
+		b->heap[least] = swap;
+		i = least;
+	}
+}
+
+/* Tells of a block that cannot be read; its events are lost. */
+static int lose_block(struct log *l, const struct gillog_block *block, const char *why)
+{
+	struct binary *b = l->state;
+	uint64_t since = block->last - block->first;
+
+	if (log_bad(l, "%s", why))
+		return -1;
+	if (block->thread >= b->n_streams) {
+		l->names->lost_events += block->n_events;
+		return 0;
+	}
+	return log_gap(l, block->last, since, b->stream[block->thread].number) ||
+	       log_attr(l, ATTR_COUNT, block->n_events) ||
+	       log_attr(l, ATTR_SINCE, since > INT64_MAX ? INT64_MAX : (int64_t)since) ||
+	       log_add(l, block->last, b->stream[block->thread].number, 0, EV_LOST, 2) ? -1 : 0;
+}
+
+/* Decodes a stream's next block into its own memory.  1: there is none. */
+static int next_block(struct log *l, uint32_t i)
+{
+	struct binary *b = l->state;
+	struct stream *s = &b->stream[i];
+
+	free(s->event);
+	free(s->attr);
+	s->event = NULL;
+	s->attr = NULL;
+	s->at = s->n = 0;
+	while (s->first != NONE) {
+		struct epoch_block *e = &b->block[s->first];
+		const struct gillog_event *event;
+		const struct gillog_attr *attr;
+		size_t n = e->block.n_events, n_attrs;
+		int ret;
+
+		s->first = e->next;
+		if (gillog_decode(b->decoder, &e->block, &event, &attr, l->err)) {
+			if (l->err->code == ERR_MEMORY)
+				return -1;
+			ret = lose_block(l, &e->block, l->err->msg);
+			gillog_block_release(&e->block);
+			if (ret)
+				return -1;
+			continue;
+		}
+		n_attrs = event[n - 1].attr + event[n - 1].n_attrs;
+		gillog_block_release(&e->block);
+		s->event = malloc(n * sizeof(*event));
+		s->attr = malloc((n_attrs + 1) * sizeof(*attr));
+		if (!s->event || !s->attr)
+			return err_memory(l->err, "a block of events");
+		memcpy(s->event, event, n * sizeof(*event));
+		if (n_attrs)
+			memcpy(s->attr, attr, n_attrs * sizeof(*attr));
+		s->n = n;
+		return 0;
+	}
+	return 1;
+}
+
+static int start_merge(struct log *l)
+{
+	struct binary *b = l->state;
+	uint32_t *heap = realloc(b->heap, (b->n_streams + 1) * sizeof(*heap));
+
+	if (!heap)
+		return err_memory(l->err, "threads");
+	b->heap = heap;
+	b->n_heap = 0;
+	for (uint32_t i = 0; i < b->n_streams; i++) {
+		int ret = next_block(l, i);
+
+		if (ret < 0)
+			return -1;
+		if (!ret)
+			b->heap[b->n_heap++] = i;
+	}
+	for (uint32_t i = b->n_heap / 2; i--;)
+		sift_down(b, i);
+	return 0;
+}
+
+static int add_block(struct log *l, struct gillog_block *block)
+{
+	struct binary *b = l->state;
+	struct stream *s;
+
+	if (b->n_blocks == b->cap_blocks) {
+		uint32_t cap = b->cap_blocks ? 2 * b->cap_blocks : 64;
+		struct epoch_block *p = realloc(b->block, cap * sizeof(*p));
+
+		if (!p) {
+			gillog_block_release(block);
+			return err_memory(l->err, "blocks of events");
+		}
+		b->block = p;
+		b->cap_blocks = cap;
+	}
+	b->block[b->n_blocks] = (struct epoch_block){ *block, NONE };
+	if (block->thread >= b->n_streams && take_names(l)) {
+		gillog_block_release(block);
+		return -1;
+	}
+	s = &b->stream[block->thread];
+	if (s->first == NONE)
+		s->first = b->n_blocks;
+	else
+		b->block[s->last].next = b->n_blocks;
+	s->last = b->n_blocks++;
+	return 0;
+}
+
+/* Reads up to the next mark. */
+static int read_epoch(struct log *l)
+{
+	struct binary *b = l->state;
+	struct gillog_block block = { 0 };
+	uint64_t mark;
+
+	b->n_blocks = 0;
+	for (;;) {
+		switch (gillog_next(b->log, &block, &mark, l->err)) {
+		case GILLOG_ERROR:
+			return err_prefix(l->err, l->path);
+		case GILLOG_BLOCK:
+			if (add_block(l, &block))
+				return -1;
+			break;
+		case GILLOG_DAMAGED:
+			if (take_names(l) || lose_block(l, &block, l->err->msg))
+				return -1;
+			break;
+		case GILLOG_CUT:
+			if (log_cut(l, l->err->msg))
+				return -1;
+			/* fall through */
+		case GILLOG_DONE:
+			b->last_epoch = true;
+			/* fall through */
+		case GILLOG_MARK:
+			return take_names(l) || start_merge(l) ? -1 : 0;
+		}
+	}
+}
+
+/* The attributes of an event, in the trace's numbers. */
+static int add_attrs(struct log *l, const struct gillog_attr *a, unsigned n, unsigned *added)
+{
+	const struct binary *b = l->state;
+	int64_t value[N_GL_ATTRS];
+	unsigned mask = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		int64_t v = a[i].value;
+
+		if (a[i].id == GL_ATTR_TARGET)
+			v = v >= 0 && v < b->n_streams ? (int64_t)b->stream[v].number : -1;
+		if (a[i].id == GL_ATTR_FUNC)
+			v = v >= 0 && v < b->n_funcs ? (int64_t)b->func[v] : -1;
+		if (l->want_ticks && (a[i].id == GL_ATTR_CHECKS || a[i].id == GL_ATTR_COUNTDOWN))
+			continue;
+		if (v < 0 && (a[i].id == GL_ATTR_TARGET || a[i].id == GL_ATTR_FUNC))
+			continue;
+		value[a[i].id] = v;
+		mask |= 1u << a[i].id;
+	}
+	for (*added = 0; mask; mask &= mask - 1, (*added)++) {
+		unsigned id = (unsigned)__builtin_ctz(mask);
+
+		if (log_attr(l, id, value[id]))
+			return -1;
+	}
+	return 0;
+}
+
+/* The position in ticks, which never goes back: the order is that of the nanoseconds. */
+static uint64_t ticks_of(struct log *l, const struct gillog_attr *a, unsigned n)
+{
+	struct binary *b = l->state;
+	int64_t checks = -1, countdown = 0;
+	uint64_t interval = b->interval ? b->interval : 100, at;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (a[i].id == GL_ATTR_CHECKS)
+			checks = a[i].value;
+		if (a[i].id == GL_ATTR_COUNTDOWN)
+			countdown = a[i].value;
+	}
+	if (checks < 0 || (uint64_t)checks > MAX_TIME / 2 / interval)
+		return b->ticks;
+	/* The counter stands a little below 0 while its check is about to be made. */
+	if (countdown < 1)
+		countdown = 1;
+	if (countdown > (int64_t)interval)
+		countdown = (int64_t)interval;
+	at = (uint64_t)checks * interval + interval - (uint64_t)countdown;
+	if (at > b->ticks)
+		b->ticks = at;
+	return b->ticks;
+}
+
+static int add_event(struct log *l, uint32_t stream)
+{
+	struct binary *b = l->state;
+	struct stream *s = &b->stream[stream];
+	const struct gillog_event *e = &s->event[s->at];
+	const struct gillog_attr *a = s->attr + e->attr;
+	uint64_t time = e->time;
+	uint64_t since = 0;
+	unsigned n = 0;
+
+	if (l->want_ticks)
+		time = ticks_of(l, a, e->n_attrs);
+	if (time > MAX_TIME)
+		return log_bad(l, "an event at a time above 2^63");
+	if (e->kind == GL_LOST) {
+		for (unsigned i = 0; i < e->n_attrs; i++)
+			if (a[i].id == GL_ATTR_SINCE && a[i].value > 0)
+				since = (uint64_t)a[i].value;
+		if (log_gap(l, time, l->want_ticks ? 0 : since, s->number))
+			return -1;
+	}
+	if ((e->n_attrs && add_attrs(l, a, e->n_attrs, &n)) ||
+	    (((e->kind >= GL_ENTRY && e->kind <= GL_SWITCH_DONE) || e->kind == GL_WOKEN) &&
+	     !l->names->thread[s->number].is_lane && names_lane(l->names, s->number, l->err)))
+		return -1;
+	return log_add(l, time, s->number, (uint16_t)(e->lock < b->n_locks ? b->lock[e->lock] : 0), e->kind,
+		       n);
+}
+
+static int binary_read(struct log *l)
+{
+	struct binary *b = l->state;
+
+	if (!b->n_heap) {
+		if (b->last_epoch) {
+			l->eof = true;
+			return 0;
+		}
+		if (read_epoch(l))
+			return -1;
+	}
+	for (unsigned i = 0; i < AT_ONCE && b->n_heap; i++) {
+		uint32_t stream = b->heap[0];
+		struct stream *s = &b->stream[stream];
+
+		if (add_event(l, stream))
+			return -1;
+		if (++s->at == s->n) {
+			int ret = next_block(l, stream);
+
+			if (ret < 0)
+				return -1;
+			if (ret)
+				b->heap[0] = b->heap[--b->n_heap];
+		}
+		sift_down(b, 0);
+	}
+	return 0;
+}
+
+const struct format format_gillog_binary = {
+	.name = "gillog-binary", .recognise = binary_recognise, .open = binary_open, .read = binary_read,
+	.close = binary_close,
+};

@@ -1,0 +1,85 @@
+/*
+ * names.h - the numbers of a trace's threads, locks and processes, and what is known of each
+ *
+ * A number is given when a name is first met and stays.  The same words name different things in different
+ * scopes: a thread's scope is its process (or its log, where ids are the system's), a lock's its process, a
+ * process's its log.
+ */
+#ifndef GILSCOPE_NAMES_H
+#define GILSCOPE_NAMES_H
+
+#include "timeline.h"
+
+#define MAX_THREADS (1u << 20)
+#define MAX_LANES (1u << 16)
+#define MAX_LOCKS (1u << 16)
+#define MAX_PROCESSES (1u << 16)
+#define MAX_FUNCS (1u << 20)
+#define MAX_FACTS 1024
+#define MAX_ID 255		/* bytes of an id */
+#define MAX_NAME 4096		/* bytes of a name; longer ones are cut */
+
+enum name_kind { NAME_PROCESS, NAME_THREAD, NAME_LOCK, NAME_ALIAS };
+
+struct name_thread {
+	char *id, *name;	/* owned; name may be NULL */
+	uint32_t process;
+	bool is_lane;
+};
+
+struct name_process {
+	char *name;		/* owned; may be NULL */
+	int64_t pid, ppid;	/* -1: unknown */
+};
+
+struct name_lock {
+	char *id, *name;	/* owned; name may be NULL */
+	uint32_t process;
+	enum lock_kind kind;
+};
+
+struct name_slot;
+
+struct names {
+	struct name_thread *thread;
+	struct name_process *process;
+	struct name_lock *lock;
+	struct timeline_func *func;	/* strings owned */
+	struct timeline_fact *fact;	/* strings owned */
+	uint32_t n_threads, n_processes, n_locks, n_funcs, n_facts, n_lanes;
+	uint32_t cap_threads, cap_processes, cap_locks, cap_funcs, cap_facts;
+	struct name_slot *slot;
+	uint32_t n_slots, n_used;
+	char *title;			/* owned; NULL: none */
+	uint64_t check_interval;	/* ticks per check; 0: unknown */
+	uint64_t lost_events;		/* that no thread is known of */
+};
+
+void names_release(struct names *n);
+
+/*
+ * The number of a name, new or known; it is told by *known if that is not NULL.  Returns 0, or -1 with *err
+ * set: ERR_MEMORY, or ERR_FORMAT where an id is too long or there are too many.
+ */
+int names_find(struct names *n, enum name_kind kind, uint32_t scope, const char *s, size_t len,
+	       uint32_t *number, bool *known, struct err *err);
+/* The number of a name that is known: true, else false. */
+bool names_known(const struct names *n, enum name_kind kind, uint32_t scope, const char *s, size_t len,
+		 uint32_t *number);
+/* A name in this scope, as NAME_ALIAS, for a thread that has one in another; the first one stays. */
+int names_alias(struct names *n, uint32_t scope, const char *s, size_t len, uint32_t thread, struct err *err);
+/* A process without a name of its own, as the next number. */
+int names_add_process(struct names *n, int64_t pid, uint32_t *number, struct err *err);
+
+/* Set or replace a name; *to is one of the pointers above. */
+int names_set(char **to, const char *s, size_t len, struct err *err);
+int names_fact(struct names *n, const char *key, size_t key_len, const char *value, size_t value_len,
+	       struct err *err);
+/* Functions are numbered by their log; *number is the trace's.  Equal ones are not joined. */
+int names_func(struct names *n, const char *name, size_t name_len, const char *file, size_t file_len,
+	       uint32_t line, uint32_t *number, struct err *err);
+
+/* A thread has an event of a lock: it is a lane. */
+int names_lane(struct names *n, uint32_t thread, struct err *err);
+
+#endif

@@ -1,0 +1,502 @@
+/*
+ * perf.c - the text that perf script prints for probes on take_gil and drop_gil, and scheduler events
+ *
+ *	  Thread-0 (cpu) 10258 [000]  1890.059327880:          python:take_gil: (7f7737cae9f0)
+ *	          python  9989 [000]  1883.632590337:  python:drop_gil__return: (7fc9af265b10 <- 7fc9af26667c)
+ *
+ * Names of threads hold anything, so a line is found by the leftmost " PID [CPU] TIME:" in it.  Lines without
+ * one that are indented, empty or begin with "#" are stacks and headers and belong to perf's output.
+ */
+#include "formats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CACHE 1024
+#define NO_PROCESS UINT32_MAX
+
+struct perf {
+	uint32_t base;			/* the process of threads of which no pid is known, or NO_PROCESS */
+	uint32_t *lock;			/* of each process: its lock + 1, or 0 */
+	uint32_t cap_locks;
+	bool *placed;			/* of each thread: its pid is known */
+	uint32_t cap_placed;
+	struct { uint64_t tid; uint32_t thread; } cache[CACHE];
+};
+
+struct anchor {
+	const char *comm, *comm_end;
+	const char *pid, *pid_end;	/* NULL: only a tid */
+	const char *tid, *tid_end;
+	int64_t cpu;			/* -1: none */
+	uint64_t time;
+	bool bad_time;
+	const char *rest;		/* what stands behind the time */
+};
+
+static bool is_digit(char c)
+{
+	return (unsigned char)(c - '0') < 10;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static const char *digits_back(const char *s, const char *begin)
+{
+	while (s > begin && is_digit(s[-1]))
+		s--;
+	return s;
+}
+
+static const char *blanks_back(const char *s, const char *begin)
+{
+	while (s > begin && is_blank(s[-1]))
+		s--;
+	return s;
+}
+
+/* Whether the "." at dot is the one of a TIME with a PID before it. */
+static bool anchor_at(struct anchor *a, const char *s, const char *dot, const char *end)
+{
+	const char *sec = digits_back(dot, s), *frac = dot + 1, *p = frac, *q;
+	uint64_t seconds, ns = 0;
+
+	while (p < end && is_digit(*p))
+		p++;
+	if (sec == dot || p == frac || p - frac > 9 || p == end || *p != ':' || p + 1 == end ||
+	    !is_blank(p[1]) || sec == s || !is_blank(sec[-1]))
+		return false;
+	a->rest = p + 1;
+	for (int i = 0; i < 9; i++)
+		ns = 10 * ns + (unsigned)(frac + i < p ? frac[i] - '0' : 0);
+	a->bad_time = !parse_u64(sec, dot, &seconds) || seconds > MAX_TIME / 1000000000 - 1;
+	a->time = a->bad_time ? 0 : seconds * 1000000000 + ns;
+
+	q = blanks_back(sec, s);
+	a->cpu = -1;
+	if (q > s && q[-1] == ']') {
+		const char *c = digits_back(q - 1, s);
+		uint64_t cpu;
+
+		if (c == q - 1 || c == s || c[-1] != '[' || c - 1 == s || !is_blank(c[-2]) ||
+		    !parse_u64(c, q - 1, &cpu) || cpu > INT32_MAX)
+			return false;
+		a->cpu = (int64_t)cpu;
+		q = blanks_back(c - 1, s);
+	}
+	a->tid_end = q;
+	q = digits_back(q, s);
+	if (q == a->tid_end)
+		return false;
+	if (q > s && q[-1] == '-')
+		q--;
+	a->tid = q;
+	a->pid = a->pid_end = NULL;
+	if (q > s && q[-1] == '/') {
+		a->pid_end = q - 1;
+		q = digits_back(q - 1, s);
+		if (q == a->pid_end)
+			return false;
+		if (q > s && q[-1] == '-')
+			q--;
+		a->pid = q;
+	}
+	if (q == s || !is_blank(q[-1]))
+		return false;
+	a->comm_end = blanks_back(q, s);
+	while (s < a->comm_end && is_blank(*s))
+		s++;
+	a->comm = s;
+	return s < a->comm_end;
+}
+
+static bool find_anchor(struct anchor *a, const char *s, const char *end)
+{
+	for (const char *dot = s; dot < end && (dot = memchr(dot, '.', (size_t)(end - dot))); dot++)
+		if (anchor_at(a, s, dot, end))
+			return true;
+	return false;
+}
+
+struct perf_event {
+	const char *name, *name_end;	/* behind its group: "take_gil" */
+	const char *args, *end;
+};
+
+/* The event's name: words of letters joined by ":", then ":". */
+static bool find_event(struct perf_event *e, const char *s, const char *end)
+{
+	const char *p;
+
+	while (s < end && is_blank(*s))
+		s++;
+	for (p = s; p < end && is_digit(*p);)
+		p++;
+	if (p > s && p < end && is_blank(*p)) {		/* a count before the name */
+		while (p < end && is_blank(*p))
+			p++;
+		s = p;
+	}
+	for (p = s; p < end && !is_blank(*p);)
+		p++;
+	if (p == s || p[-1] != ':' || p - 1 == s)
+		return false;
+	e->args = p;
+	e->end = end;
+	e->name_end = --p;
+	while (p > s && p[-1] != ':')
+		p--;
+	e->name = p;
+	return e->name < e->name_end;
+}
+
+static bool starts(const struct perf_event *e, const char *word)
+{
+	size_t n = strlen(word);
+
+	return (size_t)(e->name_end - e->name) >= n && !memcmp(e->name, word, n);
+}
+
+static bool is(const struct perf_event *e, const char *word)
+{
+	return starts(e, word) && (size_t)(e->name_end - e->name) == strlen(word);
+}
+
+static bool ends(const struct perf_event *e, const char *word)
+{
+	size_t n = strlen(word);
+
+	return (size_t)(e->name_end - e->name) >= n && !memcmp(e->name_end - n, word, n);
+}
+
+static bool is_return(const struct perf_event *e)
+{
+	return memmem(e->args, (size_t)(e->end - e->args), "<-", 2) || ends(e, "_return") ||
+	       ends(e, "%return");
+}
+
+/* --- threads -------------------------------------------------------------------------------------- */
+
+static int base_process(struct log *l, uint32_t *process)
+{
+	struct perf *p = l->state;
+
+	if (p->base == NO_PROCESS && names_add_process(l->names, -1, &p->base, l->err))
+		return -1;
+	*process = p->base;
+	return 0;
+}
+
+/* The scope of the system's thread ids: the log. */
+static uint32_t tid_scope(const struct log *l)
+{
+	return 1u << 31 | l->number;
+}
+
+static uint64_t short_id(const char *s, size_t n)
+{
+	uint64_t id = 0;
+
+	if (n > 8)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		id = id << 8 | (unsigned char)s[i];
+	return id;
+}
+
+static int find_tid(struct log *l, const char *s, size_t n, uint32_t *thread)
+{
+	struct perf *p = l->state;
+	uint64_t id = short_id(s, n);
+	size_t at = (id * 0x9e3779b97f4a7c15ull) >> 54;
+	uint32_t base;
+	bool known;
+
+	if (id && p->cache[at].tid == id) {
+		*thread = p->cache[at].thread;
+		return 0;
+	}
+	if (names_find(l->names, NAME_THREAD, tid_scope(l), s, n, thread, &known, l->err))
+		return -1;
+	if (*thread >= p->cap_placed) {
+		uint32_t cap = 2 * *thread + 64;
+		bool *placed = realloc(p->placed, cap);
+
+		if (!placed)
+			return err_memory(l->err, "threads");
+		memset(placed + p->cap_placed, 0, cap - p->cap_placed);
+		p->placed = placed;
+		p->cap_placed = cap;
+	}
+	if (!known) {
+		if (base_process(l, &base))
+			return -1;
+		l->names->thread[*thread].process = base;
+	}
+	if (id) {
+		p->cache[at].tid = id;
+		p->cache[at].thread = *thread;
+	}
+	return 0;
+}
+
+/* The first pid that is seen with a thread is its process. */
+static int place_thread(struct log *l, const struct anchor *a, uint32_t thread)
+{
+	struct perf *p = l->state;
+	uint64_t pid;
+	uint32_t process;
+	bool known;
+
+	if (!a->pid || p->placed[thread])
+		return 0;
+	if (names_find(l->names, NAME_PROCESS, l->number, a->pid, (size_t)(a->pid_end - a->pid), &process,
+		       &known, l->err))
+		return -1;
+	if (!known && parse_u64(a->pid, a->pid_end, &pid) && pid <= INT32_MAX)
+		l->names->process[process].pid = (int64_t)pid;
+	l->names->thread[thread].process = process;
+	p->placed[thread] = true;
+	return 0;
+}
+
+static int find_lock(struct log *l, uint32_t thread, uint16_t *lock)
+{
+	struct perf *p = l->state;
+	uint32_t process = l->names->thread[thread].process, number;
+
+	if (process >= p->cap_locks) {
+		uint32_t cap = 2 * process + 16;
+		uint32_t *a = realloc(p->lock, cap * sizeof(*a));
+
+		if (!a)
+			return err_memory(l->err, "locks");
+		memset(a + p->cap_locks, 0, (cap - p->cap_locks) * sizeof(*a));
+		p->lock = a;
+		p->cap_locks = cap;
+	}
+	if (!p->lock[process]) {
+		if (names_find(l->names, NAME_LOCK, process, "0", 1, &number, NULL, l->err) ||
+		    names_set(&l->names->lock[number].name, "GIL", 3, l->err))
+			return -1;
+		p->lock[process] = number + 1;
+	}
+	*lock = (uint16_t)(p->lock[process] - 1);
+	return 0;
+}
+
+static int add_event(struct log *l, const struct anchor *a, uint32_t thread, uint16_t lock, unsigned kind,
+		     int64_t target)
+{
+	unsigned n = 0;
+
+	if (a->cpu >= 0) {
+		if (log_attr(l, ATTR_CPU, a->cpu))
+			return -1;
+		n++;
+	}
+	if (target >= 0) {
+		if (log_attr(l, ATTR_TARGET, target))
+			return -1;
+		n++;
+	}
+	return log_add(l, a->time, thread, lock, kind, n);
+}
+
+/* "key=VALUE" behind its last occurrence before `before` (NULL: anywhere); the digits of VALUE. */
+static const char *find_number(const struct perf_event *e, const char *key, const char *before,
+			       const char **number_end)
+{
+	size_t n = strlen(key);
+	const char *found = NULL, *end = before ? before : e->end;
+
+	for (const char *p = e->args; (p = memmem(p, (size_t)(end - p), key, n)); p += n)
+		found = p + n;
+	if (!found)
+		return NULL;
+	for (*number_end = found; *number_end < e->end && is_digit(**number_end);)
+		(*number_end)++;
+	return *number_end > found ? found : NULL;
+}
+
+static int add_task(struct log *l, const struct anchor *a, const char *tid, const char *end, unsigned kind)
+{
+	uint32_t thread;
+
+	if (end - tid == 1 && *tid == '0')
+		return 0;
+	return find_tid(l, tid, (size_t)(end - tid), &thread) ? log_bad_err(l) :
+	       add_event(l, a, thread, 0, kind, -1);
+}
+
+static int add_switch(struct log *l, const struct anchor *a, const struct perf_event *e)
+{
+	const char *arrow = NULL, *prev, *prev_end, *next, *next_end;
+
+	/* Names may hold the arrow too: the last one is perf's own but for a name in next_comm. */
+	for (const char *p = e->args; (p = memmem(p, (size_t)(e->end - p), " ==> next_comm=", 15)); p++)
+		arrow = arrow ? arrow : p;
+	if (!arrow)
+		return 0;
+	prev = find_number(e, " prev_pid=", arrow, &prev_end);
+	next = find_number(e, " next_pid=", NULL, &next_end);
+	if (!prev || !next)
+		return 0;
+	return add_task(l, a, prev, prev_end, EV_SCHED_OUT) || add_task(l, a, next, next_end, EV_SCHED_IN)
+		? -1 : 0;
+}
+
+static int add_wakeup(struct log *l, const struct anchor *a, const struct perf_event *e, uint32_t waker)
+{
+	const char *pid, *end;
+	uint32_t target;
+
+	pid = find_number(e, " pid=", NULL, &end);
+	if (!pid || (end - pid == 1 && *pid == '0'))
+		return 0;
+	if (find_tid(l, pid, (size_t)(end - pid), &target))
+		return log_bad_err(l);
+	return add_event(l, a, waker, 0, EV_WAKEUP, target);
+}
+
+static int add_lock_event(struct log *l, const struct anchor *a, const struct perf_event *e, uint32_t thread)
+{
+	bool back = is_return(e);
+	uint16_t lock = 0;
+
+	if (place_thread(l, a, thread) || find_lock(l, thread, &lock) || names_lane(l->names, thread, l->err))
+		return log_bad_err(l);
+	return add_event(l, a, thread, lock,
+			 starts(e, "take_gil") ? (back ? EV_ACQUIRE : EV_ENTRY)
+					       : (back ? EV_SWITCH_DONE : EV_RELEASE), -1);
+}
+
+/* "# hostname : x": what perf says of the machine. */
+static int header_line(struct log *l, const char *s, const char *end)
+{
+	static const char *const keys[] = {
+		"hostname", "os release", "arch", "nrcpus online", "cpudesc", "total memory", "cmdline",
+		"captured on",
+	};
+	const char *colon;
+
+	for (s++; s < end && is_blank(*s);)
+		s++;
+	colon = memchr(s, ':', (size_t)(end - s));
+	for (size_t i = 0; colon && i < sizeof(keys) / sizeof(*keys); i++) {
+		size_t n = strlen(keys[i]);
+		const char *value = colon + 1;
+
+		if (blanks_back(colon, s) - s != (ptrdiff_t)n || memcmp(s, keys[i], n))
+			continue;
+		while (value < end && is_blank(*value))
+			value++;
+		return names_fact(l->names, keys[i], n, value, (size_t)(end - value), l->err);
+	}
+	return 0;
+}
+
+/* A line of perf's own about events that were lost, of whatever thread. */
+static int lost_line(struct log *l, const char *s, const char *end)
+{
+	const char *p = memmem(s, (size_t)(end - s), "lost ", 5);
+	uint64_t n;
+
+	if (!p || !parse_u64(p + 5, end, &n))
+		return 0;
+	l->names->lost_events += n;
+	return 0;
+}
+
+static int perf_line(struct log *l, const char *s, size_t n)
+{
+	const char *end = s + n;
+	struct perf_event e;
+	struct anchor a;
+	uint32_t thread;
+	bool task;
+
+	if (!find_anchor(&a, s, end)) {
+		if (n && *s == '#')
+			return header_line(l, s, end);
+		if (!n || is_blank(*s))
+			return 0;
+		return log_bad(l, "no \" PID [CPU] TIME:\" in it");
+	}
+	if (a.bad_time)
+		return log_bad(l, "a time that no clock shows");
+	if (!find_event(&e, a.rest, end)) {
+		if (memmem(a.rest, (size_t)(end - a.rest), "PERF_RECORD_LOST", 16))
+			return lost_line(l, a.rest, end);
+		return is_blank(*s) || *s == '#' ? 0 : log_bad(l, "no event's name behind the time");
+	}
+	task = is(&e, "sched_switch") || is(&e, "sched_waking") || is(&e, "sched_wakeup") ||
+	       is(&e, "sched_wakeup_new");
+	if (!task && !starts(&e, "take_gil") && !starts(&e, "drop_gil"))
+		return 0;
+	if (task && a.tid_end - a.tid == 1 && *a.tid == '0')	/* the idle task is nobody */
+		return is(&e, "sched_switch") ? add_switch(l, &a, &e) : 0;
+	if (find_tid(l, a.tid, (size_t)(a.tid_end - a.tid), &thread) || place_thread(l, &a, thread))
+		return log_bad_err(l);
+	if (*a.comm != ':' &&
+	    names_set(&l->names->thread[thread].name, a.comm, (size_t)(a.comm_end - a.comm), l->err))
+		return -1;
+	if (!task)
+		return add_lock_event(l, &a, &e, thread);
+	return is(&e, "sched_switch") ? add_switch(l, &a, &e) : add_wakeup(l, &a, &e, thread);
+}
+
+static int perf_lines(struct log *l, const char *p, const char *end)
+{
+	return text_each(l, p, end, perf_line);
+}
+
+/* A line with an anchor and an event of the names that we know, or any event at all. */
+static bool perf_recognise(const uint8_t *head, size_t n)
+{
+	const char *s = (const char *)head, *end = s + n;
+
+	while (s < end) {
+		const char *nl = memchr(s, '\n', (size_t)(end - s)), *stop = nl ? nl : end;
+		struct perf_event e;
+		struct anchor a;
+
+		if (find_anchor(&a, s, stop) && find_event(&e, a.rest, stop))
+			return true;
+		if (!nl)
+			break;
+		s = nl + 1;
+	}
+	return false;
+}
+
+static int perf_open(struct log *l)
+{
+	struct perf *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return err_memory(l->err, "a log");
+	p->base = NO_PROCESS;
+	l->state = p;
+	l->clock = CLOCK_NS;
+	return 0;
+}
+
+static void perf_close(struct log *l)
+{
+	struct perf *p = l->state;
+
+	if (p) {
+		free(p->lock);
+		free(p->placed);
+	}
+	free(p);
+}
+
+const struct format format_perf = {
+	.name = "perf", .recognise = perf_recognise, .open = perf_open, .read = text_read,
+	.lines = perf_lines, .close = perf_close,
+};

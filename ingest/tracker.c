@@ -1,0 +1,833 @@
+/* tracker.c - see tracker.h */
+#include "tracker.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NONE UINT32_MAX
+#define MAX_HELD (1u << 16)	/* events of other tasks that are held back at most */
+
+/* A thread. */
+struct lane {
+	uint8_t state;		/* never SIGNAL */
+	bool off_cpu;
+	bool takes;		/* a contended take is open */
+	bool crossed;		/* ... since before this block began */
+	uint16_t lock;		/* of the take; if none is open, of the newest hold */
+	uint32_t newest;	/* the lock taken last of those that it holds, or NONE */
+	uint64_t begin;		/* of this state */
+	uint64_t since;		/* of the take */
+	struct hist *hist;	/* N_HISTS of them, from its first event of a lock on */
+	struct timeline_thread figures;
+};
+
+/* A release of which the waiter that it has signalled has not shown up yet. */
+struct signal {
+	uint64_t time;
+	uint32_t by, to;	/* to: NONE, or whom a WAKEUP or WOKEN has named */
+};
+
+struct lock {
+	uint32_t owner, last;	/* who holds it, who held it last; NONE */
+	uint32_t below, above;	/* the locks that the owner took before and after, or NONE */
+	uint64_t since;		/* of the hold */
+	int64_t func;		/* ATTR_FUNC of its ACQUIRE, or -1 */
+	uint32_t waiting;	/* how many threads wait for it */
+	/* Pending signals, the oldest first: ring[(first + i) % cap]. */
+	struct signal *ring;
+	uint32_t first, n, cap;
+	uint32_t assigned;	/* how many of them have a `to` */
+};
+
+struct tracker {
+	struct names *names;
+	struct timeline_writer *writer;
+	struct lane *lane;
+	struct lock *lock;
+	uint32_t n_lanes, cap_lanes, n_locks, cap_locks;
+	uint64_t origin, now, end;	/* now, end: since the origin; end is the last event of a lane */
+	bool begun, woken;		/* woken: a WOKEN was seen */
+	uint64_t events;
+	uint64_t checks;		/* the largest so far */
+	uint64_t first_checks;
+	bool has_checks;
+	bool derive_checks;		/* they follow from the time */
+	/* Events of tasks that are no lanes, while it is open whether a lane's event comes after them. */
+	struct record *held;
+	struct attr *held_attr;
+	size_t n_held, cap_held, n_held_attrs, cap_held_attrs;
+	struct err *err;		/* of the call */
+};
+
+/* --- growing -------------------------------------------------------------------------------------- */
+
+static int grow_lanes(struct tracker *t)
+{
+	if (t->names->n_threads > t->cap_lanes) {
+		uint32_t cap = 2 * t->names->n_threads;
+		struct lane *p = realloc(t->lane, cap * sizeof(*p));
+
+		if (!p)
+			return err_memory(t->err, "threads");
+		t->lane = p;
+		t->cap_lanes = cap;
+	}
+	for (; t->n_lanes < t->names->n_threads; t->n_lanes++) {
+		memset(&t->lane[t->n_lanes], 0, sizeof(*t->lane));
+		t->lane[t->n_lanes].newest = NONE;
+	}
+	return 0;
+}
+
+static int grow_locks(struct tracker *t)
+{
+	if (t->names->n_locks > t->cap_locks) {
+		uint32_t cap = 2 * t->names->n_locks;
+		struct lock *p = realloc(t->lock, cap * sizeof(*p));
+
+		if (!p)
+			return err_memory(t->err, "locks");
+		t->lock = p;
+		t->cap_locks = cap;
+	}
+	for (; t->n_locks < t->names->n_locks; t->n_locks++)
+		t->lock[t->n_locks] = (struct lock){
+			.owner = NONE, .last = NONE, .below = NONE, .above = NONE, .func = -1,
+		};
+	return 0;
+}
+
+/* --- pending signals ------------------------------------------------------------------------------ */
+
+static struct signal *signal_at(struct lock *k, uint32_t i)
+{
+	return &k->ring[(k->first + i) & (k->cap - 1)];
+}
+
+static int add_signal(struct tracker *t, struct lock *k, uint64_t time, uint32_t by)
+{
+	if (k->n == k->cap) {
+		uint32_t cap = k->cap ? 2 * k->cap : 8;
+		struct signal *p = malloc(cap * sizeof(*p));
+
+		if (!p)
+			return err_memory(t->err, "pending signals");
+		for (uint32_t i = 0; i < k->n; i++)
+			p[i] = *signal_at(k, i);
+		free(k->ring);
+		k->ring = p;
+		k->cap = cap;
+		k->first = 0;
+	}
+	*signal_at(k, k->n++) = (struct signal){ time, by, NONE };
+	return 0;
+}
+
+static uint64_t remove_signal(struct lock *k, uint32_t i)
+{
+	uint64_t time = signal_at(k, i)->time;
+
+	k->assigned -= signal_at(k, i)->to != NONE;
+	if (!i) {
+		k->first = (k->first + 1) & (k->cap - 1);
+	} else {
+		for (; i + 1 < k->n; i++)
+			*signal_at(k, i) = *signal_at(k, i + 1);
+	}
+	k->n--;
+	return time;
+}
+
+/* The signal that a thread takes when its wait ends: its own, else the oldest that is nobody's.  NO_TIME: none. */
+static uint64_t take_signal(const struct tracker *t, struct lock *k, uint32_t thread)
+{
+	if (!k->n)
+		return NO_TIME;
+	if (!k->assigned)
+		return t->woken ? NO_TIME : remove_signal(k, 0);
+	for (uint32_t i = 0; i < k->n; i++)
+		if (signal_at(k, i)->to == thread)
+			return remove_signal(k, i);
+	for (uint32_t i = 0; i < k->n && !t->woken; i++)
+		if (signal_at(k, i)->to == NONE)
+			return remove_signal(k, i);
+	return NO_TIME;
+}
+
+/* A WAKEUP: the waker's newest release that is nobody's was for the thread that it wakes. */
+static void assign_signal(struct tracker *t, uint32_t by, uint32_t to)
+{
+	struct lock *k;
+	uint32_t mine = NONE;
+
+	if (to >= t->n_lanes || !t->lane[to].takes)
+		return;
+	k = &t->lock[t->lane[to].lock];
+	for (uint32_t i = 0; i < k->n; i++) {
+		const struct signal *s = signal_at(k, i);
+
+		if (s->to == to)
+			return;
+		if (s->by == by && s->to == NONE)
+			mine = i;
+	}
+	if (mine == NONE)
+		return;
+	signal_at(k, mine)->to = to;
+	k->assigned++;
+}
+
+/* A WOKEN: the thread takes the oldest signal that is pending now, if it has none of its own yet. */
+static void take_woken(struct tracker *t, uint32_t thread)
+{
+	struct lock *k;
+	uint32_t oldest = NONE;
+
+	t->woken = true;
+	if (!t->lane[thread].takes)
+		return;
+	k = &t->lock[t->lane[thread].lock];
+	for (uint32_t i = k->n; i--;) {
+		if (signal_at(k, i)->to == thread)
+			return;
+		if (signal_at(k, i)->to == NONE)
+			oldest = i;
+	}
+	if (oldest == NONE)
+		return;
+	signal_at(k, oldest)->to = thread;
+	k->assigned++;
+}
+
+/* --- states --------------------------------------------------------------------------------------- */
+
+static void set_state(struct tracker *t, struct lane *a, unsigned state)
+{
+	if (state == a->state)
+		return;
+	a->figures.time[a->state] += t->now - a->begin;
+	a->state = (uint8_t)state;
+	a->begin = t->now;
+}
+
+/* The state of a thread that does not wait. */
+static void set_held(struct tracker *t, struct lane *a)
+{
+	if (a->newest == NONE) {
+		set_state(t, a, STATE_IDLE);
+		return;
+	}
+	a->lock = (uint16_t)a->newest;
+	set_state(t, a, a->off_cpu ? STATE_STALL : STATE_RUN);
+}
+
+static void begin_take(struct tracker *t, struct lane *a, uint16_t lock)
+{
+	set_state(t, a, STATE_WAIT);
+	a->takes = true;
+	a->crossed = false;
+	a->since = t->now;
+	a->lock = lock;
+	t->lock[lock].waiting++;
+}
+
+/* A stretch of waiting ends now; how long it was in signal before that. */
+static uint64_t end_stretch(struct tracker *t, struct lane *a, uint32_t thread)
+{
+	uint64_t signal = take_signal(t, &t->lock[a->lock], thread);
+
+	if (signal == NO_TIME)
+		return 0;
+	if (signal < a->begin)
+		signal = a->begin;
+	if (a->crossed)
+		timeline_writer_signal(t->writer, thread, a->begin, signal);
+	a->figures.time[STATE_WAIT] += signal - a->begin;
+	a->figures.time[STATE_SIGNAL] += t->now - signal;
+	a->begin = t->now;
+	return t->now - signal;
+}
+
+/* A take ends, with an ACQUIRE or without; the caller sets the state then. */
+static void end_take(struct tracker *t, struct lane *a, uint32_t thread, bool acquired)
+{
+	uint64_t length = t->now - a->since;
+
+	t->lock[a->lock].waiting--;
+	a->takes = false;
+	if (a->crossed)
+		timeline_writer_take_end(t->writer, thread, a->since, acquired ? t->now : NO_TIME);
+	if (!acquired)
+		return;
+	hist_add(&a->hist[HIST_WAIT], length, 1);
+	if (!a->figures.waits++ || length > a->figures.max_wait) {
+		a->figures.max_wait = length;
+		a->figures.max_wait_at = a->since;
+	}
+}
+
+/* --- holds ---------------------------------------------------------------------------------------- */
+
+static void count_hold(struct lane *a, uint64_t since, uint64_t end)
+{
+	if (end - since > a->figures.max_run) {
+		a->figures.max_run = end - since;
+		a->figures.max_run_at = since;
+	}
+}
+
+static void begin_hold(struct tracker *t, struct lane *a, uint32_t thread, uint32_t lock, int64_t func)
+{
+	struct lock *k = &t->lock[lock];
+
+	k->owner = k->last = thread;
+	k->since = t->now;
+	k->func = func;
+	k->below = a->newest;
+	k->above = NONE;
+	if (a->newest != NONE)
+		t->lock[a->newest].above = lock;
+	a->newest = lock;
+}
+
+/* Takes a lock from its owner; the hold is counted if it is known to have ended now. */
+static void end_hold(struct tracker *t, uint32_t lock, bool counted)
+{
+	struct lock *k = &t->lock[lock];
+	struct lane *a = &t->lane[k->owner];
+
+	if (k->above != NONE)
+		t->lock[k->above].below = k->below;
+	else
+		a->newest = k->below;
+	if (k->below != NONE)
+		t->lock[k->below].above = k->above;
+	k->owner = k->below = k->above = NONE;
+	if (!counted)
+		return;
+	hist_add(&a->hist[HIST_HOLD], t->now - k->since, 1);
+	count_hold(a, k->since, t->now);
+}
+
+/* --- writing -------------------------------------------------------------------------------------- */
+
+static void put_heads(void *ctx, struct timeline_writer *w)
+{
+	struct tracker *t = ctx;
+
+	for (uint32_t i = 0; i < t->n_lanes; i++) {
+		struct lane *a = &t->lane[i];
+		struct block_head h = {
+			.thread = i, .lock = a->lock, .state = a->state, .since = a->since,
+			.seg = a->begin, .func = -1,
+		};
+
+		if (a->state == STATE_IDLE)
+			continue;
+		if (a->takes) {
+			a->crossed = true;
+		} else {
+			h.since = t->lock[a->newest].since;
+			h.func = t->lock[a->newest].func;
+			if (h.seg < h.since)	/* it held another lock before */
+				h.seg = h.since;
+		}
+		timeline_writer_head(w, &h);
+	}
+}
+
+/* Room for n more events in the block. */
+static int make_room(struct tracker *t, unsigned n)
+{
+	const struct block *b = timeline_writer_block(t->writer);
+
+	return b->n_events + n <= BLOCK_EVENTS ? 0 : timeline_writer_next_block(t->writer, t->now, t->err);
+}
+
+/* An event without attributes. */
+static void put(struct tracker *t, uint32_t thread, uint16_t lock, unsigned kind, unsigned flags)
+{
+	struct block *b = timeline_writer_block(t->writer);
+
+	b->event[b->n_events++] = (struct event){
+		.time = t->now, .thread = thread, .lock = lock, .kind = (uint8_t)kind,
+		.state = t->lane[thread].state, .flags = (uint8_t)flags,
+	};
+}
+
+/* The event that was put last gets its attributes. */
+static int put_attrs(struct tracker *t, const struct attr *attrs, unsigned n, uint64_t signal)
+{
+	struct block *b;
+	struct event *e;
+
+	if (timeline_writer_attr_room(t->writer, t->err))
+		return -1;
+	b = timeline_writer_block(t->writer);
+	e = &b->event[b->n_events - 1];
+	for (unsigned i = 0; i < n; i++)
+		b->attr[b->n_attrs++] = attrs[i];
+	if (signal)
+		b->attr[b->n_attrs++] = (struct attr){ ATTR_SIGNAL, (int64_t)signal };
+	e->n_attrs = (uint8_t)(n + (signal != 0));
+	return 0;
+}
+
+static const struct attr *find_attr(const struct attr *attrs, unsigned n, unsigned id)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (attrs[i].id == id)
+			return &attrs[i];
+	return NULL;
+}
+
+/* --- events --------------------------------------------------------------------------------------- */
+
+/* A gap of lost events begins: what the thread did from here on, nobody knows. */
+static void begin_gap(struct tracker *t, uint32_t thread)
+{
+	struct lane *a = &t->lane[thread];
+	bool changed = a->state != STATE_IDLE;
+
+	if (a->takes)
+		end_take(t, a, thread, false);
+	while (a->newest != NONE)
+		end_hold(t, a->newest, false);
+	set_state(t, a, STATE_IDLE);
+	if (changed)
+		put(t, thread, 0, EV_STATE, 0);
+}
+
+static unsigned on_acquire(struct tracker *t, struct lane *a, const struct record *r, int64_t func,
+			   uint64_t *signal)
+{
+	struct lock *k = &t->lock[r->lock];
+	unsigned flags = 0;
+
+	a->figures.acquires++;
+	if (a->takes) {
+		*signal = end_stretch(t, a, r->thread);
+		if (*signal)
+			hist_add(&a->hist[HIST_HANDOFF], *signal, 1);
+		end_take(t, a, r->thread, true);
+	}
+	if (t->names->lock[r->lock].kind == LOCK_PARK) {
+		set_held(t, a);
+		return 0;
+	}
+	if (k->owner != NONE) {
+		uint32_t owner = k->owner;
+		struct lane *o = &t->lane[owner];
+
+		flags |= EVF_LOST_RELEASE;
+		a->figures.lost_releases++;
+		end_hold(t, r->lock, true);
+		if (owner != r->thread && !o->takes) {
+			unsigned before = o->state;
+
+			set_held(t, o);
+			if (o->state != before)
+				put(t, owner, r->lock, EV_STATE, 0);
+		}
+	}
+	if (k->last != NONE && k->last != r->thread) {
+		flags |= EVF_SWITCH;
+		a->figures.switches++;
+	}
+	begin_hold(t, a, r->thread, r->lock, func);
+	set_held(t, a);
+	return flags;
+}
+
+static int on_release(struct tracker *t, struct lane *a, const struct record *r, uint64_t *signal,
+		      unsigned *flags)
+{
+	struct lock *k = &t->lock[r->lock];
+
+	a->figures.releases++;
+	if (a->takes && a->lock == r->lock) {
+		/* It must have got the lock unseen. */
+		*signal = end_stretch(t, a, r->thread);
+		end_take(t, a, r->thread, false);
+	}
+	if (k->owner == r->thread) {
+		end_hold(t, r->lock, true);
+	} else if (t->names->lock[r->lock].kind != LOCK_PARK) {
+		*flags |= EVF_LOST_ACQUIRE;
+		a->figures.lost_acquires++;
+	}
+	if (!a->takes)
+		set_held(t, a);
+	return k->n < k->waiting ? add_signal(t, k, t->now, r->thread) : 0;
+}
+
+/* The total of checks, where the log counts them. */
+static void see_checks(struct tracker *t, uint64_t checks)
+{
+	if (!t->has_checks) {
+		t->has_checks = true;
+		t->first_checks = t->checks = checks;
+	} else if (checks > t->checks) {
+		t->checks = checks;
+	}
+}
+
+/* What an event means; t->now is its time. */
+static int track(struct tracker *t, enum waits *waits, const struct record *r, const struct attr *attrs)
+{
+	struct lane *a = &t->lane[r->thread];
+	const struct attr *at = NULL;
+	uint64_t signal = 0;
+	unsigned flags = 0;
+
+	if (r->kind == EV_STATE) {
+		begin_gap(t, r->thread);
+		return 0;
+	}
+	a->figures.events++;
+	a->figures.last = t->now;
+	if (r->kind != EV_SCHED_OUT && a->off_cpu) {
+		a->off_cpu = false;
+		if (a->state == STATE_STALL)
+			set_state(t, a, STATE_RUN);
+	}
+	switch (r->kind) {
+	case EV_ENTRY:
+		if (*waits != WAITS_BUSY && !a->takes && t->lock[r->lock].owner != NONE &&
+		    t->lock[r->lock].owner != r->thread)
+			begin_take(t, a, r->lock);
+		break;
+	case EV_BUSY:
+		a->figures.busy++;
+		if (*waits == WAITS_UNKNOWN)
+			*waits = WAITS_BUSY;
+		if (!a->takes)
+			begin_take(t, a, r->lock);
+		break;
+	case EV_RETRY:
+		a->figures.retry++;
+		if (!a->takes) {
+			begin_take(t, a, r->lock);
+		} else {
+			signal = end_stretch(t, a, r->thread);
+			a->figures.time[STATE_WAIT] += t->now - a->begin;
+			a->begin = t->now;
+		}
+		break;
+	case EV_ACQUIRE:
+		at = r->n_attrs ? find_attr(attrs, r->n_attrs, ATTR_FUNC) : NULL;
+		flags = on_acquire(t, a, r, at ? at->value : -1, &signal);
+		break;
+	case EV_RELEASE:
+		if (on_release(t, a, r, &signal, &flags))
+			return -1;
+		break;
+	case EV_TIMEOUT: a->figures.timeouts++; break;
+	case EV_DROP_REQUEST: a->figures.drop_requests++; break;
+	case EV_SWITCH_WAIT: a->figures.forced_switches++; break;
+	case EV_SCHED_OUT:
+		a->off_cpu = true;
+		if (a->state == STATE_RUN)
+			set_state(t, a, STATE_STALL);
+		break;
+	case EV_WAKEUP:
+		at = find_attr(attrs, r->n_attrs, ATTR_TARGET);
+		if (at)
+			assign_signal(t, r->thread, (uint32_t)at->value);
+		break;
+	case EV_WOKEN: take_woken(t, r->thread); break;
+	case EV_LOST:
+		at = find_attr(attrs, r->n_attrs, ATTR_COUNT);
+		a->figures.lost_events += at && at->value > 0 ? (uint64_t)at->value : 0;
+		break;
+	}
+	put(t, r->thread, r->lock, r->kind, flags);
+	return r->n_attrs || signal ? put_attrs(t, attrs, r->n_attrs, signal) : 0;
+}
+
+/* The trace begins with the first event of a lane. */
+static int begin(struct tracker *t, const struct record *r)
+{
+	t->begun = true;
+	t->origin = r->time;
+	t->now = 0;
+	return timeline_writer_next_block(t->writer, 0, t->err);
+}
+
+static int write_one(struct tracker *t, enum waits *waits, const struct record *r, const struct attr *attrs)
+{
+	const struct attr *at;
+
+	t->now = r->time - t->origin;
+	t->events++;
+	if (r->n_attrs && (at = find_attr(attrs, r->n_attrs, ATTR_CHECKS)))
+		see_checks(t, at->value < 0 ? 0 : (uint64_t)at->value);
+	else if (t->names->check_interval && t->derive_checks)
+		see_checks(t, r->time / t->names->check_interval);
+	return make_room(t, 2) ? -1 : track(t, waits, r, attrs);
+}
+
+/* Writes the events that were held back. */
+static int write_held(struct tracker *t)
+{
+	enum waits none = WAITS_ENTRY;
+	const struct attr *a = t->held_attr;
+
+	for (size_t i = 0; i < t->n_held; i++) {
+		if (write_one(t, &none, &t->held[i], a))
+			return -1;
+		a += t->held[i].n_attrs;
+	}
+	t->n_held = t->n_held_attrs = 0;
+	return 0;
+}
+
+/* An event of a task that is no lane: kept until a lane's event comes, for the trace ends with one of these. */
+static int hold_back(struct tracker *t, const struct record *r, const struct attr *attrs)
+{
+	if (t->n_held == MAX_HELD && write_held(t))
+		return -1;
+	if (t->n_held == t->cap_held) {
+		size_t cap = t->cap_held ? 2 * t->cap_held : 1024;
+		struct record *p = realloc(t->held, cap * sizeof(*p));
+
+		if (!p)
+			return err_memory(t->err, "events");
+		t->held = p;
+		t->cap_held = cap;
+	}
+	if (t->n_held_attrs + r->n_attrs > t->cap_held_attrs) {
+		size_t cap = 2 * t->cap_held_attrs + 1024 + r->n_attrs;
+		struct attr *p = realloc(t->held_attr, cap * sizeof(*p));
+
+		if (!p)
+			return err_memory(t->err, "events");
+		t->held_attr = p;
+		t->cap_held_attrs = cap;
+	}
+	t->held[t->n_held++] = *r;
+	if (r->n_attrs)
+		memcpy(t->held_attr + t->n_held_attrs, attrs, r->n_attrs * sizeof(*attrs));
+	t->n_held_attrs += r->n_attrs;
+	return 0;
+}
+
+static int track_record(struct tracker *t, struct log *l, const struct record *r, const struct attr *attrs)
+{
+	if (t->n_lanes < t->names->n_threads && grow_lanes(t))
+		return -1;
+	if (t->n_locks < t->names->n_locks && grow_locks(t))
+		return -1;
+	if (!t->names->thread[r->thread].is_lane)
+		return t->begun ? hold_back(t, r, attrs) : 0;
+	if (!t->begun) {
+		if (r->kind == EV_STATE)
+			return 0;
+		if (begin(t, r))
+			return -1;
+	}
+	if (!t->lane[r->thread].hist) {
+		t->lane[r->thread].hist = calloc(N_HISTS, sizeof(struct hist));
+		if (!t->lane[r->thread].hist)
+			return err_memory(t->err, "histograms");
+	}
+	if (r->time - t->origin > TIMELINE_MAX_TIME)
+		return log_bad(l, "an event more than 146 years after the first one");
+	if (t->n_held && write_held(t))
+		return -1;
+	if (write_one(t, &l->waits, r, attrs))
+		return -1;
+	if (r->kind != EV_STATE)
+		t->end = t->now;
+	return 0;
+}
+
+int tracker_events(struct tracker *t, struct log *l, size_t first, size_t end, struct err *err)
+{
+	t->err = err;
+	t->derive_checks = l->clock == CLOCK_TICKS;
+	for (size_t i = first; i < end; i++)
+		if (track_record(t, l, &l->rec[i], l->attr + l->rec[i].attr))
+			return -1;
+	return 0;
+}
+
+uint64_t tracker_count(const struct tracker *t)
+{
+	return t->events;
+}
+
+int tracker_new(struct tracker **out, struct names *names, const char *path, bool force, unsigned n_threads,
+		struct err *err)
+{
+	static const struct writer_ops ops = { .heads = put_heads };
+	struct tracker *t = calloc(1, sizeof(*t));
+
+	*out = NULL;
+	if (!t)
+		return err_memory(err, "the tracker");
+	t->names = names;
+	t->err = err;
+	if (timeline_writer_open(&t->writer, path, force, n_threads, &ops, t, err)) {
+		free(t);
+		return -1;
+	}
+	*out = t;
+	return 0;
+}
+
+void tracker_free(struct tracker *t)
+{
+	if (!t)
+		return;
+	timeline_writer_abort(t->writer);
+	for (uint32_t i = 0; i < t->n_lanes; i++) {
+		for (unsigned h = 0; t->lane[i].hist && h < N_HISTS; h++)
+			hist_release(&t->lane[i].hist[h]);
+		free(t->lane[i].hist);
+	}
+	for (uint32_t i = 0; i < t->n_locks; i++)
+		free(t->lock[i].ring);
+	free(t->lane);
+	free(t->lock);
+	free(t->held);
+	free(t->held_attr);
+	free(t);
+}
+
+/* --- the end -------------------------------------------------------------------------------------- */
+
+/* What is open lasts to the last event. */
+static void close_lanes(struct tracker *t)
+{
+	if (t->now > t->end)	/* so many events of other tasks came last that some were written */
+		t->end = t->now;
+	t->now = t->end;
+	for (uint32_t i = 0; i < t->n_lanes; i++) {
+		struct lane *a = &t->lane[i];
+		struct timeline_thread *f = &a->figures;
+
+		if (a->takes)
+			end_take(t, a, i, false);
+		f->time[a->state] += t->end - a->begin;
+		f->time[STATE_IDLE] = t->end - f->time[STATE_RUN] - f->time[STATE_STALL] -
+				      f->time[STATE_WAIT] - f->time[STATE_SIGNAL];
+	}
+	for (uint32_t i = 0; i < t->n_locks; i++)
+		if (t->lock[i].owner != NONE)
+			count_hold(&t->lane[t->lock[i].owner], t->lock[i].since, t->end);
+}
+
+struct shown { uint32_t number, process; bool is_lane; };
+
+static int by_place(const void *x, const void *y)
+{
+	const struct shown *a = x, *b = y;
+
+	if (a->is_lane != b->is_lane)
+		return a->is_lane ? -1 : 1;
+	if (a->process != b->process)
+		return a->process < b->process ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* The tables that the writer wants; each is the caller's to free. */
+struct tables {
+	struct timeline_thread *thread;
+	struct timeline_process *process;
+	struct timeline_lock *lock;
+	struct shown *shown;
+	uint32_t *order;
+	struct hist (**hist)[N_HISTS];
+};
+
+static void tables_release(struct tables *x)
+{
+	free(x->thread);
+	free(x->process);
+	free(x->lock);
+	free(x->shown);
+	free(x->order);
+	free(x->hist);
+}
+
+static const char *text(const char *s)
+{
+	return s ? s : "";
+}
+
+static int tables_fill(struct tracker *t, struct tables *x, struct timeline_info *info)
+{
+	struct names *n = t->names;
+
+	x->thread = calloc(n->n_threads + 1, sizeof(*x->thread));
+	x->process = calloc(n->n_processes + 1, sizeof(*x->process));
+	x->lock = calloc(n->n_locks + 1, sizeof(*x->lock));
+	x->shown = calloc(n->n_threads + 1, sizeof(*x->shown));
+	x->order = calloc(n->n_threads + 1, sizeof(*x->order));
+	x->hist = calloc(n->n_threads + 1, sizeof(*x->hist));
+	if (!x->thread || !x->process || !x->lock || !x->shown || !x->order || !x->hist)
+		return err_memory(t->err, "the tables of threads");
+	for (uint32_t i = 0; i < n->n_threads; i++) {
+		x->thread[i] = t->lane[i].figures;
+		x->thread[i].id = n->thread[i].id;
+		x->thread[i].name = text(n->thread[i].name);
+		x->thread[i].process = n->thread[i].process;
+		x->thread[i].is_lane = n->thread[i].is_lane && t->lane[i].figures.events;
+		x->hist[i] = (struct hist (*)[N_HISTS])t->lane[i].hist;
+		x->shown[i] = (struct shown){ i, n->thread[i].process, x->thread[i].is_lane };
+		info->n_lanes += x->thread[i].is_lane;
+		info->lost_events += t->lane[i].figures.lost_events;
+		if (x->thread[i].is_lane)
+			info->events += t->lane[i].figures.events;
+	}
+	for (uint32_t i = 0; i < n->n_processes; i++)
+		x->process[i] = (struct timeline_process){
+			.pid = n->process[i].pid, .ppid = n->process[i].ppid,
+			.name = text(n->process[i].name),
+		};
+	for (uint32_t i = 0; i < n->n_locks; i++)
+		x->lock[i] = (struct timeline_lock){
+			.id = n->lock[i].id, .name = text(n->lock[i].name),
+			.process = n->lock[i].process, .kind = n->lock[i].kind,
+		};
+	qsort(x->shown, n->n_threads, sizeof(*x->shown), by_place);
+	for (uint32_t i = 0; i < n->n_threads; i++)
+		x->order[i] = x->shown[i].number;
+	return 0;
+}
+
+int tracker_finish(struct tracker *t, struct timeline_info *info, struct err *err)
+{
+	struct tables x = { 0 };
+	struct names *n = t->names;
+	struct writer_end end;
+	int ret;
+
+	t->err = err;
+	if (grow_lanes(t) || grow_locks(t))
+		return -1;
+	close_lanes(t);
+	ret = tables_fill(t, &x, info);
+	if (!ret) {
+		info->origin = t->origin;
+		info->end = t->end;
+		info->lost_events += n->lost_events;
+		info->checks = t->checks - t->first_checks;
+		info->check_interval = n->check_interval;
+		info->n_threads = n->n_threads;
+		info->n_processes = n->n_processes;
+		info->n_locks = n->n_locks;
+		info->n_funcs = n->n_funcs;
+		info->n_facts = n->n_facts;
+		end = (struct writer_end){
+			.info = *info, .thread = x.thread, .order = x.order, .process = x.process,
+			.lock = x.lock, .fact = n->fact, .func = n->func, .hist = x.hist,
+		};
+		ret = timeline_writer_finish(t->writer, &end, err);
+		t->writer = NULL;
+	}
+	tables_release(&x);
+	return ret;
+}
