@@ -219,6 +219,7 @@ struct pieces {
 	struct piece *process;		/* " process=p1" where the word is not enough, else empty */
 	struct piece *lock;		/* " lock=2" */
 	uint16_t *first_lock;		/* per process: the lock that needs no word */
+	uint32_t *by_number;		/* threads in the order of their numbers */
 	size_t line;			/* bytes of the longest line */
 };
 
@@ -286,6 +287,7 @@ static void pieces_release(struct pieces *s)
 	free(s->process);
 	free(s->lock);
 	free(s->first_lock);
+	free(s->by_number);
 }
 
 static int pieces_init(struct pieces *s, const struct timeline *tl, struct err *err)
@@ -299,9 +301,11 @@ static int pieces_init(struct pieces *s, const struct timeline *tl, struct err *
 	s->process = calloc((size_t)info->n_threads + 1, sizeof(*s->process));
 	s->lock = calloc((size_t)info->n_locks + 1, sizeof(*s->lock));
 	s->first_lock = calloc((size_t)info->n_processes + 1, sizeof(*s->first_lock));
-	if (!s->thread || !s->process || !s->lock || !s->first_lock)
+	s->by_number = calloc((size_t)info->n_threads + 1, sizeof(*s->by_number));
+	if (!s->thread || !s->process || !s->lock || !s->first_lock || !s->by_number)
 		goto no_memory;
 	for (uint32_t i = 0; i < info->n_threads; i++) {
+		s->by_number[timeline_thread(tl, i)->number] = i;
 		off = s->text.len;
 		put_word(&s->text, timeline_thread(tl, i)->id);
 		s->thread[i] = piece_end(s, off);
@@ -394,11 +398,13 @@ static void put_processes(struct buf *b, const struct timeline *tl)
 	}
 }
 
+/* In the order of their numbers: ingest numbers them alike then, and finds the order of display again. */
 static void put_threads(struct buf *b, const struct pieces *s)
 {
 	const struct timeline_info *info = timeline_info(s->tl);
 
-	for (uint32_t i = 0; i < info->n_threads; i++) {
+	for (uint32_t k = 0; k < info->n_threads; k++) {
+		uint32_t i = s->by_number[k];
 		const struct timeline_thread *t = timeline_thread(s->tl, i);
 
 		buf_str(b, "# thread ");
@@ -562,14 +568,10 @@ out:
 
 /* --- events --------------------------------------------------------------------------------------- */
 
-/* A gap of a thread that is open: its LOST at the begin told the count, the one at the end is to come. */
-struct gap { uint64_t begin, count; bool open; };
-
 struct event_dump {
 	struct out out;
 	struct pieces pieces;
-	struct timeline_cursor *cursor, *back;	/* back: for gaps that began before the range */
-	struct gap *gap;			/* per thread; NULL: nothing was lost */
+	struct timeline_cursor *cursor;
 	uint64_t origin;
 	struct { char text[24]; uint32_t len; } kind[N_EVENT_KINDS], attr[N_ATTRS];
 };
@@ -617,10 +619,6 @@ static uint8_t *put_event(struct event_dump *d, uint8_t *p, const struct event *
 	return p;
 }
 
-/*
- * A gap is stored as two LOSTs: at its begin with the number of events, at its end with none.  Its line stands
- * at its end.
- */
 static int print_event(void *ctx, const struct event *e, const struct attr *attrs)
 {
 	struct event_dump *d = ctx;

@@ -159,6 +159,7 @@ static int get_threads(struct timeline *tl, struct in *in, struct err *err)
 		tl->perm[number] = i;
 		tl->number[i] = number;
 		tl->thread[i] = by_number[number];
+		tl->thread[i].number = number;
 		tl->thread[i].is_lane = i < info->n_lanes;
 	}
 	free(by_number);

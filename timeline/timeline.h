@@ -37,6 +37,7 @@ struct timeline_thread {
 	const char *id;		/* as the log names it: "t2", "9989" */
 	const char *name;	/* "" if unknown */
 	uint32_t process;	/* index into the processes */
+	uint32_t number;	/* in the file: in the order in which threads were first met */
 	bool is_lane;		/* it has events of a lock; the others have only scheduler events */
 	uint64_t first, last;	/* its first and last event */
 	uint64_t time[N_STATES];	/* [STATE_IDLE] is the rest of the trace's length */
