@@ -28,7 +28,7 @@ int cmd_ingest(int argc, char **argv)
 	uint64_t n_threads = 0;
 	struct ingest_options o = { .report = stderr, .prefix = "gilscope ingest" };
 	const struct opt table[] = {
-		{ 'o', NULL, "OUT.gtl", "the timeline to write", OPT_STR, &out },
+		{ 'o', "output", "OUT.gtl", "the timeline to write", OPT_STR, &out },
 		{ 'f', "force", NULL, "replace OUT.gtl if it is there", OPT_FLAG, &o.force },
 		{ 'j', "jobs", "N", "threads (default: one per cpu)", OPT_UINT, &n_threads },
 		{ 0, "format", "NAME", formats, OPT_STR, &o.format },

@@ -130,7 +130,6 @@ struct source {
 	unsigned n_workers, n_started, n_queue;
 
 	/* the reader's own */
-	uint64_t job;		/* whose pieces are being given */
 	unsigned from;		/* the worker that had it last */
 	struct piece held;
 	struct worker *holder;
@@ -140,6 +139,7 @@ struct source {
 
 	pthread_mutex_t lock;
 	pthread_cond_t ready;
+	uint64_t job;		/* under lock: whose pieces are being given */
 	bool waiting;		/* under lock: the reader sleeps */
 
 	pthread_mutex_t walk;	/* guards what follows */
@@ -198,7 +198,7 @@ static enum outcome put_piece(struct worker *w, bool urgent)
 	stopped = s->stop;
 	if (!stopped)
 		w->queue[(w->head + w->n++) % s->n_queue] = w->cur;
-	if (s->waiting && (urgent || w->n >= most / 2))
+	if (s->waiting && w->queue[w->head].job == s->job && (urgent || w->n >= most / 2))
 		pthread_cond_signal(&s->ready);
 	pthread_mutex_unlock(&s->lock);
 	if (stopped)
@@ -272,10 +272,10 @@ static enum outcome read_some(struct worker *w, void *dst, size_t n, size_t *got
 	ssize_t r;
 
 	*got = 0;
+	if (in->eof || in->off >= in->limit)
+		return GO_ON;
 	if (n > in->limit - in->off)
 		n = (size_t)(in->limit - in->off);
-	if (in->eof || !n)
-		return GO_ON;
 	do {
 		if (s->stop)
 			return STOPPED;
@@ -339,6 +339,22 @@ static enum outcome fill(struct worker *w, size_t need)
 		in->len += got;
 	}
 	return GO_ON;
+}
+
+/* Goes on at byte off of a regular file; behind byte limit nothing is read. */
+static void seek_input(struct worker *w, uint64_t off, uint64_t limit)
+{
+	struct input *in = &w->in;
+
+	if (off >= here(w) && off <= in->off) {
+		in->pos += (size_t)(off - here(w));
+	} else {
+		in->pos = in->len = 0;
+		in->off = off;
+	}
+	in->counted = in->pos;
+	in->limit = limit;
+	in->eof = false;
 }
 
 /* --- plain ------------------------------------------------------------------------------------------- */
@@ -642,6 +658,134 @@ static enum outcome run_zstd(struct worker *w)
 	return r;
 }
 
+/* --- zstd, several workers --------------------------------------------------------------------------- */
+
+/* What of the file was read to find where frames end. */
+struct hop {
+	uint64_t off;
+	size_t len;
+	uint8_t buf[WALK_WINDOW];
+};
+
+/* n bytes at off, or NULL where the file has not so many. */
+static const uint8_t *peek(struct source *s, struct hop *h, uint64_t off, size_t n)
+{
+	if (off < h->off || off + n > h->off + h->len) {
+		ssize_t r;
+
+		do
+			r = pread(s->fd, h->buf, sizeof(h->buf), (off_t)off);
+		while (r < 0 && errno == EINTR);
+		h->off = off;
+		h->len = r > 0 ? (size_t)r : 0;
+	}
+	return n <= h->len && off - h->off <= h->len - n ? h->buf + (off - h->off) : NULL;
+}
+
+/*
+ * Moves *off behind the frame that begins there, and adds what it may decompress to.  false where that is not to be
+ * found quickly, or the frame is no work for several: whoever decodes it will say.
+ */
+static bool hop_frame(struct source *s, struct hop *h, uint64_t *off, uint64_t *bytes)
+{
+	const uint8_t *p = peek(s, h, *off, 8);		/* no frame is shorter */
+	struct frame f;
+	uint64_t at;
+
+	if (p && is_skippable(get_le32(p))) {
+		*off += 8 + (uint64_t)get_le32(p + 4);
+		*bytes += 64;			/* it is some work, too */
+		return true;
+	}
+	p = p && get_le32(p) == ZSTD_MAGIC ? peek(s, h, *off, header_size(p[4])) : NULL;
+	if (!p)
+		return false;
+	parse_header(p, &f);
+	if (f.window > WINDOW_BESIDE)
+		return false;
+	at = *off + f.header;
+	for (unsigned i = 0; i < WALK_BLOCKS; i++) {
+		unsigned size;
+		bool last;
+
+		p = peek(s, h, at, 3);
+		if (!p || !parse_block(p, &size, &last))
+			return false;
+		at += 3 + size;
+		*bytes += f.window < ZSTD_BLOCK ? f.window + 64 : ZSTD_BLOCK;
+		if (last) {
+			*off = at + (f.checksum ? 4 : 0);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The next job: frames of bytes [*off, *end), or with w->alone the one frame at *off.  false: there is none. */
+static bool take_job(struct worker *w, uint64_t *off, uint64_t *end)
+{
+	struct source *s = w->s;
+	struct hop h = { .len = 0 };
+	uint64_t bytes = 0;
+	bool ok;
+
+	pthread_mutex_lock(&s->walk);
+	while (!s->next_known && !s->no_more && !s->stop)
+		pthread_cond_wait(&s->known, &s->walk);
+	ok = !s->no_more && !s->stop;
+	if (ok) {
+		*off = *end = s->next_off;
+		while (bytes < JOB_BYTES && hop_frame(s, &h, end, &bytes))
+			;
+		s->next_off = *end;
+		w->alone = *end == *off;
+		s->next_known = !w->alone;
+		w->job = s->next_job++;
+	}
+	pthread_mutex_unlock(&s->walk);
+	return ok;
+}
+
+static enum outcome run_job(struct worker *w, uint64_t off, uint64_t end)
+{
+	struct source *s = w->s;
+	enum outcome r;
+
+	seek_input(w, off, w->alone ? INT64_MAX : end);
+	do
+		r = zstd_frame(w);
+	while (!r && here(w) < end);
+	count_read(w);
+	if (!r && !w->alone && here(w) != end)
+		r = cut(w, "the file was changed at byte %" PRIu64 " while it was read", here(w));
+	if (!r && !w->alone)
+		return r;
+	pthread_mutex_lock(&s->walk);
+	s->no_more |= r != GO_ON;
+	if (w->alone) {
+		s->next_off = here(w);
+		s->next_known = true;
+	}
+	pthread_cond_broadcast(&s->known);
+	pthread_mutex_unlock(&s->walk);
+	return r;
+}
+
+static enum outcome run_jobs(struct worker *w)
+{
+	uint64_t off, end;
+	enum outcome r = GO_ON;
+
+	while (!r && take_job(w, &off, &end)) {
+		r = run_job(w, off, end);
+		if (r)
+			break;
+		w->cur.last = true;
+		r = put_piece(w, true);
+	}
+	return r ? r : STOPPED;		/* another has come to the end */
+}
+
 /* --- gzip -------------------------------------------------------------------------------------------- */
 
 struct member {
@@ -878,7 +1022,7 @@ static void *work(void *arg)
 	enum outcome r;
 
 	w->alone = true;
-	r = run_all(w);
+	r = w->s->n_workers > 1 ? run_jobs(w) : run_all(w);
 	count_read(w);
 	if (r != STOPPED) {
 		w->hashed = false;
@@ -927,6 +1071,7 @@ static struct worker *take_piece(struct source *s, struct piece *p)
 	*p = w->queue[w->head];
 	w->head = (w->head + 1) % s->n_queue;
 	w->n--;
+	s->job += p->last;
 	if (w->n <= w->wants)	/* not at each piece, for the reason put_piece() has */
 		pthread_cond_signal(&w->room);
 	pthread_mutex_unlock(&s->lock);
@@ -969,7 +1114,6 @@ int source_next(struct source *s, const uint8_t **data, size_t *len, struct err 
 		struct piece p;
 		struct worker *w = take_piece(s, &p);
 
-		s->job += p.last;
 		if (!check_piece(s, &p)) {
 			finish(s, CUT);
 		} else if (p.outcome) {
@@ -1012,6 +1156,22 @@ uint64_t source_bytes_total(const struct source *s)
 }
 
 /* --- open and close ---------------------------------------------------------------------------------- */
+
+/* How many workers the file gives something to do: several only where frames can be found by their headers. */
+static unsigned count_workers(struct source *s, unsigned n_threads)
+{
+	uint8_t magic[sizeof(formats->magic)];
+	ssize_t n;
+
+	if (!n_threads)
+		n_threads = pool_cpus();
+	if (n_threads == 1 || !s->regular)
+		return 1;
+	n = pread(s->fd, magic, sizeof(magic), (off_t)s->base);
+	if (n < 4 || recognise(magic, (size_t)n)->run != run_zstd)
+		return 1;
+	return n_threads < MAX_WORKERS ? n_threads : MAX_WORKERS;
+}
 
 static int open_file(struct source *s, const char *path, struct err *err)
 {
@@ -1074,21 +1234,27 @@ int source_open(struct source **out, const char *path, const struct source_optio
 		return err_memory(err, "a log");
 	s->fd = s->wake = -1;
 	s->long_window = o && o->long_window;
-	s->n_workers = 1;
-	s->n_queue = STREAM_PIECES;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->ready, NULL);
 	pthread_mutex_init(&s->walk, NULL);
 	pthread_cond_init(&s->known, NULL);
 	s->path = strdup(strcmp(path, "-") ? path : "standard input");
-	s->worker = calloc(s->n_workers, sizeof(*s->worker));
 	s->xxh = XXH64_createState();
-	if (!s->path || !s->worker || !s->xxh) {
+	if (!s->path || !s->xxh) {
 		err_memory(err, "a log");
 		goto fail;
 	}
 	if (open_file(s, path, err)) {
 		err_prefix(err, s->path);
+		goto fail;
+	}
+	s->next_off = s->base;
+	s->next_known = true;
+	s->n_workers = count_workers(s, o ? o->n_threads : 0);
+	s->n_queue = s->n_workers > 1 ? WAITING_BYTES / SOURCE_PIECE / s->n_workers : STREAM_PIECES;
+	s->worker = calloc(s->n_workers, sizeof(*s->worker));
+	if (!s->worker) {
+		err_memory(err, "a log");
 		goto fail;
 	}
 	s->wake = eventfd(0, EFD_CLOEXEC);

@@ -179,6 +179,11 @@ static void pack_parts(struct packed *p, const struct packer *how, const struct 
 
 /* --- reading ----------------------------------------------------------------------------------------- */
 
+static bool same(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	return !n || !memcmp(a, b, n);		/* of no bytes there need not be a place */
+}
+
 struct got {
 	struct buf data;
 	bool failed, cut;
@@ -287,7 +292,7 @@ static void check_whole(const struct got *g, const struct buf *log, const char *
 {
 	if (g->failed || g->cut)
 		fail_msg("%s: %s", what, g->err.msg);
-	if (g->data.len != log->len || (log->len && memcmp(g->data.data, log->data, log->len)))
+	if (g->data.len != log->len || !same(g->data.data, log->data, log->len))
 		fail_msg("%s: %zu bytes for %zu, or others", what, g->data.len, log->len);
 }
 
@@ -408,10 +413,10 @@ static void test_prefixes(void **state)
 			read_fd(fd, 1 + n % 2, &g);
 			assert_false(g.failed);
 			snprintf(byte, sizeof(byte), "ends at byte %zu,", n);
-			if (!g.cut && g.data.len == n && !memcmp(g.data.data, packed.file.data, n)) {
+			if (!g.cut && g.data.len == n && same(g.data.data, packed.file.data, n)) {
 				assert_true(n < 4);	/* too little to tell it from text */
 			} else if (g.data.len < least || g.data.len > log.len ||
-				   memcmp(g.data.data ? g.data.data : (uint8_t *)"", log.data, g.data.len)) {
+				   !same(g.data.data, log.data, g.data.len)) {
 				fail_msg("%s, first %zu bytes: %zu given, %zu at least", packers[k].name, n, g.data.len,
 					 least);
 			} else if (whole && packers[k].pack != pack_zstd_skippable) {
@@ -456,18 +461,17 @@ static void test_changed_bytes(void **state)
 			assert_int_equal(g[0].failed, g[1].failed);
 			assert_string_equal(g[0].err.msg, g[1].err.msg);
 			assert_int_equal(g[0].data.len, g[1].data.len);
-			if (g[0].data.len)
-				assert_memory_equal(g[0].data.data, g[1].data.data, g[0].data.len);
+			assert_true(same(g[0].data.data, g[1].data.data, g[0].data.len));
 			if (g[0].cut || g[0].failed)
 				seen++;
 			else
 				unseen++;
-			if (g[0].data.len < least || (least && memcmp(g[0].data.data, log.data, least)))
+			if (g[0].data.len < least || !same(g[0].data.data, log.data, least))
 				fail_msg("%s, byte %zu changed: %zu bytes given, or others; %zu came before it",
 					 packers[k].name, at, g[0].data.len, least);
 			if (!g[0].cut && !g[0].failed && packers[k].checked &&
 			    (g[0].data.len != packed.file.len ||
-			     memcmp(g[0].data.data, packed.file.data, packed.file.len)))
+			     !same(g[0].data.data, packed.file.data, packed.file.len)))
 				check_whole(&g[0], &log, packers[k].name);
 			buf_release(&g[0].data);
 			buf_release(&g[1].data);
@@ -506,8 +510,7 @@ static void test_damage_threads(void **state)
 			assert_int_equal(one.cut, many.cut);
 			assert_int_equal(one.failed, many.failed);
 			assert_int_equal(one.data.len, many.data.len);
-			if (one.data.len)
-				assert_int_equal(memcmp(one.data.data, many.data.data, one.data.len), 0);
+			assert_true(same(one.data.data, many.data.data, one.data.len));
 			buf_release(&many.data);
 		}
 		buf_release(&one.data);
@@ -636,8 +639,7 @@ static void check_limit(const struct buf *file, const struct source_options *o, 
 		if (!strstr(g.err.msg, says) || strncmp(g.err.msg, path, strlen(path)))
 			fail_msg("said %s", g.err.msg);
 		assert_int_equal(g.data.len, least);
-		if (least)
-			assert_memory_equal(g.data.data, log->data, least);
+		assert_true(same(g.data.data, log->data, least));
 	}
 	buf_release(&g.data);
 	source_close(s);
