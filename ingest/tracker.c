@@ -485,7 +485,8 @@ static int track(struct tracker *t, enum waits *waits, const struct record *r, c
 		begin_gap(t, r->thread);
 		return 0;
 	}
-	a->figures.events++;
+	if (!a->figures.events++)
+		a->figures.first = t->now;
 	a->figures.last = t->now;
 	if (r->kind != EV_SCHED_OUT && a->off_cpu) {
 		a->off_cpu = false;
