@@ -1,0 +1,466 @@
+/* figure_open.c - what a figure shows: see figure_internal.h */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "figure_internal.h"
+#include "time.h"
+
+void figure_say(const struct figure *fig, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (!fig->o->say)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fig->o->say(fig->o->ctx, text);
+}
+
+/* --- threads ---------------------------------------------------------------------------------------- */
+
+/* "id", "name" or "pid/id" as a list or a note has it, without its backslashes; cut says where it ended. */
+static char *take_word(const char **s, char until)
+{
+	char *word = malloc(strlen(*s) + 1), *out = word;
+
+	if (!word)
+		return NULL;
+	for (; **s && **s != until; (*s)++) {
+		if (**s == '\\' && (*s)[1])
+			(*s)++;
+		*out++ = **s;
+	}
+	*out = 0;
+	return word;
+}
+
+enum match { MATCH_ID, MATCH_NAME, MATCH_PID, N_MATCHES };
+
+static bool matches(const struct panel *p, uint32_t lane, const char *word, enum match how)
+{
+	const struct timeline_thread *t = timeline_thread(p->tl, lane);
+	char pid[24];
+	size_t n;
+
+	if (how == MATCH_ID)
+		return !strcmp(t->id, word);
+	if (how == MATCH_NAME)
+		return *t->name && !strcmp(t->name, word);
+	n = (size_t)snprintf(pid, sizeof(pid), "%" PRId64 "/", timeline_process(p->tl, t->process)->pid);
+	return !strncmp(word, pid, n) && (!strcmp(t->id, word + n) || (*t->name && !strcmp(t->name, word + n)));
+}
+
+static void add_row(struct panel *p, uint32_t lane)
+{
+	for (uint32_t i = 0; i < p->n_rows; i++)
+		if (p->lane[i] == lane)
+			return;
+	p->lane[p->n_rows++] = lane;
+}
+
+/* All lanes of that id; if there is none, of that name; else of that process and id. */
+static bool add_rows_of(struct panel *p, const char *word)
+{
+	for (unsigned how = 0; how < N_MATCHES; how++) {
+		bool any = false;
+
+		for (uint32_t i = 0; i < p->info->n_lanes; i++)
+			if (matches(p, i, word, how)) {
+				add_row(p, i);
+				any = true;
+			}
+		if (any)
+			return true;
+	}
+	return false;
+}
+
+static int choose_rows(struct figure *fig, struct panel *p, struct err *err)
+{
+	const char *list = fig->o->threads;
+	char *word, *shown;
+
+	if (!p->info->n_lanes)
+		return err_set(err, ERR_FORMAT, "%s: no thread in it ever takes or waits for a lock", p->path);
+	p->lane = calloc(p->info->n_lanes, sizeof(*p->lane));
+	if (!p->lane)
+		return err_memory(err, "a figure's lanes");
+	while (!list && p->n_rows < p->info->n_lanes) {
+		p->lane[p->n_rows] = p->n_rows;
+		p->n_rows++;
+	}
+	while (list) {
+		word = take_word(&list, ',');
+		if (!word)
+			return err_memory(err, "a figure's lanes");
+		if (!add_rows_of(p, word) && fig->n_panels == 1) {
+			shown = figure_shown(word);
+			err_set(err, ERR_USAGE, "--threads: %s has no thread '%.100s' with events of a lock (gilscope info "
+				"lists them)", p->path, shown ? shown : "");
+			free(shown);
+			free(word);
+			return -1;
+		}
+		free(word);
+		list = *list ? list + 1 : NULL;
+	}
+	if (!p->n_rows)
+		return err_set(err, ERR_USAGE, "--threads: %s has none of these threads", p->path);
+	return 0;
+}
+
+static bool has_many_processes(const struct panel *p)
+{
+	for (uint32_t i = 1; i < p->n_rows; i++)
+		if (timeline_thread(p->tl, p->lane[i])->process != timeline_thread(p->tl, p->lane[0])->process)
+			return true;
+	return false;
+}
+
+static int name_rows(struct panel *p, struct err *err)
+{
+	bool many = has_many_processes(p);
+
+	p->name = calloc(p->n_rows, sizeof(*p->name));
+	if (!p->name)
+		return err_memory(err, "a figure's names");
+	for (uint32_t i = 0; i < p->n_rows; i++) {
+		const struct timeline_thread *t = timeline_thread(p->tl, p->lane[i]);
+		const struct timeline_process *process = timeline_process(p->tl, t->process);
+		char *name = figure_shown(*t->name ? t->name : t->id);
+
+		p->name[i] = name;
+		if (name && many && process->pid >= 0 &&
+		    asprintf(&p->name[i], "%s (%" PRId64 ")", name, process->pid) < 0)
+			p->name[i] = NULL;
+		if (p->name[i] != name)
+			free(name);
+		if (!p->name[i])
+			return err_memory(err, "a figure's names");
+	}
+	return 0;
+}
+
+/* --- time ------------------------------------------------------------------------------------------- */
+
+static int choose_range(struct figure *fig, struct panel *p, struct err *err)
+{
+	const struct figure_options *o = fig->o;
+	enum timeline_clock clock = p->info->clock;
+	char a[48], b[48];
+
+	p->from = 0;
+	p->to = p->info->end + 1;	/* the last event lies on the end, and is shown */
+	if (o->from && time_parse(o->from, clock, p->info->origin, &p->from, err))
+		return err_prefix(err, "--from");
+	if (o->to && time_parse(o->to, clock, p->info->origin, &p->to, err))
+		return err_prefix(err, "--to");
+	if (p->to > TIMELINE_MAX_TIME)
+		return err_set(err, ERR_USAGE, "--to %s: no trace is longer than %s", o->to ? o->to : "",
+			       time_exact(a, TIMELINE_MAX_TIME, clock));
+	if (p->from >= p->to)
+		return err_set(err, ERR_USAGE, "%s: nothing lies between %s and %s", p->path,
+			       time_exact(a, p->from, clock), time_exact(b, p->to, clock));
+	if (p->from > p->info->end && fig->n_panels == 1)
+		return err_set(err, ERR_USAGE, "--from: %s lies behind the end of %s, %s",
+			       time_exact(a, p->from, clock), p->path, time_exact(b, p->info->end, clock));
+	return 0;
+}
+
+/* One axis for all: the same instants since each trace's beginning. */
+static int share_axis(struct figure *fig, struct err *err)
+{
+	struct panel *first = &fig->panel[0];
+	uint64_t to = first->to;
+
+	for (unsigned i = 1; i < fig->n_panels; i++) {
+		const struct panel *p = &fig->panel[i];
+
+		if (p->info->clock != first->info->clock)
+			return err_set(err, ERR_USAGE, "%s is in %s and %s is in %s: they share no axis (--axis own)",
+				       first->path, first->info->clock == CLOCK_TICKS ? "ticks" : "ns", p->path,
+				       p->info->clock == CLOCK_TICKS ? "ticks" : "ns");
+		if (p->from != first->from || (fig->o->to && p->to != first->to))
+			return err_set(err, ERR_USAGE, "a time with '@' is another instant in %s than in %s: they share "
+				       "no axis (--axis own)", p->path, first->path);
+		to = p->to > to ? p->to : to;
+	}
+	for (unsigned i = 0; i < fig->n_panels; i++)
+		fig->panel[i].to = to;
+	return 0;
+}
+
+/* --- notes ------------------------------------------------------------------------------------------ */
+
+enum found { FOUND_NONE, FOUND_HIDDEN, FOUND };
+
+/* The first row of that thread; FOUND_HIDDEN: it is a lane, but not among those shown. */
+static enum found find_row(const struct panel *p, const char *word, uint32_t *row)
+{
+	for (unsigned how = 0; how < N_MATCHES; how++) {
+		enum found found = FOUND_NONE;
+
+		for (uint32_t i = 0; i < p->n_rows; i++)
+			if (matches(p, p->lane[i], word, how)) {
+				*row = i;
+				return FOUND;
+			}
+		for (uint32_t i = 0; i < p->info->n_lanes && !found; i++)
+			found = matches(p, i, word, how) ? FOUND_HIDDEN : FOUND_NONE;
+		if (found)
+			return found;
+	}
+	return FOUND_NONE;
+}
+
+/* The panel that a note is for: the first that shows its thread.  "2/t1" means the second timeline's t1. */
+static struct panel *find_panel(struct figure *fig, const char *word, uint32_t *row, enum found *found)
+{
+	char *end;
+	unsigned long k;
+
+	*row = NO_THREAD;
+	*found = *word ? FOUND_NONE : FOUND;
+	if (!*word)
+		return &fig->panel[0];
+	for (unsigned i = 0; i < fig->n_panels; i++) {
+		enum found f = find_row(&fig->panel[i], word, row);
+
+		if (f == FOUND) {
+			*found = f;
+			return &fig->panel[i];
+		}
+		*found = f > *found ? f : *found;
+	}
+	k = *word >= '0' && *word <= '9' ? strtoul(word, &end, 10) : 0;
+	if (!k || k > fig->n_panels || *end != '/')
+		return &fig->panel[0];
+	if (!end[1])
+		*found = FOUND;
+	else
+		*found = find_row(&fig->panel[k - 1], end + 1, row);
+	return &fig->panel[k - 1];
+}
+
+static int place_note(struct figure *fig, unsigned number, const char *time, const char *thread, const char *text,
+		      struct err *err)
+{
+	struct figure_note note = { .number = number };
+	enum found found;
+	struct panel *p = find_panel(fig, thread, &note.row, &found);
+	char *shown;
+	unsigned at;
+
+	if (found == FOUND_NONE) {
+		shown = figure_shown(thread);
+		err_set(err, ERR_USAGE, "--note: there is no thread '%.100s' with events of a lock", shown ? shown : "");
+		free(shown);
+		return -1;
+	}
+	if (time_parse(time, p->info->clock, p->info->origin, &note.t, err))
+		return err_prefix(err, "--note");
+	if (found == FOUND_HIDDEN || note.t < p->from || note.t >= p->to) {
+		figure_say(fig, "note %u is left out: its %s is not in the figure", number,
+			   found == FOUND_HIDDEN ? "thread" : "time");
+		return 0;
+	}
+	note.text = figure_shown(text);
+	if (!note.text)
+		return err_memory(err, "a figure's notes");
+	for (at = p->n_notes++; at && p->note[at - 1].t > note.t; at--)
+		p->note[at] = p->note[at - 1];
+	p->note[at] = note;
+	return 0;
+}
+
+static int read_note(struct figure *fig, unsigned i, struct err *err)
+{
+	const char *s = fig->o->notes[i];
+	char *time = take_word(&s, ':'), *thread = NULL, *shown;
+	int ret = -1;
+
+	if (*s)
+		s++, thread = take_word(&s, ':');
+	if (!time || (*s && !thread)) {
+		err_memory(err, "a figure's notes");
+	} else if (*s != ':' || !s[1]) {
+		shown = figure_shown(fig->o->notes[i]);
+		err_set(err, ERR_USAGE, "--note is TIME:THREAD:TEXT, as in 1.25s:101:woken in vain; not '%.200s'",
+			shown ? shown : "");
+		free(shown);
+	} else {
+		ret = place_note(fig, i + 1, time, thread, s + 1, err);
+	}
+	free(time);
+	free(thread);
+	return ret;
+}
+
+/* --- words ------------------------------------------------------------------------------------------ */
+
+static const char *fact(const struct panel *p, const char *key)
+{
+	for (uint32_t i = 0; i < p->info->n_facts; i++)
+		if (!strcmp(timeline_fact(p->tl, i)->key, key))
+			return timeline_fact(p->tl, i)->value;
+	return "";
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static int choose_titles(struct figure *fig, struct err *err)
+{
+	const char *title = fig->o->title;
+
+	if (!title)
+		title = fig->n_panels == 1 ? fig->panel[0].info->title : "";
+	if (*title && !(fig->title = figure_shown(title)))
+		return err_memory(err, "a figure's title");
+	for (unsigned i = 0; fig->n_panels > 1 && i < fig->n_panels; i++) {
+		struct panel *p = &fig->panel[i];
+
+		p->title = figure_shown(*p->info->title ? p->info->title : base_name(p->path));
+		if (!p->title)
+			return err_memory(err, "a figure's title");
+	}
+	return 0;
+}
+
+/* "Python 3.11.2 on a machine: command", as far as the log says so; the same words of several traces once. */
+static int choose_caption(struct figure *fig, struct err *err)
+{
+	static const char *const keys[] = { "python", "machine", "command" };
+	static const char *const before[] = { "Python ", "", "" };
+
+	for (unsigned i = 0; i < fig->n_panels && fig->n_captions < 4; i++) {
+		struct buf b = BUF_INIT;
+
+		for (unsigned k = 0; k < 3; k++) {
+			const char *value = fact(&fig->panel[i], keys[k]);
+
+			if (*value)
+				buf_printf(&b, "%s%s%s", b.len ? " \302\267 " : "",
+					   strncmp(value, "Python", 6) ? before[k] : "", value);
+		}
+		buf_add(&b, "", 1);
+		if (buf_failed(&b)) {
+			buf_release(&b);
+			return err_memory(err, "a figure's caption");
+		}
+		if (b.len == 1)
+			figure_say(fig, "%s says nothing of its python, machine or command", fig->panel[i].path);
+		else if (!(fig->caption[fig->n_captions++] = figure_shown((const char *)b.data)))
+			fig->n_captions--;
+		buf_release(&b);
+		for (unsigned k = 0; k + 1 < fig->n_captions; k++)
+			if (!strcmp(fig->caption[k], fig->caption[fig->n_captions - 1])) {
+				free(fig->caption[--fig->n_captions]);
+				break;
+			}
+	}
+	return 0;
+}
+
+/* --- all -------------------------------------------------------------------------------------------- */
+
+/* What occurs in the range, for the legend; without looking at each column. */
+static int see_inks(struct figure *fig, struct panel *p, struct err *err)
+{
+	struct timeline_cursor *cursor = timeline_cursor_new(p->tl, err);
+	struct timeline_bin *sum = calloc(p->info->n_lanes, sizeof(*sum));
+	int ret = -1;
+
+	if (!cursor)
+		goto out;
+	if (!sum) {
+		err_memory(err, "a figure's legend");
+		goto out;
+	}
+	if (timeline_sum(cursor, p->from, p->to, 0, p->info->n_lanes, sum, err)) {
+		err_prefix(err, p->path);
+		goto out;
+	}
+	for (uint32_t i = 0; i < p->n_rows; i++) {
+		const struct timeline_bin *b = &sum[p->lane[i]];
+
+		fig->seen[INK_RUN] |= b->run != 0;
+		fig->seen[INK_ACQUIRE] |= b->acquires != 0;
+		fig->seen[INK_STALL] |= b->stall != 0;
+		fig->seen[INK_SIGNAL] |= b->signal != 0;
+		fig->seen[INK_WAIT] |= b->wait != 0;
+		fig->seen[INK_BUSY] |= b->busy != 0;
+		fig->seen[INK_RETRY] |= b->retry != 0;
+		fig->seen[INK_LOST] |= b->lost != 0;
+	}
+	ret = 0;
+out:
+	free(sum);
+	timeline_cursor_free(cursor);
+	return ret;
+}
+
+int figure_open(struct figure *fig, struct err *err)
+{
+	const struct figure_options *o = fig->o;
+
+	fig->n_panels = o->n_paths;
+	for (unsigned i = 0; i < o->n_paths; i++) {
+		struct panel *p = &fig->panel[i];
+
+		p->path = o->paths[i];
+		if (timeline_open(&p->tl, p->path, err))
+			return -1;
+		p->info = timeline_info(p->tl);
+		if (choose_range(fig, p, err) || choose_rows(fig, p, err) || name_rows(p, err))
+			return -1;
+		fig->n_rows += p->n_rows;
+	}
+	if (!o->own_axes && share_axis(fig, err))
+		return -1;
+	for (unsigned i = 0; i < fig->n_panels; i++)
+		if (see_inks(fig, &fig->panel[i], err))
+			return -1;
+	for (unsigned i = 0; i < o->n_notes; i++)
+		if (read_note(fig, i, err))
+			return -1;
+	if (choose_titles(fig, err) || (o->caption && choose_caption(fig, err)))
+		return -1;
+	return 0;
+}
+
+static void close_panel(struct panel *p)
+{
+	for (uint32_t i = 0; p->name && i < p->n_rows; i++)
+		free(p->name[i]);
+	for (unsigned i = 0; i < p->n_notes; i++) {
+		free(p->note[i].text);
+		for (unsigned k = 0; k < p->note[i].n_lines; k++)
+			free(p->note[i].line[k]);
+	}
+	figure_columns_release(&p->columns);
+	figure_handoffs_release(&p->handoffs);
+	timeline_close(p->tl);
+	free(p->name);
+	free(p->lane);
+	free(p->title);
+}
+
+void figure_close(struct figure *fig)
+{
+	for (unsigned i = 0; i < fig->n_panels; i++)
+		close_panel(&fig->panel[i]);
+	for (unsigned i = 0; i < fig->n_captions; i++)
+		free(fig->caption[i]);
+	free(fig->title);
+	figure_font_free(fig->font);
+}
