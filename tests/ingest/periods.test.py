@@ -23,7 +23,8 @@ def dumped(args):
 		begin, end = int(begin), int(end)
 		out.setdefault((rest.get("process", ""), thread), []).append(
 			(begin, end, state, rest.get("lock", ""), int(rest.get("since", begin))))
-		ends.append(end)
+		if state != "wait":	# a wait stands before the signal that follows it
+			ends.append(end)
 	if ends != sorted(ends):
 		bad.append("%s: not in the order of their ends" % (args,))
 	return out
