@@ -16,7 +16,7 @@
 
 #define WIDTH_DEFAULT 1600
 #define LANE_ROWS_MAX (LANE_HEIGHT_MAX - LANE_GAP)
-#define PITCH_MIN 6		/* pixels: a column of four rows, and the gap */
+#define PITCH_MIN 6		/* units: a column of four rows, and the gap */
 
 /*
  * Shapes of a vector figure.  About 12 bytes each in SVG, 5 in PDF: a few hundred KB at most.  Where there are more,
@@ -59,15 +59,15 @@ static int fit_names(struct figure *fig, struct err *err)
 			widest = w > widest ? w : widest;
 		}
 		figure_axis_init(&p->axis, p->info->clock, p->from, p->to, 10);
-		w = text_width(fig, figure_axis_words(&p->axis, words), 0.85, false);
+		w = text_width(fig, figure_axis_words(&p->axis, words), 0.85, false) + 0.9 * fig->f;
 		widest = w > widest ? w : widest;
 	}
-	fig->plot_x = ceil(1.2 * fig->f + widest + 0.8 * fig->f);
+	fig->plot_x = ceil(2 * fig->f + widest);
 	fig->plot_width = floor(fig->width - fig->plot_x - 1.8 * fig->f);
 	if (fig->plot_width < 8 * fig->f)
 		return err_set(err, ERR_USAGE, "--size: %.0f is too narrow: names take %.0f of it, and the lanes need "
 			       "%.0f", fig->width, fig->plot_x, ceil(8 * fig->f));
-	fig->max_columns = (uint32_t)fig->plot_width * fig->o->scale;
+	fig->max_columns = (uint32_t)fig->plot_width;
 	return 0;
 }
 
@@ -254,34 +254,32 @@ static double flow_legend(struct figure *fig, double y)
 
 /* --- heights ---------------------------------------------------------------------------------------- */
 
-/* The lanes' height in pixels where nobody asked for one: the more there are, the lower. */
+/* The lanes' height where nobody asked for one: the more there are, the lower. */
 static unsigned wished_pitch(const struct figure *fig)
 {
 	uint32_t n = fig->n_rows;
 	double f = n <= 4 ? 3.4 : n <= 8 ? 2.6 : n <= 16 ? 2 : n <= 32 ? 1.4 : n <= 64 ? 1.1 : 0.6;
-	double room = 0.9 * FIGURE_SIDE_MAX / n, pitch = f * fig->f * fig->o->scale;
+	double room = 0.9 * FIGURE_SIDE_MAX / n / fig->o->scale, pitch = f * fig->f;
 
 	return (unsigned)lround(pitch < room ? pitch : room);
 }
 
-/* Divides a lane's pixels into rows, each of as many pixels as a column's height needs, and the gap. */
+/* Divides a lane's units into rows, each of as many units as a column's height needs, and the gap. */
 static void divide_pitch(struct figure *fig, unsigned pitch)
 {
 	unsigned rows;
 
 	fig->pitch = pitch;
 	/* a lane of the tiles' height looks as theirs do */
-	fig->gap = fig->o->lane_height ? LANE_GAP * fig->o->scale : pitch / 12;
+	fig->gap = fig->o->lane_height ? LANE_GAP : pitch / 12;
 	if (fig->gap < LANE_GAP)
 		fig->gap = LANE_GAP;
 	rows = pitch - fig->gap;
 	fig->row = (rows + LANE_ROWS_MAX - 1) / LANE_ROWS_MAX;
-	if (fig->o->lane_height && rows % fig->o->scale == 0 && rows / fig->o->scale <= LANE_ROWS_MAX)
-		fig->row = fig->o->scale;
 	fig->h = rows / fig->row;
 }
 
-/* From top to bottom, with lanes of that many pixels; returns the height.  Lanes begin on whole pixels. */
+/* From top to bottom, with lanes of that many units; returns the height.  Lanes begin on whole units. */
 static double stack(struct figure *fig, unsigned pitch)
 {
 	double f = fig->f, y = 1.1 * f, height;
@@ -309,7 +307,7 @@ static double stack(struct figure *fig, unsigned pitch)
 			y += 1.5 * f;
 		}
 		p->y_lanes = ceil(y);
-		y = p->y_lanes + (double)p->n_rows * pitch / fig->o->scale;
+		y = p->y_lanes + (double)p->n_rows * pitch;
 		p->y_notes = y;
 		if (p->n_notes) {
 			p->y_list = y += (p->numbered ? 2.6 : 1.9) * f;
@@ -332,16 +330,16 @@ static double stack(struct figure *fig, unsigned pitch)
 static int choose_height(struct figure *fig, struct err *err)
 {
 	const struct figure_options *o = fig->o;
-	unsigned pitch = o->lane_height ? o->lane_height * o->scale : wished_pitch(fig);
+	unsigned pitch = o->lane_height ? o->lane_height : wished_pitch(fig);
 
 	if (o->height && !o->lane_height) {
 		double rest = o->height - stack(fig, 0) - 1;
 
-		pitch = rest > 0 ? (unsigned)(rest * o->scale / fig->n_rows) : 0;
+		pitch = rest > 0 ? (unsigned)(rest / fig->n_rows) : 0;
 		if (pitch < PITCH_MIN)
 			return err_set(err, ERR_USAGE, "--size: %" PRIu32 " threads do not fit into a height of %u: it "
 				       "takes %.0f, or a choice of --threads", fig->n_rows, o->height,
-				       ceil(o->height - rest + (double)PITCH_MIN * fig->n_rows / o->scale));
+				       ceil(o->height - rest + (double)PITCH_MIN * fig->n_rows));
 	}
 	if (pitch < PITCH_MIN)
 		pitch = PITCH_MIN;
@@ -403,7 +401,7 @@ static size_t count_shapes(const struct figure *fig)
 	return n;
 }
 
-/* As pixels, columns are pixels; as shapes, they are as wide as it takes to keep the file small. */
+/* In pixels a column is a unit wide; as shapes, as wide as it takes to keep the file small. */
 static int load_columns(struct figure *fig, struct err *err)
 {
 	uint32_t max = fig->max_columns;
@@ -494,7 +492,7 @@ static void tell_places(const struct figure *fig)
 				.trace = i, .lane = p->lane[row], .from = p->from, .to = p->to,
 				.x = (uint32_t)lround(fig->plot_x * o->scale),
 				.y = (uint32_t)lround(figure_row_y(fig, p, row) * o->scale),
-				.n = p->n_columns, .h = fig->h, .row = fig->row,
+				.n = p->n_columns, .h = fig->h, .column = o->scale, .row = fig->row * o->scale,
 			};
 
 			o->placed(o->ctx, &at);

@@ -15,12 +15,12 @@
 #define FIGURE_TRACES_MAX 16
 #define FIGURE_NOTES_MAX 64
 
-/* Where a lane's columns were drawn, in pixels: each is one wide, and has h rows that are row high. */
+/* Where a lane's n columns were drawn, in pixels of a PNG: h rows each. */
 struct figure_placed {
 	unsigned trace;
 	uint32_t lane;
 	uint64_t from, to;		/* of all columns */
-	uint32_t x, y, n, h, row;
+	uint32_t x, y, n, h, column, row;	/* column: a column's width; row: a row's height */
 };
 
 struct figure_options {
@@ -34,7 +34,7 @@ struct figure_options {
 	unsigned n_notes;
 	unsigned width, height;		/* units; 0: what is right for what there is */
 	unsigned lane_height;		/* units; 0: likewise */
-	unsigned scale;			/* columns per unit, and pixels of a PNG */
+	unsigned scale;			/* PNG: pixels per unit */
 	enum figure_look look;
 	enum figure_format format;
 	bool no_legend, no_arrows, caption, own_axes;

@@ -102,11 +102,11 @@ static uint32_t pixel_of(struct colour c)
 	return (uint32_t)c.r << 16 | (uint32_t)c.g << 8 | c.b;
 }
 
-/* Each column is one pixel wide, each row a whole number of pixels high. */
+/* Each column is a whole number of pixels wide, each row a whole number of pixels high. */
 static void put_lane_pixels(struct canvas *c, const struct figure_lane *l)
 {
 	uint32_t x0 = (uint32_t)lround(l->x * c->scale), y0 = (uint32_t)lround(l->y * c->scale);
-	uint32_t per_row = (uint32_t)lround(l->row * c->scale);
+	uint32_t width = (uint32_t)lround(l->column * c->scale), per_row = (uint32_t)lround(l->row * c->scale);
 	size_t stride = (size_t)cairo_image_surface_get_stride(c->surface) / 4;
 	uint32_t *pixels;
 
@@ -121,7 +121,8 @@ static void put_lane_pixels(struct canvas *c, const struct figure_lane *l)
 			uint32_t ink = pixel_of(c->base.theme.ink[seg[k].ink]);
 
 			for (uint32_t y = seg[k].row * per_row; y < end * per_row; y++)
-				pixels[(y0 + y) * stride + x0 + i] = ink;
+				for (uint32_t x = 0; x < width; x++)
+					pixels[(y0 + y) * stride + x0 + i * width + x] = ink;
 		}
 	}
 	cairo_surface_mark_dirty(c->surface);

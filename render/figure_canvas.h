@@ -2,8 +2,8 @@
  * figure_canvas.h - what a figure is drawn on: pixels (PNG), or shapes and text (SVG, PDF)
  *
  * All lengths are in the figure's units, x to the right and y down; a canvas is width x height of them.  Texts stay texts in
- * SVG and PDF.  A lane of pixels is its columns, one pixel each, and so are the tiles'; a lane of shapes is a
- * rectangle per run of equal columns, and per period where that is wider than a column.
+ * SVG and PDF.  A lane of pixels is its columns, as the tiles are: each pixel of a tile is scale x scale of them.  A lane of
+ * shapes is a rectangle per run of equal columns, and per period where that is wider than a column.
  */
 #ifndef GILSCOPE_FIGURE_CANVAS_H
 #define GILSCOPE_FIGURE_CANVAS_H

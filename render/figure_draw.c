@@ -52,7 +52,7 @@ static void draw_axis(const struct figure *fig, const struct panel *p, struct fi
 			      figure_axis_label(a, t, text));
 	}
 	c->ops->rect(c, fig->plot_x, y, width, line, fig->theme.rule);
-	words(fig, c, fig->plot_x - 0.8 * f, y - 0.62 * f, 0.85, ANCHOR_END, fig->theme.dim,
+	words(fig, c, fig->plot_x - 1.7 * f, y - 0.62 * f, 0.85, ANCHOR_END, fig->theme.dim,
 	      figure_axis_words(a, text));
 }
 
@@ -61,7 +61,7 @@ static void draw_axis(const struct figure *fig, const struct panel *p, struct fi
 /* Names where they have place: all of them, or every second, third... */
 static void draw_names(const struct figure *fig, const struct panel *p, struct figure_canvas *c)
 {
-	double f = fig->f, pitch = (double)fig->pitch / fig->o->scale, size = pitch / (1.15 * f);
+	double f = fig->f, pitch = fig->pitch, size = pitch / (1.15 * f);
 	uint32_t every = 1;
 
 	size = size > 1 ? 1 : size < 0.62 ? 0.62 : size;
@@ -75,7 +75,7 @@ static void draw_names(const struct figure *fig, const struct panel *p, struct f
 
 static void draw_lanes(const struct figure *fig, const struct panel *p, struct figure_canvas *c)
 {
-	double line = thin(fig), gap = (double)fig->gap / fig->o->scale;
+	double line = thin(fig), gap = fig->gap;
 	uint64_t end = p->info->end < p->to ? p->info->end : p->to;
 	double width = figure_x(fig, p, end) - fig->plot_x;
 
@@ -84,7 +84,7 @@ static void draw_lanes(const struct figure *fig, const struct panel *p, struct f
 		struct figure_lane l = {
 			.cell = p->columns.cell + (size_t)row * p->n_columns, .n = p->n_columns, .h = fig->h,
 			.x = fig->plot_x, .y = figure_row_y(fig, p, row), .column = fig->column,
-			.row = (double)fig->row / fig->o->scale,
+			.row = fig->row,
 		};
 
 		/* a lane is seen, and how long its trace is, where it is idle too */

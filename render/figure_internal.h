@@ -47,7 +47,7 @@ struct panel {
 	bool numbered;			/* notes are numbers, and their texts stand in a list */
 	bool has_axis;
 	uint32_t n_columns;
-	double y_title, y_axis, y_lanes, y_notes, y_list;	/* y_lanes is a whole number of pixels */
+	double y_title, y_axis, y_lanes, y_notes, y_list;	/* y_lanes is a whole number */
 	double list_height;
 };
 
@@ -67,12 +67,12 @@ struct figure {
 	unsigned n_legend;
 	double f;			/* the size of letters */
 	double width, height;		/* units */
-	double plot_x, plot_width;
-	double column;			/* its width */
+	double plot_x, plot_width;	/* whole numbers */
+	double column;			/* its width: 1, or more where shapes would be too many */
 	uint32_t max_columns;
 	double y_title, y_legend, y_caption;
 	uint32_t n_rows;		/* of all panels */
-	unsigned pitch, gap, h, row;	/* a lane: pixels from one to the next, between two, rows, pixels per row */
+	unsigned pitch, gap, h, row;	/* a lane: units from one to the next, between two, rows, units per row */
 };
 
 /* Opens the timelines, and decides what of them is shown, with which names and notes. */
@@ -90,13 +90,13 @@ static inline double figure_x(const struct figure *fig, const struct panel *p, u
 
 static inline double figure_row_y(const struct figure *fig, const struct panel *p, uint32_t row)
 {
-	return p->y_lanes + (double)row * fig->pitch / fig->o->scale;
+	return p->y_lanes + (double)row * fig->pitch;
 }
 
 /* The height of a lane's rows, without the gap. */
 static inline double figure_row_height(const struct figure *fig)
 {
-	return (double)fig->h * fig->row / fig->o->scale;
+	return (double)fig->h * fig->row;
 }
 
 #endif

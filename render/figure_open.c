@@ -122,24 +122,70 @@ static bool has_many_processes(const struct panel *p)
 	return false;
 }
 
+static const char *label_of(const struct panel *p, uint32_t row)
+{
+	const struct timeline_thread *t = timeline_thread(p->tl, p->lane[row]);
+
+	return *t->name ? t->name : t->id;
+}
+
+static int by_label(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Whether two rows would be called the same. */
+static int has_namesakes(const struct panel *p, bool *same, struct err *err)
+{
+	const char **label = malloc(p->n_rows * sizeof(*label));
+
+	if (!label)
+		return err_memory(err, "a figure's names");
+	for (uint32_t i = 0; i < p->n_rows; i++)
+		label[i] = label_of(p, i);
+	qsort(label, p->n_rows, sizeof(*label), by_label);
+	*same = false;
+	for (uint32_t i = 1; i < p->n_rows; i++)
+		*same |= !strcmp(label[i - 1], label[i]);
+	free(label);
+	return 0;
+}
+
+/* "worker", or "worker 9989" where there are several of that name, and " (pid)" where there are several processes. */
+static char *row_name(const struct panel *p, uint32_t row, bool id_too, bool pid_too)
+{
+	const struct timeline_thread *t = timeline_thread(p->tl, p->lane[row]);
+	int64_t pid = timeline_process(p->tl, t->process)->pid;
+	char *label = figure_shown(label_of(p, row)), *id = figure_shown(t->id), *name = NULL;
+	struct buf b = BUF_INIT;
+
+	if (label && id) {
+		buf_str(&b, label);
+		if (id_too && *t->name)
+			buf_printf(&b, " %s", id);
+		if (pid_too && pid >= 0)
+			buf_printf(&b, " (%" PRId64 ")", pid);
+		buf_add(&b, "", 1);
+		name = buf_failed(&b) ? NULL : (char *)b.data;
+	}
+	if (!name)
+		buf_release(&b);
+	free(label);
+	free(id);
+	return name;
+}
+
 static int name_rows(struct panel *p, struct err *err)
 {
-	bool many = has_many_processes(p);
+	bool many = has_many_processes(p), same;
 
 	p->name = calloc(p->n_rows, sizeof(*p->name));
 	if (!p->name)
 		return err_memory(err, "a figure's names");
+	if (has_namesakes(p, &same, err))
+		return -1;
 	for (uint32_t i = 0; i < p->n_rows; i++) {
-		const struct timeline_thread *t = timeline_thread(p->tl, p->lane[i]);
-		const struct timeline_process *process = timeline_process(p->tl, t->process);
-		char *name = figure_shown(*t->name ? t->name : t->id);
-
-		p->name[i] = name;
-		if (name && many && process->pid >= 0 &&
-		    asprintf(&p->name[i], "%s (%" PRId64 ")", name, process->pid) < 0)
-			p->name[i] = NULL;
-		if (p->name[i] != name)
-			free(name);
+		p->name[i] = row_name(p, i, same, many);
 		if (!p->name[i])
 			return err_memory(err, "a figure's names");
 	}
@@ -336,7 +382,15 @@ static int choose_titles(struct figure *fig, struct err *err)
 	return 0;
 }
 
-/* "Python 3.11.2 on a machine: command", as far as the log says so; the same words of several traces once. */
+/* Up to " (", which says when and by whom it was compiled. */
+static size_t short_length(const char *s)
+{
+	const char *more = strstr(s, " (");
+
+	return more ? (size_t)(more - s) : strlen(s);
+}
+
+/* "Python 3.11.2 / machine / command", as far as the log says so; the same words of several traces once. */
 static int choose_caption(struct figure *fig, struct err *err)
 {
 	static const char *const keys[] = { "python", "machine", "command" };
@@ -349,8 +403,9 @@ static int choose_caption(struct figure *fig, struct err *err)
 			const char *value = fact(&fig->panel[i], keys[k]);
 
 			if (*value)
-				buf_printf(&b, "%s%s%s", b.len ? " \302\267 " : "",
-					   strncmp(value, "Python", 6) ? before[k] : "", value);
+				buf_printf(&b, "%s%s%.*s", b.len ? " \302\267 " : "",
+					   strncmp(value, "Python", 6) ? before[k] : "",
+					   (int)(k ? strnlen(value, FIGURE_TEXT_BYTES) : short_length(value)), value);
 		}
 		buf_add(&b, "", 1);
 		if (buf_failed(&b)) {

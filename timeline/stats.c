@@ -675,8 +675,10 @@ int stats_collect(struct stats *s, struct timeline *tl, const struct stats_optio
 		f->time[STATE_IDLE] = rest(s->length, f->held + f->time[STATE_WAIT] + f->time[STATE_SIGNAL]);
 		add_figures(&s->total, f);
 	}
-	for (uint32_t i = 0; i < tl->info.n_locks; i++)
+	for (uint32_t i = 0; i < tl->info.n_locks; i++) {
 		s->lock[i].time[STATE_IDLE] = rest(s->length, s->lock[i].held);
+		s->lock[i].events = s->lock[i].lost_events = NO_TIME;	/* some are of no lock, or of who knows which */
+	}
 	return 0;
 }
 

@@ -26,9 +26,11 @@ struct stats_values {
 struct stats_figures {
 	uint64_t time[N_STATES];	/* [STATE_IDLE]: of a lock, the time that nobody held it */
 	uint64_t held;			/* how long the lock was held; of a lane: run + stall */
-	uint64_t events, acquires, releases, busy, retry, timeouts, drop_requests, switches;
+	uint64_t events;		/* of a lock: NO_TIME */
+	uint64_t acquires, releases, busy, retry, timeouts, drop_requests, switches;
 	uint64_t switch_waits;		/* SWITCH_WAIT events: forced switches, where a log tells them */
-	uint64_t lost_acquires, lost_releases, lost_events;
+	uint64_t lost_acquires, lost_releases;
+	uint64_t lost_events;		/* of a lock: NO_TIME */
 	struct stats_values value[N_HISTS];
 };
 

@@ -308,7 +308,7 @@ static void put_head(struct buf *out, const struct stats_shown *x)
 	const struct stats *s = x->s;
 	const struct timeline_info *info = timeline_info(s->tl);
 	static const char *const from[] = { "assumed", "as the trace tells", "as asked for" };
-	char a[48], b[48], c[32];
+	char a[48], b[48], c[32], d[32];
 
 	utf8_show(out, x->path, strlen(x->path));
 	if (*info->title) {
@@ -319,7 +319,7 @@ static void put_head(struct buf *out, const struct stats_shown *x)
 		   time_exact(a, s->from, info->clock), time_exact(b, s->from + s->length, info->clock),
 		   time_text(c, s->length, info->clock), s->whole ? ", the whole trace" : "",
 		   info->clock == CLOCK_TICKS ? "check interval" : "switch interval",
-		   time_text(a, s->interval, info->clock), from[s->interval_from]);
+		   time_text(d, s->interval, info->clock), from[s->interval_from]);
 	if (info->truncated || info->lost_events || info->skipped_lines)
 		buf_printf(out, "  of the whole trace%s %" PRIu64 " events were lost and %" PRIu64
 			   " lines skipped\n", info->truncated ? ", whose log was cut off," : "",

@@ -55,7 +55,6 @@ class Log:
 		self.skipped = []	# numbers of bad lines
 		self.lost = 0
 		self.title = None
-		self.interval = 100
 
 	def thread(self, key):
 		if key not in self.threads:
@@ -176,7 +175,7 @@ def words(line):
 
 def parse_gillog(text):
 	log = Log()
-	process_of, processes, first_lock, default = {}, [], {}, ""
+	process_of, processes, first_lock, interval = {}, [], {}, 0
 	for number, line in enumerate(text.split("\n"), 1):
 		if line.startswith("# "):
 			w = words(line[2:]) or [("", "")]
@@ -199,7 +198,7 @@ def parse_gillog(text):
 			elif word == "waits":
 				log.waits = value
 			elif word == "check-interval":
-				log.interval = int(value)
+				interval = int(value)
 			elif word == "title":
 				log.title = line[len("# title "):]
 			continue
@@ -221,11 +220,19 @@ def parse_gillog(text):
 		if w[2][1] in LOCK_KINDS:
 			lock = (p, attrs.pop("lock", first_lock.get(p, "")))
 		if "target" in attrs:
-			attrs["target"] = (process_of.get(attrs["target"], p), attrs["target"])
+			# a thread of the same process, if one is called so
+			target = attrs["target"]
+			attrs["target"] = (p if (p, target) in log.threads else process_of.get(target, p), target)
 		for k in ("cpu", "count", "since", "checks", "countdown"):
 			if k in attrs:
 				attrs[k] = int(attrs[k])
+		if w[2][1] == "LOST":
+			begin = int(w[0][1]) - attrs.get("since", 0)
+			log.events.append(Event(max(0, begin), key, "GAP", None))
 		log.events.append(Event(int(w[0][1]), key, w[2][1], lock, attrs))
+	if interval and log.clock == "ticks":
+		for e in log.events:
+			e.attrs.setdefault("checks", e.time // interval)
 	return log
 
 
@@ -267,13 +274,14 @@ def parse(paths, fmt=None):
 		for k, v in log.pids.items():
 			whole.pids[i, k] = v
 		whole.skipped += log.skipped
+	whole.events.sort(key=lambda e: e.time)
 	return whole
 
 
 def mark_waits(log):
 	"""Says at each ENTRY whether it can begin a wait, then sorts by time; equal times keep their order."""
 	busy = log.waits == "busy" or (log.waits is None
-				       and any(e.kind == "BUSY" for e in log.events[:MODE_WINDOW]))
+				       and any(e.kind == "BUSY" for e in [e for e in log.events if e.kind != "GAP"][:MODE_WINDOW]))
 	log.events.sort(key=lambda e: e.time)
 	for e in log.events:
 		busy = busy or (e.kind == "BUSY" and log.waits is None)
@@ -336,13 +344,14 @@ class Lane:
 		return sum(n for _, what, n in self.marks if what == name)
 
 
-def take_signal(lock, thread):
+def take_signal(lock, thread, woken):
+	"""woken: the log says itself who was signalled."""
 	for s in lock.pending:
 		if s.to == thread:
 			lock.pending.remove(s)
 			return s
 	for s in lock.pending:
-		if s.to is None:
+		if s.to is None and not woken:
 			lock.pending.remove(s)
 			return s
 	return None
@@ -415,17 +424,19 @@ def simulate(log):
 	r = Result(log)
 	lanes, locks, holds, takes = r.lanes, {}, {}, {}
 	# holds: (thread, lock) -> since; takes: thread -> (lock, since)
-	seen_checks = None
+	seen_checks, woken = None, False
 
 	# The trace begins at a lane's first event: what else the machine did before is not part of it.
 	with_lock = {e.thread for e in log.events if e.kind in LOCK_KINDS}
 	own = [e for e in log.events if e.thread in with_lock]
+	while own and own[0].kind == "GAP":
+		del own[0]
 	if own:
 		r.start, r.end = own[0].time, own[-1].time
 
 	def back_to_work(lane, key, time):
 		"""After a take or a hold has ended: another lock may still be held."""
-		for (k, l), since in holds.items():
+		for (k, l), since in reversed(list(holds.items())):
 			if k == key:
 				lane.enter(time, "run" if lane.on_cpu else "stall", l, since)
 				return
@@ -454,7 +465,16 @@ def simulate(log):
 			if lane.state == "stall":
 				lane.enter(time, "run", lane.lock, lane.since)
 
-		if kind == "BUSY" or (kind == "ENTRY" and e.attrs["waits"] and lock.owner not in (None, key)):
+		if kind == "GAP":
+			# events were lost from here on: nobody knows what the thread did
+			lane.n_events -= 1
+			if key in takes:
+				locks[takes.pop(key)[0]].waiting.discard(key)
+			for k, l in [x for x in holds if x[0] == key]:
+				del holds[k, l]
+				locks[l].owner = None
+			lane.enter(time, "idle")
+		elif kind == "BUSY" or (kind == "ENTRY" and e.attrs["waits"] and lock.owner not in (None, key)):
 			if key not in takes:
 				lane.enter(time, "wait", e.lock, time)
 				takes[key] = (e.lock, time)
@@ -465,14 +485,14 @@ def simulate(log):
 				takes[key] = (e.lock, time)
 				lock.waiting.add(key)
 			else:
-				since = takes[key][1]
-				lane.end_wait(time, take_signal(lock, key))
-				lane.enter(time, "wait", e.lock, since)
+				wanted, since = takes[key]
+				lane.end_wait(time, take_signal(locks[wanted], key, woken))
+				lane.enter(time, "wait", wanted, since)
 		elif kind == "ACQUIRE":
 			if key in takes:
-				since = takes.pop(key)[1]
-				lane.end_wait(time, take_signal(lock, key))
-				lock.waiting.discard(key)
+				wanted, since = takes.pop(key)
+				lane.end_wait(time, take_signal(locks[wanted], key, woken))
+				locks[wanted].waiting.discard(key)
 				lane.takes.append((since, time))
 			if park:
 				back_to_work(lane, key, time)
@@ -481,7 +501,7 @@ def simulate(log):
 				lane.marks.append((time, "lost_releases", 1))
 				since = holds.pop((lock.owner, e.lock))
 				lanes[lock.owner].holds.append((since, time))
-				if lock.owner != key:
+				if lock.owner != key and lock.owner not in takes:
 					back_to_work(lanes[lock.owner], lock.owner, time)
 			if lock.last not in (None, key):
 				lane.marks.append((time, "switches", 1))
@@ -489,9 +509,9 @@ def simulate(log):
 			holds[key, e.lock] = time
 			lane.enter(time, "run", e.lock, time)
 		elif kind == "RELEASE":
-			if key in takes:
+			if key in takes and takes[key][0] == e.lock:
 				# it must have got the lock unseen
-				lane.end_wait(time, take_signal(lock, key))
+				lane.end_wait(time, take_signal(lock, key, woken))
 				takes.pop(key)
 				lock.waiting.discard(key)
 			if (key, e.lock) in holds:
@@ -499,7 +519,7 @@ def simulate(log):
 				lock.owner = None
 			elif not park:
 				lane.marks.append((time, "lost_acquires", 1))
-			if lane.lock == e.lock or lane.state == "idle":
+			if key not in takes:
 				back_to_work(lane, key, time)
 			if len(lock.pending) < len(lock.waiting):
 				lock.pending.append(Signal(time, key))
@@ -514,6 +534,13 @@ def simulate(log):
 				mine = [s for s in pending if s.by == key and s.to is None]
 				if mine and not any(s.to == target for s in pending):
 					mine[-1].to = target
+		elif kind == "WOKEN":
+			woken = True
+			if key in takes:
+				pending = locks[takes[key][0]].pending
+				free = [s for s in pending if s.to is None]
+				if free and not any(s.to == key for s in pending):
+					free[0].to = key
 		elif kind == "LOST":
 			lane.marks.append((time, "lost_events", e.attrs.get("count", 1)))
 
@@ -521,6 +548,8 @@ def simulate(log):
 		lane.enter(r.end, "idle")
 	for (key, _), since in holds.items():
 		lanes[key].holds.append((since, r.end))
+	# of several logs, the first one's threads come first
+	r.lanes = dict(sorted(lanes.items(), key=lambda x: x[0][0][0] if isinstance(x[0][0], tuple) else 0))
 	return r
 
 
