@@ -20,6 +20,7 @@ struct sums {
 	struct timeline_thread all;	/* sums, and the longest of max_wait and max_run */
 	uint32_t max_wait_lane, max_run_lane;
 	uint32_t n_gils;		/* locks whose holds are seen */
+	uint32_t n_processes;		/* that have lanes */
 };
 
 static void sum_up(struct sums *s, const struct timeline *tl)
@@ -33,6 +34,8 @@ static void sum_up(struct sums *s, const struct timeline *tl)
 	for (uint32_t i = 0; i < info->n_lanes; i++) {
 		const struct timeline_thread *t = timeline_thread(tl, i);
 
+		/* Lanes stand by process. */
+		s->n_processes += !i || t->process != timeline_thread(tl, i - 1)->process;
 		for (unsigned k = 0; k < N_STATES; k++)
 			a->time[k] += t->time[k];
 		a->events += t->events;
@@ -248,10 +251,10 @@ static void info_json(struct buf *out, const struct timeline *tl, const struct s
 #define LINE_COLUMNS 100	/* of a terminal: names are cut so that the tables fit */
 #define NAME_LEAST 10		/* ... but not below this */
 #define ID_MOST 20
-#define KEY_COLUMNS 12
+#define KEY_COLUMNS 15
 
 /* 1234567 as 1,234,567. */
-static const char *grouped(char out[32], uint64_t v)
+static char *grouped(char out[32], uint64_t v)
 {
 	char digits[24];
 	int n = snprintf(digits, sizeof(digits), "%" PRIu64, v), k = 0;
@@ -263,6 +266,14 @@ static const char *grouped(char out[32], uint64_t v)
 	}
 	out[k] = 0;
 	return out;
+}
+
+/* A length; ticks are many. */
+static const char *length_text(char out[40], uint64_t t, enum timeline_clock clock)
+{
+	if (clock == CLOCK_TICKS)
+		return strcat(grouped(out, t), "t");
+	return time_text(out, t, clock);
 }
 
 /* How many columns of a terminal a character takes: the usual ranges, not Unicode's whole tables. */
@@ -342,13 +353,12 @@ struct column {
 
 static const struct column times[] = {
 	{ "run", TIME, FIELD(time[STATE_RUN]), 0, true },
-	{ "", SHARE, FIELD(time[STATE_RUN]), 0, true },
+	{ "share", SHARE, FIELD(time[STATE_RUN]), 0, true },
 	{ "wait", TIME, FIELD(time[STATE_WAIT]), 0, true },
 	{ "signal", TIME, FIELD(time[STATE_SIGNAL]), 0, true },
 	{ "stall", TIME, FIELD(time[STATE_STALL]), 0, false },
 	{ "idle", TIME, FIELD(time[STATE_IDLE]), 0, true },
 	{ "acquires", COUNT, FIELD(acquires), 0, true },
-	{ "switches", COUNT, FIELD(switches), 0, false },
 	{ "longest", TIME, FIELD(max_run), 0, true },
 };
 
@@ -361,7 +371,7 @@ static const struct column waits[] = {
 	{ "retry", COUNT, FIELD(retry), 0, false },
 	{ "timeouts", COUNT, FIELD(timeouts), 0, false },
 	{ "drops", COUNT, FIELD(drop_requests), 0, false },
-	{ "forced", COUNT, FIELD(forced_switches), 0, false },
+	{ "switches", COUNT, FIELD(switches), 0, false },
 };
 
 #define N_TIMES (sizeof(times) / sizeof(*times))
@@ -387,7 +397,7 @@ static uint64_t field_of(const struct timeline_thread *t, size_t field)
 }
 
 /* A cell's text; i NO_THREAD: of all lanes together. */
-static const char *cell(char out[32], const struct table *t, const struct column *c, uint32_t i)
+static const char *cell(char out[40], const struct table *t, const struct column *c, uint32_t i)
 {
 	const struct timeline_info *info = timeline_info(t->tl);
 	const struct timeline_thread *of = i == NO_THREAD ? &t->sums->all : timeline_thread(t->tl, i);
@@ -400,8 +410,8 @@ static const char *cell(char out[32], const struct table *t, const struct column
 	if (c->form == COUNT)
 		return grouped(out, v);
 	if (c->form != SHARE)
-		return time_text(out, v, info->clock);
-	snprintf(out, 32, "%.1f %%", info->end ? 100.0 * (double)v / (double)info->end : 0.0);
+		return length_text(out, v, info->clock);
+	snprintf(out, 40, "%.1f %%", info->end ? 100.0 * (double)v / (double)info->end : 0.0);
 	return out;
 }
 
@@ -409,7 +419,7 @@ static void measure(struct table *t)
 {
 	const struct timeline_info *info = timeline_info(t->tl);
 	size_t longest = 0, used = 2;
-	char text[32];
+	char text[40];
 
 	t->id_width = 6;
 	for (uint32_t i = 0; i < info->n_lanes; i++) {
@@ -419,7 +429,7 @@ static void measure(struct table *t)
 
 		t->id_width = id > t->id_width ? id : t->id_width;
 		longest = name > longest ? name : longest;
-		if (info->n_processes > 1 && (size_t)pid > t->pid_width)
+		if (t->sums->n_processes > 1 && (size_t)pid > t->pid_width)
 			t->pid_width = (size_t)pid;
 	}
 	t->id_width = t->id_width < ID_MOST ? t->id_width : ID_MOST;
@@ -445,7 +455,7 @@ static void measure(struct table *t)
 static void put_cells(struct buf *b, const struct table *t, uint32_t i, bool titles)
 {
 	for (unsigned k = 0; k < t->n; k++) {
-		char text[32];
+		char text[40];
 
 		if (t->shown[k])
 			buf_printf(b, "  %*s", (int)t->width[k],
@@ -499,10 +509,10 @@ static void put_key(struct buf *b, const char *key)
 
 static void put_clock(struct buf *b, const struct timeline_info *info)
 {
-	char from[48], to[48], length[32];
+	char from[48], to[48], length[40];
 
 	put_key(b, "time");
-	buf_printf(b, "%s, from %s to %s\n", time_text(length, info->end, info->clock),
+	buf_printf(b, "%s, from %s to %s\n", length_text(length, info->end, info->clock),
 		   time_exact(from, info->origin, info->clock),
 		   time_exact(to, info->origin + info->end, info->clock));
 }
@@ -530,19 +540,19 @@ static void put_gil(struct buf *b, const struct timeline *tl, const struct sums 
 		buf_printf(b, "held %.1f %% of the time", share(run + stall, info->end));
 	if (stall)
 		buf_printf(b, " (%.1f %% of that off the cpu)", share(stall, run + stall));
-	buf_printf(b, "; %s acquires, %s by another thread than before\n", grouped(a, s->all.acquires),
+	buf_printf(b, "; %s acquires, %s of them switches\n", grouped(a, s->all.acquires),
 		   grouped(c, s->all.switches));
 }
 
 static void put_longest_wait(struct buf *b, const struct timeline *tl, const struct sums *s)
 {
 	const struct timeline_info *info = timeline_info(tl);
-	char length[32], at[48];
+	char length[40], at[48];
 
 	if (!s->all.max_wait)
 		return;
 	put_key(b, "longest wait");
-	buf_printf(b, "%s of thread ", time_text(length, s->all.max_wait, info->clock));
+	buf_printf(b, "%s of thread ", length_text(length, s->all.max_wait, info->clock));
 	put_cut(b, timeline_thread(tl, s->max_wait_lane)->id,
 		shown_columns(timeline_thread(tl, s->max_wait_lane)->id) < 40
 		? shown_columns(timeline_thread(tl, s->max_wait_lane)->id) : 40);
@@ -607,8 +617,8 @@ static void info_text(struct buf *b, const struct timeline *tl, const struct sum
 	put_clock(b, info);
 	put_key(b, "events");
 	buf_printf(b, "%s of %u thread%s", grouped(a, info->events), info->n_lanes, info->n_lanes == 1 ? "" : "s");
-	if (info->n_processes > 1)
-		buf_printf(b, " of %u processes", info->n_processes);
+	if (s->n_processes > 1)
+		buf_printf(b, " of %u processes", s->n_processes);
 	buf_printf(b, "; the file has %s bytes", grouped(c, bytes));
 	if (info->events)
 		buf_printf(b, ", %.2f an event", (double)bytes / (double)info->events);
