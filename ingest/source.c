@@ -81,8 +81,8 @@ struct piece {
 	 */
 	size_t tail, head;
 	bool verify;
-	uint32_t checksum;	/* what the file says, at byte checksum_at */
-	uint64_t checksum_at;
+	uint32_t checksum;	/* what the file says, at byte checksum_at, of the frame that begins at frame_at */
+	uint64_t checksum_at, frame_at;
 };
 
 struct input {
@@ -446,10 +446,12 @@ static enum outcome zstd_ends(struct worker *w, const struct frame *f)
 		   w->in.off, f->at);
 }
 
+#define ZSTD_DAMAGED "damaged at byte %" PRIu64 ", in the zstd frame that begins at byte %" PRIu64 ": "
+#define WRONG_CHECKSUM ZSTD_DAMAGED "the checksum of its content is another"
+
 static enum outcome zstd_damaged(struct worker *w, const struct frame *f, uint64_t at, const char *what)
 {
-	return cut(w, "damaged at byte %" PRIu64 ", in the zstd frame that begins at byte %" PRIu64 ": %s", at,
-		   f->at, what);
+	return cut(w, ZSTD_DAMAGED "%s", at, f->at, what);
 }
 
 static enum outcome zstd_refused(struct worker *w, const struct frame *f, uint64_t at, size_t code)
@@ -540,13 +542,14 @@ static enum outcome zstd_checksum(struct worker *w, const struct frame *f)
 		w->cur.verify = true;
 		w->cur.checksum = said;
 		w->cur.checksum_at = at;
+		w->cur.frame_at = f->at;
 		return GO_ON;
 	}
 	if (w->spans && w->cur.len)
 		XXH64_update(w->xxh, w->cur.data, w->cur.len);
 	is = (uint32_t)(w->spans ? XXH64_digest(w->xxh) :
 			XXH64(w->cur.data + w->start, w->cur.len - w->start, 0));
-	return is == said ? GO_ON : zstd_damaged(w, f, at, "the checksum of its content is another");
+	return is == said ? GO_ON : cut(w, WRONG_CHECKSUM, at, f->at);
 }
 
 static enum outcome zstd_begin(struct worker *w, struct frame *f)
@@ -1092,8 +1095,7 @@ static bool check_piece(struct source *s, struct piece *p)
 	if (p->tail)
 		XXH64_update(s->xxh, p->data, p->tail);
 	if (p->verify && (uint32_t)XXH64_digest(s->xxh) != p->checksum) {
-		err_set(&s->err, ERR_FORMAT, "damaged at byte %" PRIu64 ": the checksum of a zstd frame's content is "
-			"another", p->checksum_at);
+		err_set(&s->err, ERR_FORMAT, WRONG_CHECKSUM, p->checksum_at, p->frame_at);
 		p->len = p->tail;
 		return false;
 	}
