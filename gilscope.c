@@ -14,6 +14,7 @@ struct command {
 	X(dump, "print a log's or a timeline's events or periods as text")                         \
 	X(stats, "figures and findings: waits, holds, convoys, battles")                           \
 	X(render, "make a site of tiles to zoom into")                                             \
+	X(figure, "a figure of a stretch of time as PNG, SVG or PDF")                              \
 	X(serve, "serve a site, or a timeline whose tiles are made on demand")                     \
 	X(view, "look at a log or a timeline in the browser")
 

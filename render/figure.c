@@ -41,7 +41,7 @@ static void choose_width(struct figure *fig)
 
 static int fit_names(struct figure *fig, struct err *err)
 {
-	double most = 0.2 * fig->width, widest = 0;
+	double most = 0.2 * fig->width, widest = 0, words_width = 0, half = 0, side;
 	char words[96];
 
 	for (unsigned i = 0; i < fig->n_panels; i++) {
@@ -59,11 +59,16 @@ static int fit_names(struct figure *fig, struct err *err)
 			widest = w > widest ? w : widest;
 		}
 		figure_axis_init(&p->axis, p->info->clock, p->from, p->to, 10);
-		w = text_width(fig, figure_axis_words(&p->axis, words), 0.85, false) + 0.9 * fig->f;
-		widest = w > widest ? w : widest;
+		w = text_width(fig, figure_axis_label(&p->axis, p->to / p->axis.step * p->axis.step, words), 0.85,
+			       false) / 2;
+		half = w > half ? w : half;
+		w = text_width(fig, figure_axis_words(&p->axis, words), 0.85, false);
+		words_width = w > words_width ? w : words_width;
 	}
-	fig->plot_x = ceil(2 * fig->f + widest);
-	fig->plot_width = floor(fig->width - fig->plot_x - 1.8 * fig->f);
+	/* labels stand in the middle above their marks: half of the first one and of the last one beside the lanes */
+	side = words_width + half;
+	fig->plot_x = ceil(2 * fig->f + (side > widest ? side : widest));
+	fig->plot_width = floor(fig->width - fig->plot_x - fig->f - (half > 0.8 * fig->f ? half : 0.8 * fig->f));
 	if (fig->plot_width < 8 * fig->f)
 		return err_set(err, ERR_USAGE, "--size: %.0f is too narrow: names take %.0f of it, and the lanes need "
 			       "%.0f", fig->width, fig->plot_x, ceil(8 * fig->f));

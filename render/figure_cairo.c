@@ -36,12 +36,14 @@ static void draw_rect(struct figure_canvas *base, double x, double y, double w, 
 	struct canvas *c = (struct canvas *)base;
 
 	set_colour(c->cr, colour);
+	cairo_new_path(c->cr);
 	cairo_rectangle(c->cr, x, y, w, h);
 	cairo_fill(c->cr);
 }
 
 static void add_points(struct canvas *c, const struct figure_point *p, unsigned n)
 {
+	cairo_new_path(c->cr);
 	for (unsigned i = 0; i < n; i++)
 		cairo_line_to(c->cr, p[i].x, p[i].y);
 }
@@ -73,6 +75,7 @@ static void draw_disc(struct figure_canvas *base, double x, double y, double r, 
 	struct canvas *c = (struct canvas *)base;
 
 	set_colour(c->cr, colour);
+	cairo_new_path(c->cr);
 	cairo_arc(c->cr, x, y, r, 0, 2 * M_PI);
 	cairo_fill(c->cr);
 }
@@ -136,6 +139,7 @@ static void put_shape(void *ctx, double x0, double x1, unsigned y0, unsigned y1)
 static void draw_lane_shapes(struct canvas *c, const struct figure_lane *l)
 {
 	cairo_save(c->cr);
+	cairo_new_path(c->cr);
 	cairo_translate(c->cr, l->x, l->y);
 	cairo_scale(c->cr, l->column, l->row);
 	for (unsigned i = 0; i < N_INKS - 1; i++) {

@@ -52,7 +52,7 @@ static void draw_axis(const struct figure *fig, const struct panel *p, struct fi
 			      figure_axis_label(a, t, text));
 	}
 	c->ops->rect(c, fig->plot_x, y, width, line, fig->theme.rule);
-	words(fig, c, fig->plot_x - 1.7 * f, y - 0.62 * f, 0.85, ANCHOR_END, fig->theme.dim,
+	words(fig, c, 1.2 * f, y - 0.62 * f, 0.85, ANCHOR_START, fig->theme.dim,
 	      figure_axis_words(a, text));
 }
 

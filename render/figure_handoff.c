@@ -2,20 +2,25 @@
  * figure_handoff.c - see figure_handoff.h
  *
  * The end of a hand-off, an ACQUIRE or RETRY, says how long the thread was signalled before.  So far back lies
- * the RELEASE (or, in a log that has them, the WAKEUP) of the thread that signalled it.
+ * the RELEASE (or, in a log that has them, the WAKEUP) of the thread that signalled it.  Bins count such ends, but
+ * not whether there was a signal: so a few near to each other are read all the same.
  */
 #include "figure_handoff.h"
 
 #include <stdlib.h>
 
+#define CROWD 4			/* more ends than this near to each other are not looked at */
+
+struct handoff_end { uint64_t signal; uint32_t thread; uint16_t lock; };
+
 struct search {
 	const struct figure_columns *c;
 	const uint32_t *row_of;		/* per thread; NO_THREAD: not shown */
 	uint32_t n_threads;
-	/* the end that was found, and what is looked for */
-	uint64_t signal;		/* NO_TIME: none yet */
-	uint32_t to, from;		/* threads */
-	uint16_t lock;
+	struct handoff_end end[CROWD];	/* of a column */
+	unsigned n_ends;
+	struct handoff_end of;		/* the one whose begin is looked for */
+	uint32_t from;			/* the thread that signalled, or NO_THREAD */
 };
 
 static uint32_t row_of(const struct search *s, uint32_t thread)
@@ -31,10 +36,9 @@ static int see_end(void *ctx, const struct event *e, const struct attr *attrs)
 		return 0;
 	for (unsigned i = 0; i < e->n_attrs; i++)
 		if (attrs[i].id == ATTR_SIGNAL && attrs[i].value > 0 && (uint64_t)attrs[i].value <= e->time) {
-			s->signal = e->time - (uint64_t)attrs[i].value;
-			s->to = e->thread;
-			s->lock = e->lock;
-			return 1;
+			s->end[s->n_ends++] = (struct handoff_end){ e->time - (uint64_t)attrs[i].value,
+								    e->thread, e->lock };
+			return s->n_ends == CROWD;
 		}
 	return 0;
 }
@@ -43,12 +47,12 @@ static int see_begin(void *ctx, const struct event *e, const struct attr *attrs)
 {
 	struct search *s = ctx;
 
-	if (e->thread == s->to)
+	if (e->thread == s->of.thread)
 		return 0;
-	if (e->kind == EV_RELEASE && e->lock == s->lock)
+	if (e->kind == EV_RELEASE && e->lock == s->of.lock)
 		s->from = e->thread;
 	for (unsigned i = 0; e->kind == EV_WAKEUP && s->from == NO_THREAD && i < e->n_attrs; i++)
-		if (attrs[i].id == ATTR_TARGET && attrs[i].value == (int64_t)s->to)
+		if (attrs[i].id == ATTR_TARGET && attrs[i].value == (int64_t)s->of.thread)
 			s->from = e->thread;
 	return 0;
 }
@@ -68,25 +72,28 @@ static int add(struct figure_handoffs *out, struct figure_handoff h, struct err 
 	return 0;
 }
 
-/* The hand-off that ends in column i, if there is one to be drawn. */
+/* The hand-offs that end in column i. */
 static int look_at(struct search *s, struct timeline_cursor *cursor, uint32_t i, struct figure_handoffs *out,
 		   struct err *err)
 {
 	uint64_t from = figure_column_time(s->c, i), to = figure_column_time(s->c, i + 1);
 	struct figure_handoff h;
 
-	s->signal = NO_TIME;
-	s->from = NO_THREAD;
+	s->n_ends = 0;
 	if (timeline_events(cursor, from, to > from ? to : from + 1, see_end, s, err) < 0)
 		return -1;
-	if (s->signal == NO_TIME || s->signal < s->c->from)
-		return 0;
-	if (timeline_events(cursor, s->signal, s->signal + 1, see_begin, s, err) < 0)
-		return -1;
-	h = (struct figure_handoff){ s->signal, row_of(s, s->from), row_of(s, s->to) };
-	if (h.from_row == NO_THREAD || h.from_row == h.to_row)
-		return 0;
-	return add(out, h, err);
+	for (unsigned k = 0; k < s->n_ends; k++) {
+		s->of = s->end[k];
+		s->from = NO_THREAD;
+		if (s->of.signal < s->c->from)
+			continue;
+		if (timeline_events(cursor, s->of.signal, s->of.signal + 1, see_begin, s, err) < 0)
+			return -1;
+		h = (struct figure_handoff){ s->of.signal, row_of(s, s->from), row_of(s, s->of.thread) };
+		if (h.from_row != NO_THREAD && h.from_row != h.to_row && add(out, h, err))
+			return -1;
+	}
+	return 0;
 }
 
 static int by_time(const void *a, const void *b)
@@ -98,37 +105,35 @@ static int by_time(const void *a, const void *b)
 	return x->to_row < y->to_row ? -1 : x->to_row > y->to_row;
 }
 
-/* Signals can come long before their takes end: those that then lie too near to each other go, all of them. */
+/* Arrows that lie too near to each other go, all of them. */
 static void drop_crowded(struct figure_handoffs *out, const struct figure_columns *c, double apart)
 {
-	double last = -apart;
-	bool crowded = false;
+	double last = -2 * apart;
 	size_t k = 0;
 
 	if (out->n)
 		qsort(out->h, out->n, sizeof(*out->h), by_time);
 	for (size_t i = 0; i < out->n; i++) {
-		double at = figure_column_at(c, out->h[i].t), next = at + apart;
+		double at = figure_column_at(c, out->h[i].t), next = at + 2 * apart;
 
 		if (i + 1 < out->n)
 			next = figure_column_at(c, out->h[i + 1].t);
-		crowded = at - last < apart || next - at < apart;
-		last = at;
-		if (!crowded)
+		if (at - last >= apart && next - at >= apart)
 			out->h[k++] = out->h[i];
+		last = at;
 	}
 	out->n = k;
 }
 
-/* Column i has one hand-off, and its neighbours have none. */
-static bool is_alone(const struct figure_columns *c, uint32_t i, uint32_t apart)
+/* Column i and its neighbours have few ends. */
+static bool is_no_crowd(const struct figure_columns *c, uint32_t i, uint32_t apart)
 {
 	uint32_t first = i > apart ? i - apart : 0, last = c->n - i > apart ? i + apart : c->n - 1;
+	uint64_t n = 0;
 
-	for (uint32_t k = first; k <= last; k++)
-		if (c->handoffs[k] != (k == i))
-			return false;
-	return true;
+	for (uint32_t k = first; k <= last && n <= CROWD; k++)
+		n += c->handoffs[k];
+	return n <= CROWD;
 }
 
 int figure_handoffs_find(struct figure_handoffs *out, const struct figure_columns *c, struct timeline *tl,
@@ -151,7 +156,7 @@ int figure_handoffs_find(struct figure_handoffs *out, const struct figure_column
 		rows[lane[row]] = row;
 	s.row_of = rows;
 	for (uint32_t i = 0; i < c->n; i++)
-		if (c->handoffs[i] == 1 && is_alone(c, i, near) && look_at(&s, cursor, i, out, err))
+		if (c->handoffs[i] && is_no_crowd(c, i, near) && look_at(&s, cursor, i, out, err))
 			goto out;
 	drop_crowded(out, c, apart);
 	ret = 0;
