@@ -36,7 +36,7 @@ struct find_lane {
 	uint64_t stall_since, stalled;
 	/* the last RELEASE, and what follows it */
 	uint64_t released, switch_since;
-	uint16_t released_lock;
+	bool forced;			/* the next to take the lock was one that had waited an interval */
 	/* convoys: the one that goes on, and for whom the thread waits most often (a majority vote) */
 	struct convoy convoy;
 	uint32_t other;
@@ -57,9 +57,9 @@ struct find_lock {
 	uint64_t contested_since;	/* NO_TIME: nobody waits */
 	uint64_t contested_stalled;	/* the holder's stalls before it */
 	uint64_t contested;		/* the longest such part of this hold, but for stalls */
-	/* the hold before, and the last ACQUIRE */
-	uint32_t last_owner, taker;
-	uint64_t last_since, last_end, taken, taken_wait;
+	/* the hold before */
+	uint32_t last_owner;
+	uint64_t last_since, last_end;
 	uint64_t retries, switches, drop_requests, battles;
 	struct tally battle, told, derived;	/* forced switches: as the log tells them, or by their pattern */
 };
@@ -299,11 +299,14 @@ void finder_hold(struct finder *f, uint32_t lane, uint16_t lock, uint64_t since,
 	struct find_lane *l = &f->lane[lane];
 	struct find_lock *k = &f->lock[lock];
 
-	k->owner = k->taker = lane;
+	k->owner = lane;
 	k->since = since;
-	k->taken = t;
-	k->taken_wait = l->wait_end == t ? l->waited : 0;
 	k->func = func;
+	if (k->last_owner != NO_THREAD && k->last_owner != lane && l->wait_end == t &&
+	    l->waited >= percent(f->interval, 95))
+		f->lane[k->last_owner].forced = true;
+	l->released = NO_TIME;
+	l->forced = false;
 	k->contested = 0;
 	k->contested_since = NO_TIME;
 	contest_begin(f, k, t);
@@ -367,15 +370,13 @@ static void switch_done(struct finder *f, const struct event *e)
 		return;
 	}
 	/*
-	 * A log that tells no SWITCH_WAIT may have a SWITCH_DONE after each RELEASE: it was forced if another thread,
-	 * which had waited an interval, took the lock in between.
+	 * A log that tells no SWITCH_WAIT may have a SWITCH_DONE after each RELEASE: it was forced if the next to take
+	 * the lock was another thread that had waited an interval.
 	 */
-	since = l->released;
-	if (since == NO_TIME || l->released_lock != e->lock || k->taker == e->thread || k->taken < since ||
-	    !k->takes || k->taken_wait < percent(f->interval, 95))
-		return;
-	add(&k->derived, e->lock, (struct finding_place){ since, e->time, e->time - since, -1, e->thread }, 1,
-	    e->time - since);
+	if (l->released != NO_TIME && l->forced)
+		add(&k->derived, e->lock,
+		    (struct finding_place){ l->released, e->time, e->time - l->released, -1, e->thread }, 1,
+		    e->time - l->released);
 }
 
 void finder_event(struct finder *f, const struct event *e)
@@ -390,7 +391,7 @@ void finder_event(struct finder *f, const struct event *e)
 		break;
 	case EV_RELEASE:
 		l->released = e->time;
-		l->released_lock = e->lock;
+		l->forced = false;
 		break;
 	case EV_RETRY:
 		k->retries++;
@@ -401,7 +402,7 @@ void finder_event(struct finder *f, const struct event *e)
 	case EV_SWITCH_WAIT: l->switch_since = e->time; break;
 	case EV_SWITCH_DONE:
 		switch_done(f, e);
-		l->released = NO_TIME;
+		l->forced = false;
 		break;
 	case EV_SCHED_IN: case EV_SCHED_OUT: f->out->has_sched = true; break;
 	}
@@ -449,7 +450,7 @@ struct finder *finder_new(const struct stats *s, const struct stats_options *o, 
 		l->wait_end = NO_TIME;
 	}
 	for (uint32_t i = 0; i < f->n_locks; i++) {
-		f->lock[i].owner = f->lock[i].last_owner = f->lock[i].taker = NO_THREAD;
+		f->lock[i].owner = f->lock[i].last_owner = NO_THREAD;
 		f->lock[i].contested_since = NO_TIME;
 		f->lock[i].waiters_at = s->from;
 	}
@@ -723,7 +724,6 @@ static void say_forced(struct buf *out, const struct stats *s, const struct find
 	if (f->count)
 		SAY("; whoever let go then waited %t in all until another thread had the lock, at most %t", f->total,
 		    f->longest);
-	SAY(". Threads that compute share it", 0);
 }
 
 void finding_text(struct buf *out, const struct stats *s, const struct finding *f)

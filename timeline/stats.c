@@ -555,7 +555,7 @@ static uint64_t stored_max_at(const struct timeline_thread *t, unsigned which, c
 {
 	if (which == HIST_WAIT)
 		return t->max_wait_at;
-	return which == HIST_HOLD && t->max_run == h->max ? t->max_run_at : NO_TIME;
+	return which == HIST_HOLD && h->max && t->max_run == h->max ? t->max_run_at : NO_TIME;
 }
 
 /* The lock's histograms are those of the lanes of its process. */
