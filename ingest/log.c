@@ -179,6 +179,8 @@ static void compact(struct log *l)
 {
 	size_t left = l->n - l->head, first = l->n_attrs;
 
+	if (!l->n)
+		return;
 	memmove(l->rec, l->rec + l->head, left * sizeof(*l->rec));
 	l->n = left;
 	l->head = l->ready = 0;
