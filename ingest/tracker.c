@@ -547,25 +547,46 @@ static int track(struct tracker *t, enum waits *waits, const struct record *r, c
 	return r->n_attrs || signal ? put_attrs(t, attrs, r->n_attrs, signal) : 0;
 }
 
-/* The trace begins with the first event of a lane. */
-static int begin(struct tracker *t, const struct record *r)
+/* The checks that an event tells, or on the clock of ticks its time. */
+static bool checks_of(const struct tracker *t, const struct record *r, const struct attr *attrs,
+		      uint64_t *checks)
 {
+	const struct attr *at = r->n_attrs ? find_attr(attrs, r->n_attrs, ATTR_CHECKS) : NULL;
+
+	if (at)
+		*checks = at->value < 0 ? 0 : (uint64_t)at->value;
+	else if (t->derive_checks && t->names->check_interval)
+		*checks = r->time / t->names->check_interval;
+	else
+		return false;
+	return true;
+}
+
+/* The trace begins with the first event of a lane. */
+static int begin(struct tracker *t, const struct log *l, const struct record *r)
+{
+	uint64_t checks;
+
 	t->begun = true;
 	t->origin = r->time;
 	t->now = 0;
+	/* Checks are counted from the first event that tells them. */
+	for (const struct record *x = r; x < l->rec + l->ready; x++)
+		if (checks_of(t, x, l->attr + x->attr, &checks)) {
+			timeline_writer_checks(t->writer, (int64_t)checks);
+			break;
+		}
 	return timeline_writer_next_block(t->writer, 0, t->err);
 }
 
 static int write_one(struct tracker *t, enum waits *waits, const struct record *r, const struct attr *attrs)
 {
-	const struct attr *at;
+	uint64_t checks;
 
 	t->now = r->time - t->origin;
 	t->events++;
-	if (r->n_attrs && (at = find_attr(attrs, r->n_attrs, ATTR_CHECKS)))
-		see_checks(t, at->value < 0 ? 0 : (uint64_t)at->value);
-	else if (t->names->check_interval && t->derive_checks)
-		see_checks(t, r->time / t->names->check_interval);
+	if ((r->n_attrs || t->derive_checks) && checks_of(t, r, attrs, &checks))
+		see_checks(t, checks);
 	return make_room(t, 2) ? -1 : track(t, waits, r, attrs);
 }
 
@@ -625,7 +646,7 @@ static int track_record(struct tracker *t, struct log *l, const struct record *r
 	if (!t->begun) {
 		if (r->kind == EV_STATE)
 			return 0;
-		if (begin(t, r))
+		if (begin(t, l, r))
 			return -1;
 	}
 	if (!t->lane[r->thread].hist) {

@@ -79,7 +79,7 @@ static uint64_t take_attrs(struct strip *s, struct mark *m, const struct event *
 			signal = v > 0 ? (uint64_t)v : 0;
 			break;
 		case ATTR_CHECKS:
-			if (v > s->checks) {
+			if (v > s->checks && !s->checks_follow) {
 				m->checks = (uint32_t)((uint64_t)v - (uint64_t)s->checks);
 				s->checks = v;
 			}
@@ -225,6 +225,7 @@ int strip_load(struct strip *s, struct timeline *tl, struct timeline_cursor *c, 
 	s->lane0 = lane0;
 	s->n_lanes = n_lanes;
 	s->end = timeline_info(tl)->end;
+	s->checks_follow = timeline_checks_follow(timeline_info(tl));
 	s->seq = 1;
 	s->failed = false;
 	ret = timeline_stretch(c, &stretch, err);

@@ -39,6 +39,7 @@ struct strip {
 	struct strip_lane *lane;	/* owned */
 	uint32_t cap_lanes;
 	int64_t checks;			/* while loading: the largest so far */
+	bool checks_follow;		/* from the time: they are not counted */
 	uint32_t seq;
 	uint64_t end;			/* the trace's */
 	const bool *skip;

@@ -200,14 +200,15 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 	const struct block_symbol *s;
 	struct attr attrs[N_ATTRS];
 	int64_t checks;
-	bool rare;
+	bool rare, has_checks;
 
 	if (tl_open_block(c, number, err))
 		return -1;
 	begin_block(c, v, begin);
 	/* Only these two attributes are counted, and few logs have them. */
-	rare = r->column[ATTR_CHECKS].p != r->column[ATTR_CHECKS].end ||
-	       r->column[ATTR_COUNT].p != r->column[ATTR_COUNT].end;
+	has_checks = r->column[ATTR_CHECKS].p != r->column[ATTR_CHECKS].end &&
+		     !timeline_checks_follow(&c->tl->info);
+	rare = has_checks || r->column[ATTR_COUNT].p != r->column[ATTR_COUNT].end;
 	checks = r->column[ATTR_CHECKS].last;
 	err->code = ERR_NONE;
 	for (;;) {
@@ -235,7 +236,7 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 			if (rare) {
 				if (s->kind == EV_LOST)
 					b->lost += (uint32_t)value_of(attrs, s->n_attrs, ATTR_COUNT);
-				if (s->attrs & 1u << ATTR_CHECKS &&
+				if (has_checks && s->attrs & 1u << ATTR_CHECKS &&
 				    r->column[ATTR_CHECKS].last > checks)
 					b->checks += (uint64_t)(r->column[ATTR_CHECKS].last - checks);
 			}

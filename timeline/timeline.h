@@ -83,6 +83,12 @@ struct timeline_info {
 	uint64_t n_blocks, n_nodes;
 };
 
+/* On the clock of ticks checks follow from the time, whether events tell them or not: no bin counts them. */
+static inline bool timeline_checks_follow(const struct timeline_info *info)
+{
+	return info->clock == CLOCK_TICKS && info->check_interval;
+}
+
 struct timeline;		/* opaque: made by open, released by close */
 
 /* Both return 0, or -1 with *err set and *out NULL.  The _mem form borrows buf until close. */
@@ -114,7 +120,11 @@ struct timeline_bin {
 	uint32_t switches;		/* ACQUIREs after another thread's hold */
 	uint32_t lost;			/* lost acquires, releases and events */
 	uint32_t events;		/* of any kind */
-	uint64_t checks;		/* checks first seen at this lane's events (old GIL) */
+	/*
+	 * Checks first seen at this lane's events (old GIL, nanoseconds).  0 on the clock of ticks with a known
+	 * check_interval: there a range holds its length / check_interval of them.
+	 */
+	uint64_t checks;
 };
 
 /* What one thread needs to read: decompression state and a few blocks kept.  NULL on failure. */

@@ -372,6 +372,11 @@ void timeline_writer_head(struct timeline_writer *w, const struct block_head *h)
 	w->unresolved[(w->cur - 1) % RING]++;
 }
 
+void timeline_writer_checks(struct timeline_writer *w, int64_t checks)
+{
+	w->checks = checks;
+}
+
 int timeline_writer_next_block(struct timeline_writer *w, uint64_t time, struct err *err)
 {
 	struct block *b = timeline_writer_block(w);

@@ -37,6 +37,9 @@ int timeline_writer_next_block(struct timeline_writer *w, uint64_t time, struct 
 /* Room for the attributes of one event in the current block. */
 int timeline_writer_attr_room(struct timeline_writer *w, struct err *err);
 
+/* The number of checks before the first event, from which they are counted; before the first block. */
+void timeline_writer_checks(struct timeline_writer *w, int64_t checks);
+
 /* From ops->heads() only.  A waiting thread's take is told again by the two below. */
 void timeline_writer_head(struct timeline_writer *w, const struct block_head *h);
 

@@ -260,7 +260,8 @@ function badness(ctx, view, opts, p) {
 
 		if (!own?.lanes)
 			continue;
-		const x = vp.x_at(v, a.x * grid.tile_span(t, a.z));
+		const span = grid.tile_span(t, a.z), x = vp.x_at(v, a.x * span);
+		const checks = checks_in(t, own.lanes, Math.min(span, t.end - a.x * span));
 
 		ctx.strokeStyle = colours.line;
 		ctx.beginPath();
@@ -270,7 +271,7 @@ function badness(ctx, view, opts, p) {
 		for (const r of rows) {
 			if (r.kind !== "lane" || Math.floor(r.lane / t.lanesPerTile) !== a.y)
 				continue;
-			const s = own.lanes[r.lane % t.lanesPerTile], n = badness_of(s);
+			const s = own.lanes[r.lane % t.lanesPerTile], n = badness_of(s, checks);
 			const text = n.toFixed(2), w = ctx.measureText(text).width;
 
 			if (!s.busy && !s.retry)
@@ -284,8 +285,12 @@ function badness(ctx, view, opts, p) {
 	ctx.setTransform(1, 0, 0, 1, 0, 0);
 }
 
-/* Failed acquisitions by checks; without checks (no tick GIL) by acquires. */
-export const badness_of = (s) => (s.busy + s.retry) / (s.checks || s.acquires || 1);
+/* How many checks lie in a stretch of so many clock units: told by the ticks, or by the lanes' own events. */
+export const checks_in = (t, lanes, width) => t.clock === "ticks" && t.checkInterval ? width / t.checkInterval
+	: lanes.reduce((n, s) => n + (s?.checks || 0), 0) || (width >= t.end ? t.checks : 0);
+
+/* Failed acquisitions by checks; without checks (no tick GIL) by the lane's acquires. */
+export const badness_of = (s, checks) => (s.busy + s.retry) / (checks || s.acquires || 1);
 
 /* The ruler: labels over long ticks, short ones between; `at` is its lower edge. */
 export function ruler(ctx, view, { width, height, dpr, colours, scale = axis(view.viewport, view.trace.clock) }) {

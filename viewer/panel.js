@@ -7,7 +7,7 @@ import { h, icon, ICONS } from "./dom.js";
 import * as figures from "./figures.js";
 import * as grid from "./grid.js";
 import { SORTS, label, lane_height_choices } from "./lanes.js";
-import { badness_of } from "./paint.js";
+import { badness_of, checks_in } from "./paint.js";
 import { colour_of } from "./owner.js";
 import { absolute_text, grouped, length_text, percent, plural, time_text, visible } from "./text.js";
 
@@ -24,7 +24,7 @@ const COLUMNS = [
 	["acquires", (s) => [grouped(s.acquires)]],
 	["busy", (s) => [grouped(s.busy)]],
 	["retry", (s) => [grouped(s.retry)]],
-	["badness", (s) => [badness_of(s).toFixed(2)]],
+	["badness", (s, w, c, checks) => [badness_of(s, checks).toFixed(2)]],
 	["longest wait", (s, w, c) => [s.maxWait ? length_text(s.maxWait, c) : "\u2013"]],
 ];
 
@@ -63,13 +63,14 @@ function rate(n, width, clock) {
 /* A row per lane that is shown; sums are of a range or of the whole trace, in the same words. */
 function totals_table(page, view, lanes, width) {
 	const rows = view.rows.filter((r) => r.kind === "lane").map((r) => r.lane).filter((i) => lanes[i]);
+	const checks = checks_in(view.trace, lanes, width);
 	const used = COLUMNS.filter(([name]) => !["stall", "signal"].includes(name) || rows.some((i) => lanes[i][name]));
 
 	return h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Figures per lane" }, h("table", {},
 		h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "lane"), used.map(([name]) => h("th", { scope: "col" }, name)))),
 		h("tbody", {}, rows.map((i) => h("tr", { class: view.lane === i ? "chosen" : "" }, h("th", { scope: "row" }, swatch(page, i), view.name_of(i)),
 			used.map(([name, text]) => {
-				const [big, small] = text(lanes[i], width, view.trace.clock);
+				const [big, small] = text(lanes[i], width, view.trace.clock, checks);
 
 				return h("td", { "data-column": name }, big, small && h("small", {}, small));
 			}))))));

@@ -100,7 +100,7 @@ static struct timeline_bin plain_bin(const struct plain *x, uint32_t lane, uint6
 		int64_t now = x->list.checks[i];
 		bool mine = e->thread == lane && e->time >= from && e->time < to;
 
-		if (now >= 0) {
+		if (now >= 0 && !timeline_checks_follow(timeline_info(x->tl))) {
 			if (checks >= 0 && now > checks && mine)
 				b.checks += (uint64_t)(now - checks);
 			if (now > checks)
