@@ -22,7 +22,7 @@
  * Shapes of a vector figure.  About 12 bytes each in SVG, 5 in PDF: a few hundred KB at most.  Where there are more,
  * columns are made twice as wide.
  */
-#define SHAPES_MAX 24000
+#define SHAPES_MAX 36000
 
 /* --- widths ----------------------------------------------------------------------------------------- */
 
@@ -72,34 +72,33 @@ static int fit_names(struct figure *fig, struct err *err)
 	if (fig->plot_width < 8 * fig->f)
 		return err_set(err, ERR_USAGE, "--size: %.0f is too narrow: names take %.0f of it, and the lanes need "
 			       "%.0f", fig->width, fig->plot_x, ceil(8 * fig->f));
-	fig->max_columns = (uint32_t)fig->plot_width;
 	return 0;
 }
 
 /* Columns that are the tiles' where that is possible; a figure whose width is not asked for gets narrower by that. */
-static void choose_columns(struct figure *fig, uint32_t max)
+static void choose_columns(struct figure *fig)
 {
-	uint32_t most = 0;
+	uint32_t max = (uint32_t)fig->plot_width, most = 0;
 
 	for (unsigned i = 0; i < fig->n_panels; i++) {
 		struct panel *p = &fig->panel[i];
 		uint32_t exact = figure_columns_exact(p->from, p->to, max);
 
-		p->n_columns = exact ? exact : max;
-		most = p->n_columns > most ? p->n_columns : most;
+		p->units = exact ? exact : max;
+		most = p->units > most ? p->units : most;
 		p->columns.from = p->from;	/* for figure_x() */
 		p->columns.to = p->to;
-		p->columns.n = p->n_columns;
+		p->columns.n = p->units;
+		p->column = 1;
 	}
-	fig->column = fig->plot_width / max;
 	if (!fig->o->width)
-		fig->width -= floor((max - most) * fig->column);
+		fig->width -= max - most;
 }
 
 /* As many labels as have place. */
 static void choose_ticks(struct figure *fig, struct panel *p)
 {
-	double width = p->n_columns * fig->column;
+	double width = p->units;
 	unsigned room = (unsigned)(width / (4 * fig->f));
 
 	for (room = room ? room : 1; ; room--) {
@@ -161,6 +160,8 @@ static int try_labels(struct figure *fig, struct panel *p, double width, struct 
 static int number_notes(struct figure *fig, struct panel *p, struct err *err)
 {
 	struct figure_label label[FIGURE_NOTES_MAX];
+	double room = fig->width - fig->plot_x - fig->f, widest = 0;
+	unsigned n_columns;
 
 	forget_lines(p);
 	p->numbered = true;
@@ -169,11 +170,15 @@ static int number_notes(struct figure *fig, struct panel *p, struct err *err)
 
 		label[i] = (struct figure_label){ .want = n->x, .width = 1.5 * fig->f };
 		n->number = i + 1;
-		n->line[0] = figure_text_fit(fig->font, n->text, 0.9 * fig->f, false, fig->width - 6 * fig->f);
+		n->line[0] = figure_text_fit(fig->font, n->text, 0.9 * fig->f, false, room - 1.8 * fig->f);
 		if (!n->line[0])
 			return err_memory(err, "a figure's notes");
 		n->n_lines = 1;
+		widest = fmax(widest, text_width(fig, n->line[0], 0.9, false));
 	}
+	p->list_width = widest + 3.2 * fig->f;
+	n_columns = room > p->list_width ? (unsigned)(room / p->list_width) : 1;
+	p->list_rows = (p->n_notes + n_columns - 1) / n_columns;
 	if (!figure_place(label, p->n_notes, 0.2 * fig->f, fig->f, fig->width - fig->f))
 		return err_set(err, ERR_USAGE, "%u notes have no place in a width of %.0f", p->n_notes, fig->width);
 	for (unsigned i = 0; i < p->n_notes; i++)
@@ -186,7 +191,7 @@ static int place_notes(struct figure *fig, struct panel *p, struct err *err)
 {
 	static const double widths[] = { 22, 16, 12, 9 };
 	struct figure_label rail[FIGURE_NOTES_MAX];
-	double right = fig->plot_x + p->n_columns * fig->column;
+	double right = fig->plot_x + p->units;
 	int fit = 0;
 
 	if (!p->n_notes)
@@ -219,7 +224,7 @@ static unsigned note_lines(const struct panel *p)
 /* --- legend ----------------------------------------------------------------------------------------- */
 
 /* From left to right, and on to the next line where one is full; returns the height. */
-static double flow_legend(struct figure *fig, double y)
+static double flow_legend(struct figure *fig, double y, bool arrows)
 {
 	static const struct { enum ink ink; const char *words; } all[] = {
 		{ INK_RUN, "runs, holding the lock" }, { INK_ACQUIRE, "acquires it" }, { INK_WAIT, "waits" },
@@ -228,7 +233,6 @@ static double flow_legend(struct figure *fig, double y)
 		{ INK_LOST, "something was lost" },
 	};
 	double x = fig->plot_x, first = y;
-	bool arrows = false;
 
 	fig->n_legend = 0;
 	if (fig->o->no_legend)
@@ -237,8 +241,6 @@ static double flow_legend(struct figure *fig, double y)
 		if (fig->seen[all[i].ink])
 			fig->legend[fig->n_legend++] = (struct legend_item){ .ink = all[i].ink,
 									     .words = all[i].words };
-	for (unsigned i = 0; i < fig->n_panels; i++)
-		arrows |= fig->panel[i].handoffs.n != 0;
 	if (arrows)
 		fig->legend[fig->n_legend++] = (struct legend_item){ .arrow = true,
 								     .words = "signals the next thread" };
@@ -284,8 +286,11 @@ static void divide_pitch(struct figure *fig, unsigned pitch)
 	fig->h = rows / fig->row;
 }
 
-/* From top to bottom, with lanes of that many units; returns the height.  Lanes begin on whole units. */
-static double stack(struct figure *fig, unsigned pitch)
+/*
+ * From top to bottom, with lanes of that many units; returns the height.  Lanes begin on whole units, and nothing above the
+ * legend depends on whether there are arrows.
+ */
+static double stack(struct figure *fig, unsigned pitch, bool arrows)
 {
 	double f = fig->f, y = 1.1 * f, height;
 
@@ -308,21 +313,21 @@ static double stack(struct figure *fig, unsigned pitch)
 			y += 1.75 * f;
 		}
 		if (p->title && !fig->o->own_axes) {
-			p->y_title = y + 1.0 * f;
-			y += 1.5 * f;
+			p->y_title = y + 1.15 * f;
+			y += 1.6 * f;
 		}
 		p->y_lanes = ceil(y);
 		y = p->y_lanes + (double)p->n_rows * pitch;
 		p->y_notes = y;
 		if (p->n_notes) {
 			p->y_list = y += (p->numbered ? 2.6 : 1.9) * f;
-			p->list_height = (p->numbered ? 1.35 * p->n_notes : 1.15 * note_lines(p)) * f;
+			p->list_height = (p->numbered ? 1.35 * p->list_rows : 1.15 * note_lines(p)) * f;
 			y += p->list_height + 0.3 * f;
 		}
 	}
 	y += 0.7 * f;
 	fig->y_legend = y;
-	height = flow_legend(fig, y);
+	height = flow_legend(fig, y, arrows);
 	y += height;
 	if (fig->n_captions) {
 		y += 0.2 * f;
@@ -336,9 +341,10 @@ static int choose_height(struct figure *fig, struct err *err)
 {
 	const struct figure_options *o = fig->o;
 	unsigned pitch = o->lane_height ? o->lane_height : wished_pitch(fig);
+	bool arrows = !o->no_arrows && fig->seen[INK_SIGNAL];	/* there may be some */
 
 	if (o->height && !o->lane_height) {
-		double rest = o->height - stack(fig, 0) - 1;
+		double rest = o->height - stack(fig, 0, arrows) - 1;
 
 		pitch = rest > 0 ? (unsigned)(rest / fig->n_rows) : 0;
 		if (pitch < PITCH_MIN)
@@ -349,7 +355,7 @@ static int choose_height(struct figure *fig, struct err *err)
 	if (pitch < PITCH_MIN)
 		pitch = PITCH_MIN;
 	divide_pitch(fig, pitch);
-	fig->height = ceil(stack(fig, pitch));
+	fig->height = ceil(stack(fig, pitch, arrows));
 	if (o->height && fig->height > o->height)
 		return err_set(err, ERR_USAGE, "--size: lanes of %u make a height of %.0f, not %u", o->lane_height,
 			       fig->height, o->height);
@@ -374,15 +380,19 @@ static int check_size(const struct figure *fig, struct err *err)
 
 /* --- contents --------------------------------------------------------------------------------------- */
 
-static int load(struct figure *fig, struct err *err)
+/* Columns of so many units. */
+static int load(struct figure *fig, unsigned units, struct err *err)
 {
 	for (unsigned i = 0; i < fig->n_panels; i++) {
 		struct panel *p = &fig->panel[i];
 
+		uint32_t n = p->units > units ? p->units / units : 1;
+
 		figure_columns_release(&p->columns);
 		p->columns = (struct figure_columns){
-			.from = p->from, .to = p->to, .n = p->n_columns, .n_rows = p->n_rows, .h = fig->h,
+			.from = p->from, .to = p->to, .n = n, .n_rows = p->n_rows, .h = fig->h,
 		};
+		p->column = (double)p->units / n;
 		if (figure_columns_load(&p->columns, p->tl, p->lane, err))
 			return err_prefix(err, p->path);
 	}
@@ -409,19 +419,13 @@ static size_t count_shapes(const struct figure *fig)
 /* In pixels a column is a unit wide; as shapes, as wide as it takes to keep the file small. */
 static int load_columns(struct figure *fig, struct err *err)
 {
-	uint32_t max = fig->max_columns;
+	unsigned units = 1;
 
-	if (load(fig, err))
-		return -1;
-	while (fig->o->format != FIGURE_PNG && max > 64 && count_shapes(fig) > SHAPES_MAX) {
-		double width = fig->width;
-
-		max /= 2;
-		choose_columns(fig, max);
-		fig->width = width;
-		if (load(fig, err))
+	do {
+		if (load(fig, units, err))
 			return -1;
-	}
+		units *= 2;
+	} while (fig->o->format != FIGURE_PNG && units <= fig->plot_width && count_shapes(fig) > SHAPES_MAX);
 	return 0;
 }
 
@@ -430,7 +434,7 @@ static int find_handoffs(struct figure *fig, struct err *err)
 	for (unsigned i = 0; i < fig->n_panels && !fig->o->no_arrows; i++) {
 		struct panel *p = &fig->panel[i];
 
-		if (figure_handoffs_find(&p->handoffs, &p->columns, p->tl, p->lane, 1.1 * fig->f / fig->column, err))
+		if (figure_handoffs_find(&p->handoffs, &p->columns, p->tl, p->lane, 1.1 * fig->f / p->column, err))
 			return err_prefix(err, p->path);
 	}
 	return 0;
@@ -468,10 +472,13 @@ static int fit_words(struct figure *fig, struct err *err)
 
 static int lay_out(struct figure *fig, struct err *err)
 {
+	bool arrows = false;
+	double height;
+
 	choose_width(fig);
 	if (fit_names(fig, err))
 		return -1;
-	choose_columns(fig, fig->max_columns);
+	choose_columns(fig);
 	for (unsigned i = 0; i < fig->n_panels; i++) {
 		choose_ticks(fig, &fig->panel[i]);
 		if (place_notes(fig, &fig->panel[i], err))
@@ -481,7 +488,11 @@ static int lay_out(struct figure *fig, struct err *err)
 		return -1;
 	if (load_columns(fig, err) || find_handoffs(fig, err))
 		return -1;
-	flow_legend(fig, fig->y_legend);	/* with arrows, if there are any */
+	for (unsigned i = 0; i < fig->n_panels; i++)
+		arrows |= fig->panel[i].handoffs.n != 0;
+	height = ceil(stack(fig, fig->pitch, arrows));
+	if (!fig->o->height)
+		fig->height = height;
 	return 0;
 }
 
@@ -497,7 +508,7 @@ static void tell_places(const struct figure *fig)
 				.trace = i, .lane = p->lane[row], .from = p->from, .to = p->to,
 				.x = (uint32_t)lround(fig->plot_x * o->scale),
 				.y = (uint32_t)lround(figure_row_y(fig, p, row) * o->scale),
-				.n = p->n_columns, .h = fig->h, .column = o->scale, .row = fig->row * o->scale,
+				.n = p->columns.n, .h = fig->h, .column = o->scale, .row = fig->row * o->scale,
 			};
 
 			o->placed(o->ctx, &at);

@@ -244,7 +244,7 @@ static void make_pdf(struct canvas *c, const struct figure_canvas_options *o)
 	cairo_pdf_surface_set_metadata(c->surface, CAIRO_PDF_METADATA_TITLE, o->title);
 	cairo_pdf_surface_set_metadata(c->surface, CAIRO_PDF_METADATA_CREATOR, "gilscope " GILSCOPE_VERSION);
 	/* the same file for the same figure */
-	cairo_pdf_surface_set_metadata(c->surface, CAIRO_PDF_METADATA_CREATE_DATE, "1970-01-01T00:00:00");
+	cairo_pdf_surface_set_metadata(c->surface, CAIRO_PDF_METADATA_CREATE_DATE, "");
 	c->cr = cairo_create(c->surface);
 	cairo_scale(c->cr, FIGURE_PDF_POINTS, FIGURE_PDF_POINTS);
 }

@@ -36,7 +36,7 @@ static double thin(const struct figure *fig)
 static void draw_axis(const struct figure *fig, const struct panel *p, struct figure_canvas *c)
 {
 	const struct figure_axis *a = &p->axis;
-	double f = fig->f, y = p->y_axis, line = thin(fig), width = p->n_columns * fig->column;
+	double f = fig->f, y = p->y_axis, line = thin(fig), width = p->units;
 	uint64_t minor = a->step / a->minor;
 	char text[96];
 
@@ -44,7 +44,7 @@ static void draw_axis(const struct figure *fig, const struct panel *p, struct fi
 		bool major = t % a->step == 0;
 		double x = figure_x(fig, p, t), length = (major ? 0.42 : 0.22) * f;
 
-		if (minor * (double)fig->plot_width / (double)(p->to - p->from) < 0.25 * f && !major)
+		if ((double)minor * width / (double)(p->to - p->from) < 0.25 * f && !major)
 			continue;
 		c->ops->rect(c, x - line / 2, y - length, line, length, major ? fig->theme.dim : fig->theme.rule);
 		if (major)
@@ -82,8 +82,8 @@ static void draw_lanes(const struct figure *fig, const struct panel *p, struct f
 	line = line < gap ? line : gap;
 	for (uint32_t row = 0; row < p->n_rows; row++) {
 		struct figure_lane l = {
-			.cell = p->columns.cell + (size_t)row * p->n_columns, .n = p->n_columns, .h = fig->h,
-			.x = fig->plot_x, .y = figure_row_y(fig, p, row), .column = fig->column,
+			.cell = p->columns.cell + (size_t)row * p->columns.n, .n = p->columns.n, .h = fig->h,
+			.x = fig->plot_x, .y = figure_row_y(fig, p, row), .column = p->column,
 			.row = fig->row,
 		};
 
@@ -163,11 +163,12 @@ static void draw_notes(const struct figure *fig, const struct panel *p, struct f
 	for (unsigned i = 0; i < p->n_notes; i++)
 		draw_note(fig, p, &p->note[i], c);
 	for (unsigned i = 0; p->numbered && i < p->n_notes; i++) {
-		double y = p->y_list + (0.95 + 1.35 * i) * f;
+		double x = fig->plot_x + i / p->list_rows * p->list_width;
+		double y = p->y_list + (0.95 + 1.35 * (i % p->list_rows)) * f;
 
 		snprintf(number, sizeof(number), "%u", p->note[i].number);
-		words(fig, c, fig->plot_x + 1.2 * f, y, 0.9, ANCHOR_END, fig->theme.note, number);
-		words(fig, c, fig->plot_x + 1.8 * f, y, 0.9, ANCHOR_START, fig->theme.text, p->note[i].line[0]);
+		words(fig, c, x + 1.2 * f, y, 0.9, ANCHOR_END, fig->theme.note, number);
+		words(fig, c, x + 1.8 * f, y, 0.9, ANCHOR_START, fig->theme.text, p->note[i].line[0]);
 	}
 }
 

@@ -46,9 +46,11 @@ struct panel {
 	unsigned n_notes;
 	bool numbered;			/* notes are numbers, and their texts stand in a list */
 	bool has_axis;
-	uint32_t n_columns;
+	uint32_t units;			/* the width of its lanes */
+	double column;			/* the width of a column: 1, or more where shapes would be too many */
 	double y_title, y_axis, y_lanes, y_notes, y_list;	/* y_lanes is a whole number */
-	double list_height;
+	double list_height, list_width;	/* width: of one of the list's columns */
+	unsigned list_rows;
 };
 
 struct legend_item { enum ink ink; bool arrow; const char *words; double x, y, width; };
@@ -68,8 +70,6 @@ struct figure {
 	double f;			/* the size of letters */
 	double width, height;		/* units */
 	double plot_x, plot_width;	/* whole numbers */
-	double column;			/* its width: 1, or more where shapes would be too many */
-	uint32_t max_columns;
 	double y_title, y_legend, y_caption;
 	uint32_t n_rows;		/* of all panels */
 	unsigned pitch, gap, h, row;	/* a lane: units from one to the next, between two, rows, units per row */
@@ -85,7 +85,7 @@ void figure_draw(const struct figure *fig, struct figure_canvas *c);
 /* Where an instant lies, in units. */
 static inline double figure_x(const struct figure *fig, const struct panel *p, uint64_t t)
 {
-	return fig->plot_x + figure_column_at(&p->columns, t) * fig->column;
+	return fig->plot_x + figure_column_at(&p->columns, t) * p->column;
 }
 
 static inline double figure_row_y(const struct figure *fig, const struct panel *p, uint32_t row)
