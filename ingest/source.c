@@ -55,6 +55,7 @@
 #define WINDOW_USUAL (UINT64_C(128) << 20)	/* without long_window */
 #define WINDOW_MOST (UINT64_C(1) << 31)		/* what libzstd takes (on 64 bits) */
 #define WINDOW_BESIDE (UINT64_C(8) << 20)	/* frames with more are not decompressed beside others: memory */
+#define DEFLATE_MATCH 258u		/* bytes of the longest match */
 #define XZ_MEMORY (UINT64_C(128) << 20)		/* xz -9 needs 65 MiB */
 
 #define WALK_BLOCKS 1024u		/* a frame of more gains little from company: the others' queues fill first */
@@ -908,8 +909,13 @@ static enum outcome gzip_member(struct worker *w, struct inflate_state *z)
 		code = isal_inflate(z);
 		w->in.pos = w->in.len - z->avail_in;
 		w->cur.len = SOURCE_PIECE - z->avail_out;
-		if (code < 0)
+		if (code < 0) {
+			/* ISA-L counts a match as written before it looks whether its distance can be */
+			room -= z->avail_out;
+			if (code != ISAL_INCORRECT_CHECKSUM)
+				w->cur.len -= room < DEFLATE_MATCH ? room : DEFLATE_MATCH;
 			return gzip_refused(w, &m, z, code);
+		}
 		if (!n && z->avail_out == room && z->block_state != ISAL_BLOCK_FINISH)
 			return gzip_ends(w, &m);
 	}
