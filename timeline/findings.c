@@ -719,8 +719,10 @@ static void say_forced(struct buf *out, const struct stats *s, const struct find
 
 	SAY("%L: ", 0);
 	if (f->of)
-		SAY("%n requests to let go, ", f->of);
-	SAY("%n of %n switches were forced, one each %t on average", f->count, f->more, mean(s->length, asked));
+		SAY("%n requests to let go (one each %t), ", f->of, mean(s->length, asked));
+	SAY("%n of %n switches were forced", f->count, f->more);
+	if (!f->of)
+		SAY(" (one each %t)", mean(s->length, asked));
 	if (f->count)
 		SAY("; whoever let go then waited %t in all until another thread had the lock, at most %t", f->total,
 		    f->longest);

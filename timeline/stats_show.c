@@ -769,6 +769,13 @@ static void json_place(struct json *j, const struct stats_shown *x, const struct
 	json_end(j, '}');
 }
 
+/* What `of` and `more` of a finding are called. */
+static const struct { const char *of, *more; } finding_keys[N_FINDINGS] = {
+	[FIND_LONG_HOLDS] = { NULL, "hold_time" }, [FIND_CONVOYS] = { "span", "hold_time" },
+	[FIND_STARVED] = { NULL, "takes_by_others" }, [FIND_BATTLES] = { "takes", "switches" },
+	[FIND_STALLS] = { "held", "contested" }, [FIND_FORCED] = { "requests", "switches" },
+};
+
 static void json_finding(struct json *j, const struct stats_shown *x, const struct finding *f)
 {
 	struct buf text = BUF_INIT;
@@ -781,8 +788,9 @@ static void json_finding(struct json *j, const struct stats_shown *x, const stru
 	key_u64(j, "count", f->count);
 	key_u64(j, "total", f->total);
 	key_u64(j, "longest", f->longest);
-	key_u64(j, "of", f->of);
-	key_u64(j, "more", f->more);
+	if (finding_keys[f->kind].of)
+		key_u64(j, finding_keys[f->kind].of, f->of);
+	key_u64(j, finding_keys[f->kind].more, f->more);
 	key_u64(j, "first", f->first);
 	key_u64(j, "last", f->last);
 	finding_text(&text, x->s, f);
