@@ -240,9 +240,12 @@ def samples(f):
 # --- recorded programs --------------------------------------------------------------------------------------
 
 RUN = """
-# with "alone" the first of them runs in the main thread: nobody else wants the lock
+# with "alone" the first of them runs in the main thread: nobody else wants the lock, which a thread has made exist (2.7)
 def run(*functions):
     if sys.argv[1] == "alone":
+        t = threading.Thread(target=int)
+        t.start()
+        t.join()
         return functions[0]()
     threads = [threading.Thread(target=f, name=f.__name__) for f in functions]
     for t in threads: t.start()
