@@ -49,9 +49,12 @@ static void scratch_remove(void)
 
 static void on_signal(int sig)
 {
+	int saved = errno;
+
 	scratch_remove();
 	signal(sig, SIG_DFL);
-	raise(sig);
+	raise(sig);		/* kills us when this returns */
+	errno = saved;
 }
 
 static int scratch_make(struct err *err)

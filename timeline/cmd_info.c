@@ -608,11 +608,12 @@ static void put_losses(struct buf *b, const struct timeline_info *info, const st
 static void info_text(struct buf *b, const struct timeline *tl, const struct sums *s, uint64_t bytes)
 {
 	const struct timeline_info *info = timeline_info(tl);
+	const char *title = *info->title ? info->title : "(no title)";
 	struct table state = { .tl = tl, .sums = s, .column = times, .n = N_TIMES };
 	struct table wait = { .tl = tl, .sums = s, .column = waits, .n = N_WAITS };
 	char a[32], c[32];
 
-	utf8_show(b, info->title, strlen(info->title));
+	utf8_show(b, title, strlen(title));
 	buf_str(b, "\n");
 	put_clock(b, info);
 	put_key(b, "events");
