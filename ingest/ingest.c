@@ -240,7 +240,7 @@ static int merge(struct ingest *in)
 	for (uint32_t i = 0; i < in->n_logs; i++) {
 		if (log_fill(&in->log[i]))
 			return -1;
-		if (in->log[i].ready)
+		if (in->log[i].ready > in->log[i].head)
 			in->heap[in->n_heap++] = i;
 	}
 	for (uint32_t i = in->n_heap / 2; i--;)
@@ -256,7 +256,7 @@ static int merge(struct ingest *in)
 			if (log_fill(l))
 				return -1;
 			tell_progress(in);
-			if (!l->ready)
+			if (l->ready == l->head)
 				in->heap[0] = in->heap[--in->n_heap];
 		}
 		if (in->n_heap)

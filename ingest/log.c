@@ -139,8 +139,8 @@ int log_grow_attrs(struct log *l)
 /* A stable merge sort from short sorted runs upward; nearly sorted records cost nearly nothing more. */
 static int sort_records(struct log *l)
 {
-	size_t n = l->n, cap = l->cap;
-	struct record *a = l->rec, *b, *swap;
+	size_t n = l->n - l->head, cap = l->cap;
+	struct record *const rec = l->rec + l->head, *a = rec, *b, *swap;
 
 	if (l->cap_spare < cap) {
 		b = realloc(l->spare, cap * sizeof(*b));
@@ -168,8 +168,8 @@ static int sort_records(struct log *l)
 		a = b;
 		b = swap;
 	}
-	if (a != l->rec)
-		memcpy(l->rec, a, n * sizeof(*a));
+	if (a != rec)
+		memcpy(rec, a, n * sizeof(*a));
 	l->unsorted = false;
 	return 0;
 }
@@ -219,16 +219,18 @@ static int read_prefix(struct log *l)
 
 int log_fill(struct log *l)
 {
-	compact(l);
+	/* What was taken is left where it is while there is not much of it. */
+	if (l->head >= 4 * ORDER_WINDOW || l->head == l->n)
+		compact(l);
 	if (!l->prefix_read && read_prefix(l))
 		return -1;
-	while (!l->eof && l->n <= ORDER_WINDOW)
+	while (!l->eof && l->n - l->head <= ORDER_WINDOW)
 		if (l->format->read(l))
 			return -1;
 	if (l->unsorted && sort_records(l))
 		return -1;
 	l->ready = l->eof ? l->n : l->n - ORDER_WINDOW;
-	if (l->ready)
+	if (l->ready > l->head)
 		l->taken = l->rec[l->ready - 1].time;
 	return 0;
 }

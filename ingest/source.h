@@ -50,7 +50,8 @@ int source_next(struct source *s, const uint8_t **data, size_t *len, struct err 
 
 /*
  * After the end: whether the input was cut off or is damaged.  *why (may be NULL) says at which byte of the file,
- * and what.  All that was decoded before that byte was given.
+ * and what.  All that was decoded before that byte was given (of a damaged gzip member all but its last 258 bytes:
+ * ISA-L does not tell which of them it decoded).
  */
 bool source_cut(const struct source *s, struct err *why);
 

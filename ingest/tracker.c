@@ -12,6 +12,7 @@
 struct lane {
 	uint8_t state;		/* never SIGNAL */
 	bool off_cpu;
+	bool known;		/* it is a lane, and the trace has begun */
 	bool takes;		/* a contended take is open */
 	bool crossed;		/* ... since before this block began */
 	uint16_t lock;		/* of the take; if none is open, of the newest hold */
@@ -43,6 +44,7 @@ struct lock {
 struct tracker {
 	struct names *names;
 	struct timeline_writer *writer;
+	struct block *block;		/* the writer's, which is being filled */
 	struct lane *lane;
 	struct lock *lock;
 	uint32_t n_lanes, cap_lanes, n_locks, cap_locks;
@@ -52,7 +54,8 @@ struct tracker {
 	uint64_t checks;		/* the largest so far */
 	uint64_t first_checks;
 	bool has_checks;
-	bool derive_checks;		/* they follow from the time */
+	bool derive_checks;		/* they follow from the time, where no attribute tells them */
+	uint64_t last_plain;		/* absolute: the last event without attributes; 0: none */
 	/* Events of tasks that are no lanes, while it is open whether a lane's event comes after them. */
 	struct record *held;
 	struct attr *held_attr;
@@ -202,7 +205,7 @@ static void take_woken(struct tracker *t, uint32_t thread)
 
 /* --- states --------------------------------------------------------------------------------------- */
 
-static void set_state(struct tracker *t, struct lane *a, unsigned state)
+static inline void set_state(struct tracker *t, struct lane *a, unsigned state)
 {
 	if (state == a->state)
 		return;
@@ -212,7 +215,7 @@ static void set_state(struct tracker *t, struct lane *a, unsigned state)
 }
 
 /* The state of a thread that does not wait. */
-static void set_held(struct tracker *t, struct lane *a)
+static inline void set_held(struct tracker *t, struct lane *a)
 {
 	if (a->newest == NONE) {
 		set_state(t, a, STATE_IDLE);
@@ -269,7 +272,7 @@ static void end_take(struct tracker *t, struct lane *a, uint32_t thread, bool ac
 
 /* --- holds ---------------------------------------------------------------------------------------- */
 
-static void count_hold(struct lane *a, uint64_t since, uint64_t end)
+static inline void count_hold(struct lane *a, uint64_t since, uint64_t end)
 {
 	if (end - since > a->figures.max_run) {
 		a->figures.max_run = end - since;
@@ -277,7 +280,7 @@ static void count_hold(struct lane *a, uint64_t since, uint64_t end)
 	}
 }
 
-static void begin_hold(struct tracker *t, struct lane *a, uint32_t thread, uint32_t lock, int64_t func)
+static inline void begin_hold(struct tracker *t, struct lane *a, uint32_t thread, uint32_t lock, int64_t func)
 {
 	struct lock *k = &t->lock[lock];
 
@@ -292,7 +295,7 @@ static void begin_hold(struct tracker *t, struct lane *a, uint32_t thread, uint3
 }
 
 /* Takes a lock from its owner; the hold is counted if it is known to have ended now. */
-static void end_hold(struct tracker *t, uint32_t lock, bool counted)
+static inline void end_hold(struct tracker *t, uint32_t lock, bool counted)
 {
 	struct lock *k = &t->lock[lock];
 	struct lane *a = &t->lane[k->owner];
@@ -337,18 +340,18 @@ static void put_heads(void *ctx, struct timeline_writer *w)
 	}
 }
 
-/* Room for n more events in the block. */
-static int make_room(struct tracker *t, unsigned n)
+static int next_block(struct tracker *t)
 {
-	const struct block *b = timeline_writer_block(t->writer);
+	int ret = timeline_writer_next_block(t->writer, t->now, t->err);
 
-	return b->n_events + n <= BLOCK_EVENTS ? 0 : timeline_writer_next_block(t->writer, t->now, t->err);
+	t->block = timeline_writer_block(t->writer);
+	return ret;
 }
 
 /* An event without attributes. */
-static void put(struct tracker *t, uint32_t thread, uint16_t lock, unsigned kind, unsigned flags)
+static inline void put(struct tracker *t, uint32_t thread, uint16_t lock, unsigned kind, unsigned flags)
 {
-	struct block *b = timeline_writer_block(t->writer);
+	struct block *b = t->block;
 
 	b->event[b->n_events++] = (struct event){
 		.time = t->now, .thread = thread, .lock = lock, .kind = (uint8_t)kind,
@@ -359,12 +362,11 @@ static void put(struct tracker *t, uint32_t thread, uint16_t lock, unsigned kind
 /* The event that was put last gets its attributes. */
 static int put_attrs(struct tracker *t, const struct attr *attrs, unsigned n, uint64_t signal)
 {
-	struct block *b;
+	struct block *b = t->block;
 	struct event *e;
 
 	if (timeline_writer_attr_room(t->writer, t->err))
 		return -1;
-	b = timeline_writer_block(t->writer);
 	e = &b->event[b->n_events - 1];
 	for (unsigned i = 0; i < n; i++)
 		b->attr[b->n_attrs++] = attrs[i];
@@ -555,7 +557,7 @@ static bool checks_of(const struct tracker *t, const struct record *r, const str
 
 	if (at)
 		*checks = at->value < 0 ? 0 : (uint64_t)at->value;
-	else if (t->derive_checks && t->names->check_interval)
+	else if (t->derive_checks)
 		*checks = r->time / t->names->check_interval;
 	else
 		return false;
@@ -574,20 +576,26 @@ static int begin(struct tracker *t, const struct log *l, const struct record *r)
 	for (const struct record *x = r; x < l->rec + l->ready; x++)
 		if (checks_of(t, x, l->attr + x->attr, &checks)) {
 			timeline_writer_checks(t->writer, (int64_t)checks);
+			see_checks(t, checks);
 			break;
 		}
-	return timeline_writer_next_block(t->writer, 0, t->err);
+	return next_block(t);
 }
 
-static int write_one(struct tracker *t, enum waits *waits, const struct record *r, const struct attr *attrs)
+static inline int write_one(struct tracker *t, enum waits *waits, const struct record *r, const struct attr *attrs)
 {
 	uint64_t checks;
 
 	t->now = r->time - t->origin;
 	t->events++;
-	if ((r->n_attrs || t->derive_checks) && checks_of(t, r, attrs, &checks))
+	if (!r->n_attrs)
+		t->last_plain = r->time;
+	else if (checks_of(t, r, attrs, &checks))
 		see_checks(t, checks);
-	return make_room(t, 2) ? -1 : track(t, waits, r, attrs);
+	/* An event may need one more, for the thread that it takes the lock from. */
+	if (t->block->n_events + 2 > BLOCK_EVENTS && next_block(t))
+		return -1;
+	return track(t, waits, r, attrs);
 }
 
 /* Writes the events that were held back. */
@@ -635,25 +643,39 @@ static int hold_back(struct tracker *t, const struct record *r, const struct att
 	return 0;
 }
 
-static int track_record(struct tracker *t, struct log *l, const struct record *r, const struct attr *attrs)
+/* The first events of a thread, and those of tasks that are no lanes.  1: there is no more to do. */
+static int meet(struct tracker *t, const struct log *l, const struct record *r, const struct attr *attrs)
 {
+	struct lane *a = &t->lane[r->thread];
+
+	if (!t->names->thread[r->thread].is_lane)
+		return t->begun && hold_back(t, r, attrs) ? -1 : 1;
+	if (!t->begun) {
+		if (r->kind == EV_STATE)
+			return 1;
+		if (begin(t, l, r))
+			return -1;
+	}
+	if (!a->hist) {
+		a->hist = calloc(N_HISTS, sizeof(struct hist));
+		if (!a->hist)
+			return err_memory(t->err, "histograms");
+	}
+	a->known = true;
+	return 0;
+}
+
+static inline int track_record(struct tracker *t, struct log *l, const struct record *r,
+			       const struct attr *attrs)
+{
+	int ret;
+
 	if (t->n_lanes < t->names->n_threads && grow_lanes(t))
 		return -1;
 	if (t->n_locks < t->names->n_locks && grow_locks(t))
 		return -1;
-	if (!t->names->thread[r->thread].is_lane)
-		return t->begun ? hold_back(t, r, attrs) : 0;
-	if (!t->begun) {
-		if (r->kind == EV_STATE)
-			return 0;
-		if (begin(t, l, r))
-			return -1;
-	}
-	if (!t->lane[r->thread].hist) {
-		t->lane[r->thread].hist = calloc(N_HISTS, sizeof(struct hist));
-		if (!t->lane[r->thread].hist)
-			return err_memory(t->err, "histograms");
-	}
+	if (!t->lane[r->thread].known && (ret = meet(t, l, r, attrs)))
+		return ret < 0 ? -1 : 0;
 	if (r->time - t->origin > TIMELINE_MAX_TIME)
 		return log_bad(l, "an event more than 146 years after the first one");
 	if (t->n_held && write_held(t))
@@ -668,7 +690,7 @@ static int track_record(struct tracker *t, struct log *l, const struct record *r
 int tracker_events(struct tracker *t, struct log *l, size_t first, size_t end, struct err *err)
 {
 	t->err = err;
-	t->derive_checks = l->clock == CLOCK_TICKS;
+	t->derive_checks = l->clock == CLOCK_TICKS && t->names->check_interval;
 	for (size_t i = first; i < end; i++)
 		if (track_record(t, l, &l->rec[i], l->attr + l->rec[i].attr))
 			return -1;
@@ -828,6 +850,8 @@ int tracker_finish(struct tracker *t, struct timeline_info *info, struct err *er
 	int ret;
 
 	t->err = err;
+	if (t->derive_checks && t->last_plain)
+		see_checks(t, t->last_plain / n->check_interval);
 	if (grow_lanes(t) || grow_locks(t))
 		return -1;
 	close_lanes(t);

@@ -16,7 +16,13 @@
 /* These attributes are stored as the difference to the column's value before. */
 #define DELTA_ATTRS (1u << ATTR_CPU | 1u << ATTR_TARGET | 1u << ATTR_CHECKS | 1u << ATTR_FUNC)
 
+#define CACHED_SYMBOLS 256
+
+/* A symbol without attributes, in one word: what find_symbol() has answered for it in this block. */
+struct cached_symbol { uint64_t key; uint64_t symbol; };
+
 struct block_encoder {
+	struct cached_symbol cache[CACHED_SYMBOLS];
 	struct block_symbol *symbol;
 	uint32_t *slot;			/* hash table: symbol number + 1, or 0 */
 	uint16_t *of_event;		/* each event's symbol */
@@ -124,16 +130,26 @@ static int find_symbols(struct block_encoder *e, const struct block *b)
 
 	e->n_symbols = 0;
 	memset(e->slot, 0, e->n_slots * sizeof(*e->slot));
+	memset(e->cache, 0xff, sizeof(e->cache));
 	for (unsigned i = 0; i < N_ATTRS; i++)
 		buf_clear(&e->column[i]);
 	for (size_t i = 0; i < b->n_events; i++) {
 		const struct event *ev = &b->event[i];
-		struct block_symbol s = {
+		/* kind < 32, state < 8, flags < 16: the numbers of the format */
+		uint64_t key = (uint64_t)ev->thread << 32 | (uint64_t)ev->lock << 16 |
+			       (unsigned)ev->kind << 8 | (unsigned)ev->state << 4 | ev->flags;
+		struct cached_symbol *hit = &e->cache[(key * 0x9e3779b97f4a7c15ull) >> 56];
+		struct block_symbol s;
+		int n;
+
+		if (!ev->n_attrs && hit->key == key) {
+			e->of_event[i] = (uint16_t)hit->symbol;
+			continue;
+		}
+		s = (struct block_symbol){
 			.thread = ev->thread, .lock = ev->lock, .kind = ev->kind,
 			.state = ev->state, .flags = ev->flags,
 		};
-		int n;
-
 		for (unsigned k = 0; k < ev->n_attrs; k++, a++) {
 			int64_t v = a->value;
 
@@ -148,6 +164,8 @@ static int find_symbols(struct block_encoder *e, const struct block *b)
 		if (n < 0)
 			return -1;
 		e->of_event[i] = (uint16_t)n;
+		if (!ev->n_attrs)
+			*hit = (struct cached_symbol){ key, (uint64_t)n };
 	}
 	return 0;
 }
