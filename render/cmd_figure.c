@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "figure.h"
@@ -92,34 +93,84 @@ out:
 	return ret;
 }
 
+/* What the options say in words. */
+struct request {
+	struct figure_options o;
+	const char *out, *size, *theme, *axis;
+	uint64_t scale, lane_height;
+	struct opt_list notes;
+	bool force;
+};
+
+/* 0, or 2 with a sentence on stderr. */
+static int check_request(struct request *q, const struct opts *opts, int n_paths)
+{
+	if (!n_paths)
+		return opts_usage(opts, "no timeline given");
+	if (n_paths > FIGURE_TRACES_MAX)
+		return opts_usage(opts, "at most %u timelines in one figure", FIGURE_TRACES_MAX);
+	if (!q->out || !*q->out)
+		return opts_usage(opts, "where to? give -o FIG.png, .svg or .pdf");
+	if (parse_format(q->out, &q->o))
+		return opts_usage(opts, "'%s': the name of a figure ends in .png, .svg or .pdf", q->out);
+	if (q->size && parse_size(q->size, &q->o))
+		return opts_usage(opts, "--size is WIDTHxHEIGHT, each 1 to %u, not '%s'", FIGURE_SIDE_MAX, q->size);
+	if (!q->scale || q->scale > FIGURE_SCALE_MAX)
+		return opts_usage(opts, "--scale is 1 to %u", FIGURE_SCALE_MAX);
+	if (q->lane_height && (q->lane_height < LANE_HEIGHT_MIN || q->lane_height > FIGURE_LANE_MAX))
+		return opts_usage(opts, "--lane-height is %u to %u", LANE_HEIGHT_MIN, FIGURE_LANE_MAX);
+	if (parse_look(q->theme, &q->o))
+		return opts_usage(opts, "--theme is light, dark or print, not '%s'", q->theme);
+	if (strcmp(q->axis, "shared") && strcmp(q->axis, "own"))
+		return opts_usage(opts, "--axis is shared or own, not '%s'", q->axis);
+	if (q->notes.n > FIGURE_NOTES_MAX)
+		return opts_usage(opts, "at most %u notes in one figure", FIGURE_NOTES_MAX);
+	return 0;
+}
+
+static int run(struct request *q, char **paths, int n_paths)
+{
+	struct err err = { 0 };
+
+	q->o.paths = (const char *const *)paths;
+	q->o.n_paths = (unsigned)n_paths;
+	q->o.notes = q->notes.item;
+	q->o.n_notes = q->notes.n;
+	q->o.scale = q->o.format == FIGURE_PNG ? (unsigned)q->scale : 1;
+	q->o.lane_height = (unsigned)q->lane_height;
+	q->o.own_axes = !strcmp(q->axis, "own");
+	if (!write_figure(&q->o, q->out, q->force, &err))
+		return 0;
+	fprintf(stderr, "gilscope figure: %s\n", err.msg);
+	return err.code == ERR_USAGE ? 2 : 1;
+}
+
 int cmd_figure(int argc, char **argv)
 {
-	const char *out = NULL, *size = NULL, *theme = "light", *axis = "shared";
-	uint64_t scale = 2, lane_height = 0;
-	struct opt_list notes = { 0 };
-	struct figure_options o = { .family = "DejaVu Sans", .say = say };
-	bool force = false;
+	struct request q = {
+		.o = { .family = "DejaVu Sans", .say = say }, .theme = "light", .axis = "shared", .scale = 2,
+	};
 	const struct opt table[] = {
-		{ 'o', "output", "FIG", "the file to make: its name ends in .png, .svg or .pdf", OPT_STR, &out },
-		{ 'f', "force", NULL, "replace a file that is there", OPT_FLAG, &force },
-		{ 0, "from", "T", "show from here (1.25s, 300us, 539373t; default: the start)", OPT_STR, &o.from },
-		{ 0, "to", "T", "... to here (default: the end)", OPT_STR, &o.to },
+		{ 'o', "output", "FIG", "the file to make: its name ends in .png, .svg or .pdf", OPT_STR, &q.out },
+		{ 'f', "force", NULL, "replace a file that is there", OPT_FLAG, &q.force },
+		{ 0, "from", "T", "show from here (1.25s, 300us, 539373t; default: the start)", OPT_STR, &q.o.from },
+		{ 0, "to", "T", "... to here (default: the end)", OPT_STR, &q.o.to },
 		{ 0, "threads", "LIST", "these, in this order: ids, names or PID/ID, with commas", OPT_STR,
-		  &o.threads },
-		{ 0, "size", "WxH", "in units, as 1600x400; or W alone (default 1600)", OPT_STR, &size },
-		{ 0, "scale", "N", "pixels per unit, 1 to 16 (default 2)", OPT_UINT, &scale },
+		  &q.o.threads },
+		{ 0, "size", "WxH", "in units, as 1600x400; or W alone (default 1600)", OPT_STR, &q.size },
+		{ 0, "scale", "N", "pixels of a PNG per unit, 1 to 16 (default 2)", OPT_UINT, &q.scale },
 		{ 0, "lane-height", "N", "units of a lane, 12 to 2048, instead of what the size leaves", OPT_UINT,
-		  &lane_height },
-		{ 0, "theme", "NAME", "light, dark, or print: also for grey printers", OPT_STR, &theme },
-		{ 0, "title", "TEXT", "default: the trace's, if it is one", OPT_STR, &o.title },
-		{ 0, "note", "T:THREAD:TEXT", "a note at an instant; several may be given", OPT_LIST, &notes },
+		  &q.lane_height },
+		{ 0, "theme", "NAME", "light, dark, or print: also for grey printers", OPT_STR, &q.theme },
+		{ 0, "title", "TEXT", "default: the trace's, if it is one", OPT_STR, &q.o.title },
+		{ 0, "note", "T:THREAD:TEXT", "a note at an instant; several may be given", OPT_LIST, &q.notes },
 		{ 0, "caption", NULL, "python, machine and command below it, where the log has them", OPT_FLAG,
-		  &o.caption },
-		{ 0, "axis", "KIND", "of several timelines: shared or own (default shared)", OPT_STR, &axis },
-		{ 0, "no-legend", NULL, "without the legend", OPT_FLAG, &o.no_legend },
+		  &q.o.caption },
+		{ 0, "axis", "KIND", "of several timelines: shared or own (default shared)", OPT_STR, &q.axis },
+		{ 0, "no-legend", NULL, "without the legend", OPT_FLAG, &q.o.no_legend },
 		{ 0, "no-arrows", NULL, "without arrows from a RELEASE to the thread signalled", OPT_FLAG,
-		  &o.no_arrows },
-		{ 0, "font", "FAMILY", "of all texts (default DejaVu Sans)", OPT_STR, &o.family },
+		  &q.o.no_arrows },
+		{ 0, "font", "FAMILY", "of all texts (default DejaVu Sans)", OPT_STR, &q.o.family },
 		{ 0 },
 	};
 	const struct opts opts = {
@@ -129,46 +180,15 @@ int cmd_figure(int argc, char **argv)
 		.table = table,
 		.example = "gilscope figure --from 1.2s --to 1.3s --note '1.25s:worker:woken in vain' -o fig.svg trace.gtl",
 	};
-	struct err err = { 0 };
 	int n, r = opts_parse(&opts, argc, argv, &n);
 
-	if (r)
+	if (r) {
 		r = r < 0 ? 2 : 0;
-	else if (!n)
-		r = opts_usage(&opts, "no timeline given");
-	else if (n > FIGURE_TRACES_MAX)
-		r = opts_usage(&opts, "at most %u timelines in one figure", FIGURE_TRACES_MAX);
-	else if (!out || !*out)
-		r = opts_usage(&opts, "where to? give -o FIG.png, .svg or .pdf");
-	else if (parse_format(out, &o))
-		r = opts_usage(&opts, "'%s': the name of a figure ends in .png, .svg or .pdf", out);
-	else if (size && parse_size(size, &o))
-		r = opts_usage(&opts, "--size is WIDTHxHEIGHT, each 1 to %u, not '%s'", FIGURE_SIDE_MAX, size);
-	else if (!scale || scale > FIGURE_SCALE_MAX)
-		r = opts_usage(&opts, "--scale is 1 to %u", FIGURE_SCALE_MAX);
-	else if (lane_height && (lane_height < LANE_HEIGHT_MIN || lane_height > 2048))
-		r = opts_usage(&opts, "--lane-height is %u to 2048", LANE_HEIGHT_MIN);
-	else if (parse_look(theme, &o))
-		r = opts_usage(&opts, "--theme is light, dark or print, not '%s'", theme);
-	else if (strcmp(axis, "shared") && strcmp(axis, "own"))
-		r = opts_usage(&opts, "--axis is shared or own, not '%s'", axis);
-	else if (notes.n > FIGURE_NOTES_MAX)
-		r = opts_usage(&opts, "at most %u notes in one figure", FIGURE_NOTES_MAX);
-	else
-		goto make;
-	opt_list_release(&notes);
+	} else {
+		r = check_request(&q, &opts, n);
+		if (!r)
+			r = run(&q, argv + 1, n);
+	}
+	opt_list_release(&q.notes);
 	return r;
-make:
-	o.paths = (const char *const *)argv + 1;
-	o.n_paths = (unsigned)n;
-	o.notes = notes.item;
-	o.n_notes = notes.n;
-	o.scale = (unsigned)scale;
-	o.lane_height = (unsigned)lane_height;
-	o.own_axes = !strcmp(axis, "own");
-	r = write_figure(&o, out, force, &err);
-	if (r)
-		fprintf(stderr, "gilscope figure: %s\n", err.msg);
-	opt_list_release(&notes);
-	return !r ? 0 : err.code == ERR_USAGE ? 2 : 1;
 }

@@ -520,7 +520,7 @@ static int draw(struct figure *fig, struct buf *out, struct err *err)
 {
 	const struct figure_canvas_options co = {
 		.format = fig->o->format, .width = fig->width, .height = fig->height, .scale = fig->o->scale,
-		.theme = &fig->theme, .family = fig->o->family, .title = fig->title ? fig->title : "gilscope",
+		.theme = &fig->theme, .font = fig->font, .title = fig->title ? fig->title : "gilscope",
 	};
 	struct figure_canvas *c = figure_canvas_new(&co, err);
 	int ret;

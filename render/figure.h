@@ -12,6 +12,7 @@
 #define FIGURE_SIDE_MAX 16384			/* pixels */
 #define FIGURE_PIXELS_MAX (UINT64_C(1) << 26)	/* 256 MB of them */
 #define FIGURE_SCALE_MAX 16
+#define FIGURE_LANE_MAX 2048			/* units */
 #define FIGURE_TRACES_MAX 16
 #define FIGURE_NOTES_MAX 64
 
@@ -34,7 +35,7 @@ struct figure_options {
 	unsigned n_notes;
 	unsigned width, height;		/* units; 0: what is right for what there is */
 	unsigned lane_height;		/* units; 0: likewise */
-	unsigned scale;			/* PNG: pixels per unit */
+	unsigned scale;			/* PNG: pixels per unit; else 1 */
 	enum figure_look look;
 	enum figure_format format;
 	bool no_legend, no_arrows, caption, own_axes;

@@ -12,6 +12,7 @@
 
 #include "figure_canvas.h"
 #include "figure_png.h"
+#include "figure_text.h"
 
 #define PER_METRE (96 / 0.0254)		/* units */
 
@@ -19,8 +20,7 @@ struct canvas {
 	struct figure_canvas base;
 	cairo_surface_t *surface;
 	cairo_t *cr;
-	PangoLayout *layout;
-	PangoFontDescription *desc;
+	struct figure_font *font;	/* borrowed */
 	double scale;			/* PNG: pixels per unit */
 	bool is_pdf;
 	struct buf pdf;
@@ -83,19 +83,16 @@ static void draw_disc(struct figure_canvas *base, double x, double y, double r, 
 static void draw_words(struct figure_canvas *base, const struct figure_words *w)
 {
 	struct canvas *c = (struct canvas *)base;
+	PangoLayout *layout = figure_font_layout(c->font, w->s, w->size, w->bold);
 	double x = w->x;
 	int width;
 
-	pango_font_description_set_absolute_size(c->desc, w->size * PANGO_SCALE);
-	pango_font_description_set_weight(c->desc, w->bold ? PANGO_WEIGHT_BOLD : PANGO_WEIGHT_NORMAL);
-	pango_layout_set_font_description(c->layout, c->desc);
-	pango_layout_set_text(c->layout, w->s, -1);
-	pango_layout_get_size(c->layout, &width, NULL);
+	pango_layout_get_size(layout, &width, NULL);
 	if (w->anchor != ANCHOR_START)
 		x -= (w->anchor == ANCHOR_END ? 1 : 0.5) * width / PANGO_SCALE;
 	set_colour(c->cr, w->colour);
-	cairo_move_to(c->cr, x, w->y - (double)pango_layout_get_baseline(c->layout) / PANGO_SCALE);
-	pango_cairo_show_layout(c->cr, c->layout);
+	cairo_move_to(c->cr, x, w->y - (double)pango_layout_get_baseline(layout) / PANGO_SCALE);
+	pango_cairo_show_layout(c->cr, layout);
 }
 
 /* --- lanes ------------------------------------------------------------------------------------------ */
@@ -222,10 +219,6 @@ static void free_canvas(struct figure_canvas *base)
 {
 	struct canvas *c = (struct canvas *)base;
 
-	if (c->layout)
-		g_object_unref(c->layout);
-	if (c->desc)
-		pango_font_description_free(c->desc);
 	cairo_destroy(c->cr);
 	cairo_surface_destroy(c->surface);
 	buf_release(&c->pdf);
@@ -258,25 +251,6 @@ static void make_pixels(struct canvas *c, const struct figure_canvas_options *o)
 	cairo_scale(c->cr, o->scale, o->scale);
 }
 
-static void make_layout(struct canvas *c, const struct figure_canvas_options *o)
-{
-	cairo_font_options_t *f = cairo_font_options_create();
-	PangoContext *context;
-
-	cairo_font_options_set_hint_metrics(f, CAIRO_HINT_METRICS_OFF);
-	cairo_font_options_set_hint_style(f, CAIRO_HINT_STYLE_NONE);
-	cairo_font_options_set_antialias(f, CAIRO_ANTIALIAS_GRAY);
-	c->layout = pango_cairo_create_layout(c->cr);
-	context = pango_layout_get_context(c->layout);
-	pango_cairo_context_set_font_options(context, f);
-	pango_context_set_round_glyph_positions(context, FALSE);
-	pango_layout_context_changed(c->layout);
-	pango_layout_set_single_paragraph_mode(c->layout, TRUE);
-	cairo_font_options_destroy(f);
-	c->desc = pango_font_description_new();
-	pango_font_description_set_family(c->desc, o->family);
-}
-
 struct figure_canvas *figure_canvas_new(const struct figure_canvas_options *o, struct err *err)
 {
 	struct canvas *c;
@@ -290,6 +264,7 @@ struct figure_canvas *figure_canvas_new(const struct figure_canvas_options *o, s
 	}
 	c->base = (struct figure_canvas){ &ops, *o->theme };
 	c->is_pdf = o->format == FIGURE_PDF;
+	c->font = o->font;
 	if (c->is_pdf)
 		make_pdf(c, o);
 	else
@@ -298,6 +273,5 @@ struct figure_canvas *figure_canvas_new(const struct figure_canvas_options *o, s
 		free_canvas(&c->base);
 		return NULL;
 	}
-	make_layout(c, o);
 	return &c->base;
 }

@@ -54,12 +54,14 @@ struct figure_canvas {
 	struct figure_theme theme;
 };
 
+struct figure_font;
+
 struct figure_canvas_options {
 	enum figure_format format;
 	double width, height;		/* units */
 	unsigned scale;			/* PNG: pixels per unit */
 	const struct figure_theme *theme;
-	const char *family;		/* of the font; any text */
+	struct figure_font *font;	/* borrowed until free */
 	const char *title;		/* what the file says of itself; any text that figure_shown() made */
 };
 

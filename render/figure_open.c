@@ -134,7 +134,7 @@ static int by_label(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Whether two rows would be called the same. */
+/* Sets *same if two rows would be called the same. */
 static int has_namesakes(const struct panel *p, bool *same, struct err *err)
 {
 	const char **label = malloc(p->n_rows * sizeof(*label));
@@ -144,7 +144,6 @@ static int has_namesakes(const struct panel *p, bool *same, struct err *err)
 	for (uint32_t i = 0; i < p->n_rows; i++)
 		label[i] = label_of(p, i);
 	qsort(label, p->n_rows, sizeof(*label), by_label);
-	*same = false;
 	for (uint32_t i = 1; i < p->n_rows; i++)
 		*same |= !strcmp(label[i - 1], label[i]);
 	free(label);
@@ -177,7 +176,7 @@ static char *row_name(const struct panel *p, uint32_t row, bool id_too, bool pid
 
 static int name_rows(struct panel *p, struct err *err)
 {
-	bool many = has_many_processes(p), same;
+	bool many = has_many_processes(p), same = false;
 
 	p->name = calloc(p->n_rows, sizeof(*p->name));
 	if (!p->name)
@@ -204,6 +203,13 @@ static int choose_range(struct figure *fig, struct panel *p, struct err *err)
 	p->to = p->info->end + 1;	/* the last event lies on the end, and is shown */
 	if (o->from && time_parse(o->from, clock, p->info->origin, &p->from, err))
 		return err_prefix(err, "--from");
+	if (!o->to && p->from > p->info->end) {
+		if (fig->n_panels == 1 || o->own_axes)
+			return err_set(err, ERR_USAGE, "--from: %s lies behind the end of %s, %s",
+				       time_exact(a, p->from, clock), p->path,
+				       time_exact(b, p->info->end, clock));
+		p->to = p->from + 1;	/* another trace is longer, perhaps */
+	}
 	if (o->to && time_parse(o->to, clock, p->info->origin, &p->to, err))
 		return err_prefix(err, "--to");
 	if (p->to > TIMELINE_MAX_TIME)
@@ -212,9 +218,6 @@ static int choose_range(struct figure *fig, struct panel *p, struct err *err)
 	if (p->from >= p->to)
 		return err_set(err, ERR_USAGE, "%s: nothing lies between %s and %s", p->path,
 			       time_exact(a, p->from, clock), time_exact(b, p->to, clock));
-	if (p->from > p->info->end && fig->n_panels == 1)
-		return err_set(err, ERR_USAGE, "--from: %s lies behind the end of %s, %s",
-			       time_exact(a, p->from, clock), p->path, time_exact(b, p->info->end, clock));
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "figure_canvas.h"
+#include "figure_text.h"
 #include "utf8.h"
 
 struct svg {
@@ -252,7 +253,7 @@ struct figure_canvas *figure_svg_new(const struct figure_canvas_options *o, stru
 	buf_str(&s->b, " ");
 	put(&s->b, o->height);
 	buf_str(&s->b, "\"");
-	put_family(&s->b, o->family);
+	put_family(&s->b, figure_font_family(o->font));
 	buf_str(&s->b, " xml:space=\"preserve\">\n<title>");
 	put_escaped(&s->b, o->title);
 	buf_str(&s->b, "</title>\n");

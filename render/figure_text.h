@@ -20,10 +20,13 @@
 char *figure_shown(const char *s);
 
 struct figure_font;		/* opaque: one per thread */
+struct _PangoLayout;
 /* family is any text; what no font has is found elsewhere.  NULL without memory. */
 struct figure_font *figure_font_new(const char *family);
 void figure_font_free(struct figure_font *f);		/* NULL is allowed */
 const char *figure_font_family(const struct figure_font *f);
+/* A layout of s for cairo, lent until the next call that has to do with f. */
+struct _PangoLayout *figure_font_layout(struct figure_font *f, const char *s, double size, bool bold);
 
 double figure_text_width(struct figure_font *f, const char *s, double size, bool bold);
 /* The text itself, or its beginning and an ellipsis, at most so wide.  The caller frees it; NULL without memory. */
