@@ -486,6 +486,83 @@ static void test_changed_bytes(void **state)
 	print_message("%u changes seen, %u without effect\n", seen, unseen);
 }
 
+/* Wrong bytes that decompress are found by the checksum, in frames of one piece and of many. */
+static void test_checksums(void **state)
+{
+	static const size_t sizes[] = { 100, SOURCE_PIECE, SOURCE_PIECE + 1, 3u << 20 };
+
+	(void)state;
+	for (unsigned i = 0; i < 4 * 3; i++) {
+		struct buf log = random_log(sizes[i / 3]), file = BUF_INIT;
+		size_t begin, end;
+		char says[100];
+
+		for (size_t k = 0; k < log.len; k++)	/* so that blocks hold the bytes as they are */
+			log.data[k] = (uint8_t)random_next();
+		zstd_pack(&file, log.data, log.len, 1, true, true, 0);
+		begin = file.len;
+		zstd_pack(&file, log.data, log.len, 1, true, true, 0);
+		end = file.len;
+		zstd_pack(&file, log.data, log.len, 1, true, true, 0);
+		file.data[i % 3 == 0 ? end - 1 : i % 3 == 1 ? end - 5 : begin + log.len / 2] ^= 4;
+		snprintf(says, sizeof(says), "damaged at byte %zu, in the zstd frame that begins at byte %zu: the checksum",
+			 end - 4, begin);
+		for (unsigned threads = 1; threads <= 4; threads++) {
+			int fd = memory_file(file.data, file.len);
+			struct got g;
+
+			read_fd(fd, threads, &g);
+			if (!g.cut || !strstr(g.err.msg, says))
+				fail_msg("said %s", g.err.msg);
+			assert_int_equal(g.data.len, 2 * log.len);
+			assert_true(same(g.data.data, log.data, log.len));
+			buf_release(&g.data);
+			close(fd);
+		}
+		buf_release(&file);
+		buf_release(&log);
+	}
+}
+
+/* n bits of a deflate stream; codes begin with their most significant bit. */
+static void add_bits(struct buf *b, unsigned *used, unsigned code, unsigned n)
+{
+	while (n--) {
+		if (!(*used % 8))
+			buf_add(b, "", 1);
+		b->data[b->len - 1] |= (uint8_t)((code >> n & 1) << (*used)++ % 8);
+	}
+}
+
+/* A match from before the first byte gives nothing, least of all what lay in memory. */
+static void test_far_match(void **state)
+{
+	struct buf log = random_log(1000), file = BUF_INIT;
+	unsigned used = 0;
+	struct got g;
+	int fd;
+
+	(void)state;
+	pack_gzip(&file, log.data, log.len);
+	buf_add(&file, "\x1f\x8b\x08\0\0\0\0\0\0\x03", 10);
+	add_bits(&file, &used, 6, 3);			/* the last block, fixed codes */
+	add_bits(&file, &used, 0x30 + 'a', 8);
+	add_bits(&file, &used, 0xc5, 8);		/* 258 bytes */
+	add_bits(&file, &used, 0x1c, 5);		/* from 16385 bytes before, and 13 bits more */
+	add_bits(&file, &used, 0, 13);
+	for (unsigned i = 0; i < 100; i++)
+		buf_add(&file, "", 1);
+	fd = memory_file(file.data, file.len);
+	read_fd(fd, 1, &g);
+	assert_true(g.cut && strstr(g.err.msg, "a match reaches back before its first byte"));
+	assert_true(g.data.len == log.len || (g.data.len == log.len + 1 && g.data.data[log.len] == 'a'));
+	assert_true(same(g.data.data, log.data, log.len));
+	buf_release(&g.data);
+	buf_release(&file);
+	buf_release(&log);
+	close(fd);
+}
+
 /* Damage in the midst of many frames, large ones among them: bytes and sentence are those of one thread. */
 static void test_damage_threads(void **state)
 {
@@ -722,8 +799,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole), cmocka_unit_test(test_large_frames), cmocka_unit_test(test_padding),
 		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_changed_bytes),
-		cmocka_unit_test(test_damage_threads), cmocka_unit_test(test_close), cmocka_unit_test(test_close_pipe),
-		cmocka_unit_test(test_stdin), cmocka_unit_test(test_windows), cmocka_unit_test(test_open_errors),
+		cmocka_unit_test(test_checksums), cmocka_unit_test(test_far_match),
+		cmocka_unit_test(test_damage_threads), cmocka_unit_test(test_close),
+		cmocka_unit_test(test_close_pipe), cmocka_unit_test(test_stdin),
+		cmocka_unit_test(test_windows), cmocka_unit_test(test_open_errors),
 	};
 
 	random_seed_from_env();
