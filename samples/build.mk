@@ -14,3 +14,8 @@ $(GILGEN): $(patsubst %.c,$(B)/%.o,$(wildcard samples/gilgen*.c base/*.c) record
 
 .PHONY: gilgen
 gilgen: $(GILGEN)
+
+# make demo: from real logs to a page to open.
+.PHONY: demo
+demo: all
+	$(Q)samples/demo.sh $(BIN) build/demo
