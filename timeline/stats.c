@@ -91,10 +91,16 @@ static void values_free(struct values *v)
 
 static void take_values(struct stats_figures *f, enum timeline_hist which, const struct hist *h, uint64_t max_at)
 {
+	if (!h->n) {
+		f->value[which] = (struct stats_values){
+			0, NO_TIME, NO_TIME, NO_TIME, NO_TIME, NO_TIME, NO_TIME,
+		};
+		return;
+	}
 	f->value[which] = (struct stats_values){
 		.n = h->n, .p50 = hist_quantile(h, 0.5), .p90 = hist_quantile(h, 0.9),
-		.p99 = hist_quantile(h, 0.99), .p999 = hist_quantile(h, 0.999),
-		.max = h->max, .max_at = h->n ? max_at : NO_TIME,
+		.p99 = hist_quantile(h, 0.99), .p999 = hist_quantile(h, 0.999), .max = h->max,
+		.max_at = max_at,
 	};
 }
 

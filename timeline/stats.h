@@ -16,7 +16,7 @@
 
 #include "timeline.h"
 
-/* Of single values. */
+/* Of single values; without any, all but n are NO_TIME. */
 struct stats_values {
 	uint64_t n, p50, p90, p99, p999, max;
 	uint64_t max_at;		/* when the longest began; NO_TIME: unknown */

@@ -15,7 +15,7 @@
 /* --- columns ---------------------------------------------------------------------------------------------- */
 
 enum unit { TIME, INSTANT, COUNT, RATE, RATIO };
-enum computed { FIELD, UTILISATION, ACQUIRE_RATE, SWITCH_RATE, FAILED, FAILED_SHARE, BADNESS };
+enum computed { FIELD, UTILISATION, WAIT_SHARE, ACQUIRE_RATE, SWITCH_RATE, FAILED, FAILED_SHARE, BADNESS };
 
 /* Those that are a field of struct stats_figures stand at an offset; the others are computed. */
 static const struct column {
@@ -32,7 +32,7 @@ static const struct column {
 	AT("run", TIME, time[STATE_RUN]), AT("wait", TIME, time[STATE_WAIT]),
 	AT("signal", TIME, time[STATE_SIGNAL]), AT("idle", TIME, time[STATE_IDLE]),
 	AT("stall", TIME, time[STATE_STALL]), AT("held", TIME, held),
-	{ "utilisation", RATIO, UTILISATION, 0 },
+	{ "utilisation", RATIO, UTILISATION, 0 }, { "wait_share", RATIO, WAIT_SHARE, 0 },
 	AT("acquires", COUNT, acquires), { "acquire_rate", RATE, ACQUIRE_RATE, 0 },
 	AT("releases", COUNT, releases), { "failed", COUNT, FAILED, 0 },
 	{ "failed_share", RATIO, FAILED_SHARE, 0 }, { "badness", RATIO, BADNESS, 0 },
@@ -71,12 +71,18 @@ static struct number rate(const struct stats *s, uint64_t n)
 	return fraction((double)n * unit, (double)s->length);
 }
 
+static double waited(const struct stats_figures *f)
+{
+	return (double)f->time[STATE_WAIT] + (double)f->time[STATE_SIGNAL];
+}
+
 static struct number get(const struct stats *s, const struct stats_figures *f, const struct column *c)
 {
 	uint64_t failed = f->busy + f->retry;
 
 	switch (c->computed) {
 	case FIELD: return whole(*(const uint64_t *)((const char *)f + c->offset));
+	case WAIT_SHARE: return fraction(waited(f), (double)s->length);
 	case UTILISATION: return fraction((double)f->held, (double)s->length);
 	case ACQUIRE_RATE: return rate(s, f->acquires);
 	case SWITCH_RATE: return rate(s, f->switches);
@@ -250,8 +256,11 @@ static void put_grid(struct buf *out, struct grid *g)
 		buf_add(out, g->text.data + c->at, c->len);
 		if (!k)
 			buf_printf(out, "%*s", (int)pad, "");
-		if (last)
-			buf_str(out, "\n");
+		if (!last)
+			continue;
+		while (out->len && out->data[out->len - 1] == ' ')
+			out->len--;
+		buf_str(out, "\n");
 	}
 	buf_release(&g->text);
 	free(g->cell);
@@ -303,6 +312,20 @@ static void put_rule(struct buf *out, const char *what, const char *note)
 	buf_printf(out, "\n%s%s%s\n", what, *note ? "  " : "", note);
 }
 
+static void put_fact(struct buf *out, const struct stats *s, const char *key)
+{
+	for (uint32_t i = 0; i < timeline_info(s->tl)->n_facts; i++) {
+		const struct timeline_fact *f = timeline_fact(s->tl, i);
+
+		if (strcmp(f->key, key))
+			continue;
+		buf_printf(out, "  %s: ", key);
+		utf8_show(out, f->value, strlen(f->value));
+		buf_str(out, "\n");
+		return;
+	}
+}
+
 static void put_head(struct buf *out, const struct stats_shown *x)
 {
 	const struct stats *s = x->s;
@@ -320,6 +343,8 @@ static void put_head(struct buf *out, const struct stats_shown *x)
 		   time_text(c, s->length, info->clock), s->whole ? ", the whole trace" : "",
 		   info->clock == CLOCK_TICKS ? "check interval" : "switch interval",
 		   time_text(d, s->interval, info->clock), from[s->interval_from]);
+	put_fact(out, s, "command");
+	put_fact(out, s, "python");
 	if (info->truncated || info->lost_events || info->skipped_lines)
 		buf_printf(out, "  of the whole trace%s %" PRIu64 " events were lost and %" PRIu64
 			   " lines skipped\n", info->truncated ? ", whose log was cut off," : "",
@@ -412,8 +437,7 @@ static void put_locks(struct buf *out, const struct stats_shown *x)
 			percent_cell(&g, r.f->held, s->length);
 			percent_cell(&g, r.f->time[STATE_IDLE], s->length);
 		}
-		number_cell(&g, fraction((double)r.f->time[STATE_WAIT] + (double)r.f->time[STATE_SIGNAL],
-					 (double)s->length));
+		number_cell(&g, fraction(waited(r.f), (double)s->length));
 		number_cell(&g, whole(r.f->acquires));
 		number_cell(&g, rate(s, r.f->acquires));
 		number_cell(&g, whole(r.f->switches));
@@ -1157,7 +1181,7 @@ void stats_compare_csv(struct buf *out, const struct stats_shown *a, const struc
 
 /* What is compared for people. */
 static const struct { const char *key, *label; bool thread; } compared[] = {
-	{ "utilisation", "held %", true }, { "wait", "waiting", true }, { "signal", "signalled", true },
+	{ "utilisation", "held %", true }, { "wait_share", "waiting %", true },
 	{ "stall", "stalled", true }, { "acquire_rate", "acquires", true }, { "switch_rate", "switches", false },
 	{ "waits", "contended takes", true }, { "failed", "failed", true }, { "badness", "badness", false },
 	{ "wait_p50", "wait p50", true }, { "wait_p99", "wait p99", true }, { "wait_max", "wait max", true },
@@ -1173,7 +1197,7 @@ static void compared_cell(struct grid *g, const struct stats *s, const struct co
 		cell(g, "-");
 	else if (c->unit == TIME)
 		cell(g, "%s", time_text(text, n.u, timeline_info(s->tl)->clock));
-	else if (c->computed == UTILISATION)
+	else if (c->computed == UTILISATION || c->computed == WAIT_SHARE)
 		cell(g, "%.1f", 100 * n.d);
 	else {
 		number_text(text, n);
@@ -1185,7 +1209,7 @@ static void change_cell(struct grid *g, const struct column *c, const struct cha
 {
 	if (x->difference.kind == NONE)
 		cell(g, "-");
-	else if (c->computed == UTILISATION)
+	else if (c->computed == UTILISATION || c->computed == WAIT_SHARE)
 		cell(g, "%+.1f points", 100 * (x->b.d - x->a.d));
 	else if (x->a.d == x->b.d)
 		cell(g, "same");

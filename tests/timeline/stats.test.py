@@ -81,15 +81,19 @@ def compare_values(where, got, want, start):
 		if got[many] != len(v):
 			bad.append("%s: %d %s, the oracle says %d" % (where, got[many], many, len(v)))
 			continue
+		if not v:
+			if any(got["%s_%s" % (name, q)] is not None for q in ("p50", "p90", "p99", "p999", "max", "max_at")):
+				bad.append("%s: %s has percentiles of nothing" % (where, name))
+			continue
 		for q, part in QUANTILES:
-			exact = v[max(1, math.ceil(part * len(v) - 1e-9)) - 1] if v else 0
+			exact = v[max(1, math.ceil(part * len(v) - 1e-9)) - 1]
 			if abs(got["%s_%s" % (name, q)] - exact) > exact * 0.008 + 1e-9:
 				bad.append("%s: %s_%s is %d, the oracle says %d" % (where, name, q, got["%s_%s" % (name, q)], exact))
-		if got[name + "_max"] != (v[-1] if v else 0):
-			bad.append("%s: %s_max is %d, the oracle says %d" % (where, name, got[name + "_max"], v[-1] if v else 0))
+		if got[name + "_max"] != v[-1]:
+			bad.append("%s: %s_max is %d, the oracle says %d" % (where, name, got[name + "_max"], v[-1]))
 		# what is not stored of a whole trace may be left open
 		at = got[name + "_max_at"]
-		if at is not None and (v[-1], at + start) not in pairs or at is None and v and name == "wait":
+		if at is not None and (v[-1], at + start) not in pairs or at is None and name == "wait":
 			bad.append("%s: none of the longest begins at %s_max_at, %s" % (where, name, at))
 
 
@@ -102,6 +106,7 @@ def compare_figures(where, got, want, length, checks, unit, start):
 		if name != "values" and got[name] != want[name]:
 			bad.append("%s: %s is %r, the oracle says %r" % (where, name, got[name], want[name]))
 	for name, v in (("utilisation", want["held"] / length if length else None),
+			("wait_share", (want["wait"] + want["signal"]) / length if length else None),
 			("acquire_rate", want["acquires"] * unit / length if length else None),
 			("switch_rate", want["switches"] * unit / length if length else None),
 			("failed_share", want["failed"] / want["acquires"] if want["acquires"] else None),
