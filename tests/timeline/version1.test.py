@@ -23,7 +23,8 @@ def lines_of(*args):
 
 def says(path):
 	out = {"info": compare.info(path), "events": lines_of("--events", path), "periods": lines_of("--periods", path)}
-	for level in (4, 7, 10, 16, 24):
+	bits = (out["info"]["end"] - out["info"]["start"]).bit_length()
+	for level in range(bits, max(-1, bits - 15), -2):
 		out["bins %d" % level] = lines_of("--bins", level, path)
 	return out
 
