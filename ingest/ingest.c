@@ -309,6 +309,9 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 	if (merge(in) || check_clocks(in))
 		return -1;
 	end_progress(in);
+	for (uint32_t i = 0; i < in->n_logs; i++)
+		if (in->log[i].format->end && in->log[i].format->end(&in->log[i]))
+			return -1;
 	for (uint32_t i = 0; i < in->n_logs; i++) {
 		info.skipped_lines += in->log[i].skipped;
 		info.truncated |= in->log[i].truncated;

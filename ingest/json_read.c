@@ -268,8 +268,10 @@ static int escape(struct json_reader *r, unsigned char c, struct err *err)
 
 static int hex(struct json_reader *r, unsigned char c, struct err *err)
 {
-	unsigned d = (unsigned)(c - '0') < 10 ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
+	unsigned d = (unsigned)(c - '0'), letter = (unsigned)((c | 0x20) - 'a');
 
+	if (d > 9)
+		d = letter < 6 ? letter + 10 : 16;
 	if (d > 15)
 		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: \"\\u\" without four digits", r->pos);
 	r->hex = (uint16_t)(r->hex << 4 | d);
@@ -349,6 +351,12 @@ int json_read(struct json_reader *r, const uint8_t *p, size_t n, struct err *err
 	}
 	r->pos = pos + (size_t)(p - begin);
 	return ret;
+}
+
+bool json_read_between(const struct json_reader *r)
+{
+	return r->lex == BETWEEN && r->depth == 1 && !r->open[0] &&
+	       (r->expect == COMMA_OR_END || r->expect == VALUE_OR_END);
 }
 
 int json_read_end(struct json_reader *r, struct err *err)

@@ -55,6 +55,8 @@ void json_reader_release(struct json_reader *r);
 
 /* Reads on.  0, or what token() returned, or -1 with *err set where the text is no JSON, with its byte. */
 int json_read(struct json_reader *r, const uint8_t *p, size_t n, struct err *err);
+/* Whether what was read ends between two values of the outermost array. */
+bool json_read_between(const struct json_reader *r);
 /* At the end of the input: 0 where it was whole, else -1 with *err set. */
 int json_read_end(struct json_reader *r, struct err *err);
 

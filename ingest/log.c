@@ -70,6 +70,18 @@ int log_bad(struct log *l, const char *fmt, ...)
 	return 0;
 }
 
+void log_note(struct log *l, const char *fmt, ...)
+{
+	struct err e = { .code = ERR_NONE };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e.msg, sizeof(e.msg), fmt, ap);
+	va_end(ap);
+	err_prefix(&e, shown_path(l));
+	tell(l, e.msg);
+}
+
 int log_bad_err(struct log *l)
 {
 	struct err e = *l->err;

@@ -86,6 +86,8 @@ struct format {
 	int (*read)(struct log *l);
 	/* For text_read(): [p, end) are whole lines, each with its newline. */
 	int (*lines)(struct log *l, const char *p, const char *end);
+	/* NULL allowed: when every log of the ingest has been read, while names may still be set. */
+	int (*end)(struct log *l);
 	void (*close)(struct log *l);	/* also when open has failed */
 };
 
@@ -111,6 +113,8 @@ int log_piece(struct log *l, const uint8_t **data, size_t *len);
 
 /* A bad line, or something else that is left out: counted, told.  -1 if that ends it (l->report->strict). */
 int log_bad(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What the log's reader has to say, of nothing that is wrong with it. */
+void log_note(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Where a function of names.h has failed with *l->err: a bad line, if not out of memory. */
 int log_bad_err(struct log *l);
 /* Events of a thread were lost in [time - since, time): the gap's beginning; EV_LOST comes next. */
