@@ -59,7 +59,7 @@
 #define XZ_MEMORY (UINT64_C(128) << 20)		/* xz -9 needs 65 MiB */
 
 #define WALK_BLOCKS 1024u		/* a frame of more gains little from company: the others' queues fill first */
-#define WALK_WINDOW 4096u		/* bytes read at once around a block header: one page costs as much as 3 bytes */
+#define WALK_WINDOW 4096u		/* bytes read at once at a block header: a page costs what 3 bytes do */
 #define JOB_BYTES (2u << 20)		/* decompressed bytes after which a job is large enough */
 
 enum outcome {
@@ -954,8 +954,9 @@ static enum outcome xz_refused(struct worker *w, lzma_stream *z, lzma_ret code)
 	case LZMA_MEM_ERROR:
 		return no_memory(w, "an xz decoder");
 	case LZMA_MEMLIMIT_ERROR:
-		err_set(&w->err, ERR_FORMAT, "the xz data at byte %" PRIu64 " needs %" PRIu64 " MiB of memory, at most %"
-			PRIu64 " are allowed", here(w), lzma_memusage(z) >> 20, XZ_MEMORY >> 20);
+		err_set(&w->err, ERR_FORMAT, "the xz data at byte %" PRIu64 " needs %" PRIu64
+			" MiB of memory, at most %" PRIu64 " are allowed", here(w), lzma_memusage(z) >> 20,
+			XZ_MEMORY >> 20);
 		return FAILED;
 	case LZMA_FORMAT_ERROR:
 		return cut(w, "damaged at byte %" PRIu64 ": no xz stream begins like this", here(w));

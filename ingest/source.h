@@ -25,7 +25,7 @@
 #include "err.h"
 
 #define SOURCE_PIECE (128u << 10)	/* at most so many bytes in a piece */
-#define SOURCE_PAD 64			/* bytes behind a piece that may be read (not written); their values mean nothing */
+#define SOURCE_PAD 64			/* bytes behind a piece that may be read; their values mean nothing */
 
 struct source;
 

@@ -254,8 +254,10 @@ static void *feed(void *arg)
 	uint64_t x = f->seed;
 
 	for (size_t at = 0; at < f->b->len; ) {
-		size_t n = 1 + (size_t)((x = x * 6364136223846793005u + 1442695040888963407u) >> 33) % (f->b->len / 8 + 1);
+		size_t n;
 
+		x = x * 6364136223846793005u + 1442695040888963407u;
+		n = 1 + (size_t)(x >> 33) % (f->b->len / 8 + 1);
 		n = n < f->b->len - at ? n : f->b->len - at;
 		if (write(f->fd, f->b->data + at, n) != (ssize_t)n)
 			break;
@@ -316,14 +318,15 @@ static void test_whole(void **state)
 			pack_parts(&packed, &packers[k], &log, 1 + random_below(random_below(3) ? 4 : 300));
 			fd = memory_file(packed.file.data, packed.file.len);
 			for (unsigned threads = 0; threads <= 5; threads++) {
-				snprintf(what, sizeof(what), "%s, %zu bytes in %zu, %u threads", packers[k].name, log.len,
-					 packed.n, threads);
+				snprintf(what, sizeof(what), "%s, %zu bytes in %zu, %u threads",
+					 packers[k].name, log.len, packed.n, threads);
 				read_fd(fd, threads, &g);
 				check_whole(&g, &log, what);
 				buf_release(&g.data);
 			}
 			close(fd);
-			snprintf(what, sizeof(what), "%s, %zu bytes in %zu, a pipe", packers[k].name, log.len, packed.n);
+			snprintf(what, sizeof(what), "%s, %zu bytes in %zu, a pipe", packers[k].name, log.len,
+				 packed.n);
 			read_pipe(&packed.file, &g);
 			check_whole(&g, &log, what);
 			buf_release(&g.data);
@@ -505,8 +508,8 @@ static void test_checksums(void **state)
 		end = file.len;
 		zstd_pack(&file, log.data, log.len, 1, true, true, 0);
 		file.data[i % 3 == 0 ? end - 1 : i % 3 == 1 ? end - 5 : begin + log.len / 2] ^= 4;
-		snprintf(says, sizeof(says), "damaged at byte %zu, in the zstd frame that begins at byte %zu: the checksum",
-			 end - 4, begin);
+		snprintf(says, sizeof(says), "damaged at byte %zu, in the zstd frame that begins at byte %zu: "
+			 "the checksum", end - 4, begin);
 		for (unsigned threads = 1; threads <= 4; threads++) {
 			int fd = memory_file(file.data, file.len);
 			struct got g;
