@@ -8,6 +8,7 @@
 static const struct format *const formats[] = {
 	&format_gillog_binary,
 	&format_gillog,
+	&format_chrome,
 	&format_beazley,
 	&format_perf,
 };
