@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dump.h"
@@ -24,9 +25,15 @@ int cmd_dump(int argc, char **argv);
 static bool is_timeline(const char *path)
 {
 	char head[8];
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);	/* a pipe is no timeline: do not wait for it */
-	bool is = fd >= 0 && pread(fd, head, sizeof(head), 0) == sizeof(head) && !memcmp(head, MAGIC, 8);
+	struct stat st;
+	bool is;
+	int fd;
 
+	/* A pipe is a log, and who opens and closes one drives its writer away. */
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, MAGIC, 8);
 	if (fd >= 0)
 		close(fd);
 	return is;

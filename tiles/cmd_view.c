@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,9 +24,15 @@ int cmd_view(int argc, char **argv);
 static bool is_timeline(const char *path)
 {
 	char head[8];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, MAGIC, 8);
+	struct stat st;
+	bool is;
+	int fd;
 
+	/* A pipe is a log, and what is read of it here would be missing there. */
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, MAGIC, 8);
 	if (fd >= 0)
 		close(fd);
 	return is;
@@ -97,6 +104,10 @@ static int run_ingest(const char *file, char **logs, int n, const char *format, 
 	sigprocmask(SIG_BLOCK, &wait_for, NULL);
 	pid = fork();
 	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY);
+
+		/* Its result names a file that nobody will see; what it has to complain about is on stderr. */
+		dup2(null, STDOUT_FILENO);
 		sigprocmask(SIG_UNBLOCK, &wait_for, NULL);
 		execv("/proc/self/exe", args);
 		_exit(127);

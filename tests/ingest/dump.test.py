@@ -226,6 +226,15 @@ def endings(f):
 		empty("full disk")
 	start([write(f("no log"), "nothing\n")], stdout=subprocess.DEVNULL).communicate()
 	empty("no log")
+	# a named pipe is a log like any other
+	os.mkfifo(f("pipe"))
+	p = start([f("pipe")], stdout=subprocess.PIPE)
+	write(f("pipe"), read(log))
+	out, err = p.communicate()
+	want = [x for x in compare.run("dump", log)[1].splitlines() if not x.startswith(b"# title")]
+	if [x for x in out.splitlines() if not x.startswith(b"# title")] != want or err:
+		bad.append("a named pipe: %d bytes, said %r" % (len(out), err))
+	empty("named pipe")
 	# while it still reads
 	for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
 		p = start(["-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
