@@ -165,10 +165,11 @@ static int number_notes(struct figure *fig, struct panel *p, struct err *err)
 
 	forget_lines(p);
 	p->numbered = true;
+	p->disc = fmin(1, (fig->width - 2 * fig->f) / (1.75 * fig->f * p->n_notes));
 	for (unsigned i = 0; i < p->n_notes; i++) {
 		struct figure_note *n = &p->note[i];
 
-		label[i] = (struct figure_label){ .want = n->x, .width = 1.5 * fig->f };
+		label[i] = (struct figure_label){ .want = n->x, .width = 1.5 * fig->f * p->disc };
 		n->number = i + 1;
 		n->line[0] = figure_text_fit(fig->font, n->text, 0.9 * fig->f, false, room - 1.8 * fig->f);
 		if (!n->line[0])
@@ -179,7 +180,7 @@ static int number_notes(struct figure *fig, struct panel *p, struct err *err)
 	p->list_width = widest + 3.2 * fig->f;
 	n_columns = room > p->list_width ? (unsigned)(room / p->list_width) : 1;
 	p->list_rows = (p->n_notes + n_columns - 1) / n_columns;
-	if (!figure_place(label, p->n_notes, 0.2 * fig->f, fig->f, fig->width - fig->f))
+	if (p->disc < 0.5 || !figure_place(label, p->n_notes, 0.2 * fig->f * p->disc, fig->f, fig->width - fig->f))
 		return err_set(err, ERR_USAGE, "%u notes have no place in a width of %.0f", p->n_notes, fig->width);
 	for (unsigned i = 0; i < p->n_notes; i++)
 		p->note[i].label = label[i].at;

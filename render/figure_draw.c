@@ -146,8 +146,9 @@ static void draw_note(const struct figure *fig, const struct panel *p, const str
 	c->ops->disc(c, n->x, y, 0.24 * f, fig->theme.note);
 	if (p->numbered) {
 		snprintf(number, sizeof(number), "%u", n->number);
-		c->ops->disc(c, n->label, end + 0.7 * f, 0.7 * f, fig->theme.note);
-		words(fig, c, n->label, end + 0.97 * f, 0.75, ANCHOR_MIDDLE, fig->theme.page, number);
+		c->ops->disc(c, n->label, end + 0.7 * p->disc * f, 0.7 * p->disc * f, fig->theme.note);
+		words(fig, c, n->label, end + 0.97 * p->disc * f, 0.75 * p->disc, ANCHOR_MIDDLE, fig->theme.page,
+		      number);
 		return;
 	}
 	for (unsigned k = 0; k < n->n_lines; k++)

@@ -51,6 +51,7 @@ struct panel {
 	double y_title, y_axis, y_lanes, y_notes, y_list;	/* y_lanes is a whole number */
 	double list_height, list_width;	/* width: of one of the list's columns */
 	unsigned list_rows;
+	double disc;			/* of a note's number: 1, or smaller where they are many */
 };
 
 struct legend_item { enum ink ink; bool arrow; const char *words; double x, y, width; };

@@ -53,6 +53,31 @@ static void show_but_backslash(struct buf *b, const char *s, size_t n)
 	}
 }
 
+/* Code points that are no characters, which XML and cairo refuse, become U+FFFD. */
+static void replace_noncharacters(struct buf *b)
+{
+	struct buf out = BUF_INIT;
+	bool any = false;
+	uint32_t cp;
+
+	for (size_t i = 0, used; i < b->len; i += used) {
+		used = utf8_decode((const char *)b->data + i, b->len - i, &cp);
+		if ((cp & 0xfffe) == 0xfffe || (cp >= 0xfdd0 && cp <= 0xfdef)) {
+			buf_str(&out, "\357\277\275");
+			any = true;
+		} else {
+			buf_add(&out, b->data + i, used);
+		}
+	}
+	out.failed |= b->failed;
+	if (any || out.failed) {
+		buf_release(b);
+		*b = out;
+	} else {
+		buf_release(&out);
+	}
+}
+
 char *figure_shown(const char *s)
 {
 	struct buf b = BUF_INIT;
@@ -66,6 +91,7 @@ char *figure_shown(const char *s)
 		show_but_backslash(&b, s, n);
 		buf_str(&b, ELLIPSIS);
 	}
+	replace_noncharacters(&b);
 	buf_add(&b, "", 1);
 	if (buf_failed(&b)) {
 		buf_release(&b);

@@ -12,6 +12,7 @@ import { time_exact, time_text, visible } from "./text.js";
 
 const SCALE = 2, MARGIN = 24, NAMES = 170, RULER = 36, TITLE = 34, LEGEND = 40;
 const MAX_ROUNDS = 30;
+const MAX_NOTES = 64;		/* of the command: FIGURE_NOTES_MAX */
 
 export const LEGEND_WORDS = { run: "runs, holding the lock", acquire: "acquires it", wait: "waits", signal: "signalled, not yet running", stall: "holds it, off the CPU",
 	busy: "BUSY: found it held", retry: "RETRY: woken in vain", lost: "something was lost" };
@@ -170,21 +171,29 @@ function background(text) {
 
 const quoted = (s) => /^[\w.,:@%+=/-]+$/.test(s) ? s : `'${s.replace(/'/g, "'\\''")}'`;
 
+/* A thread as --threads and --note take it: with its process where its id alone would mean several. */
+function thread_word(t, lane, stops) {
+	const { id, process } = t.lanes[lane], word = id.replace(stops, "\\$&");
+
+	return t.lanes.filter((l) => l.id === id).length > 1 ? `${t.processes[process].pid}/${word}` : word;
+}
+
 /* The line that makes the same figure at any size: docs/figure.md. */
 export function command(view) {
-	const t = view.trace, v = view.viewport, c = t.clock, from = Math.max(0, Math.floor(v.from)), to = Math.min(t.end, Math.ceil(v.from + v.span));
-	const shown = view.rows.filter((r) => r.kind === "lane").map((r) => t.lanes[r.lane].id), args = ["gilscope", "figure"];
+	const t = view.trace, v = view.viewport, c = t.clock, from = Math.min(Math.max(0, Math.floor(v.from)), t.end);
+	const to = Math.max(from + 1, Math.min(t.end, Math.ceil(v.from + v.span)));
+	const shown = view.rows.filter((r) => r.kind === "lane").map((r) => thread_word(t, r.lane, /[\\,]/g)), args = ["gilscope", "figure"];
 
 	if (from > 0 || to < t.end)
 		args.push("--from", time_exact(from, c), "--to", time_exact(to, c));
-	if (shown.length !== t.lanes.length || view.look.sort !== "trace")
+	if (shown.length && (shown.length !== t.lanes.length || view.look.sort !== "trace"))
 		args.push("--threads", shown.join(","));
 	args.push("--theme", view.page.theme);
 	if (t.title)
 		args.push("--title", t.title);
-	for (const n of view.notes)
-		args.push("--note", `${time_exact(n.t, c)}:${n.lane === null ? "" : t.lanes[n.lane].id}:${n.text}`);
-	args.push("-o", "figure.svg", t.file || "TRACE.gtl");
+	for (const n of view.notes.filter((x) => x.text).slice(0, MAX_NOTES))
+		args.push("--note", `${time_exact(n.t, c)}:${n.lane === null ? "" : thread_word(t, n.lane, /[\\:]/g)}:${n.text}`);
+	args.push("-o", "figure.svg", (t.file || "TRACE.gtl").replace(/^-/, "./-"));
 	return args.map(quoted).join(" ");
 }
 

@@ -1,0 +1,197 @@
+"""A figure is small and well-formed whatever lies in its range; its texts are texts, and harmless; leaders of notes never
+cross; wrong options are refused by a sentence and exit 2, and no half of a figure is ever left."""
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../oracle"))
+import compare
+
+SVG = "{http://www.w3.org/2000/svg}"
+bad = []
+
+NAMES = {
+	"101": "MainThread",
+	"102": "\u51e6\u7406\u30b9\u30ec\u30c3\u30c9",
+	"103": "\u0639\u0627\u0645\u0644 \u0627\u0644\u062e\u064a\u0648\u0637",
+	"104": "<script>alert(1)</script>&amp;\"'",
+	"105": "a\\b",
+}
+HIDDEN = {"106": (b"x\xe2\x80\xaey", "x\\u{202e}y"), "107": (b"\x1b[31m\n\xff\xef\xbf\xbf", "\\x1b[31m\\x0a\\xff\ufffd")}
+
+
+def expect(ok, text):
+	if not ok:
+		bad.append(text)
+
+
+def quoted(b):
+	return b'"' + b"".join(b"\\x%02x" % c if c < 32 or c > 126 or c in b'"\\' else bytes([c]) for c in b) + b'"'
+
+
+def write_names(path):
+	"""A log whose seven threads hand the lock round, with names that no format would wish for."""
+	names = {k: v.encode() for k, v in NAMES.items()}
+	names.update((k, v[0]) for k, v in HIDDEN.items())
+	ids = sorted(names)
+	out = [b"# gillog 1", b"# title A & <b>\"B\"</b> \x01 ]]>", b"# fact python=\"3.12.1 (main)\"", b"# fact machine=\"<2 cpus>\""]
+	out += [b"# thread %s name=%s" % (i.encode(), quoted(names[i])) for i in ids]
+	t = 0
+	for k in range(100):
+		a, b = ids[k % 7].encode(), ids[(k + 1) % 7].encode()
+		out += [b"%d %s ACQUIRE" % (t, a), b"%d %s BUSY" % (t + 300000, b), b"%d %s RELEASE" % (t + 500000, a)]
+		out += [b"%d %s ACQUIRE" % (t + 540000, b), b"%d %s RELEASE" % (t + 640000, b)]
+		t += 690000
+	with open(path, "wb") as f:
+		f.write(b"\n".join(out) + b"\n")
+
+
+def write_dense(path, n, threads):
+	"""Holds, waits and false alarms far denser than any pixel."""
+	r = random.Random(7)
+	t, holder, waiting, out = 0, None, set(), ["# gillog 1"]
+	for _ in range(n):
+		t += r.choice((3, 50, 400, 2000))
+		i = r.randrange(threads)
+		if i == holder:
+			out.append("%d t%d RELEASE" % (t, i))
+			holder = None
+		elif holder is None:
+			out.append("%d t%d ACQUIRE" % (t, i))
+			holder = i
+			waiting.discard(i)
+		elif i in waiting:
+			out.append("%d t%d RETRY" % (t, i))
+		else:
+			out.append("%d t%d BUSY" % (t, i))
+			waiting.add(i)
+	with open(path, "w") as f:
+		f.write("\n".join(out) + "\n")
+
+
+def figure(out, *args, **kw):
+	return compare.run("figure", "-f", "-o", out, *args, **kw)
+
+
+def texts(path):
+	return ["".join(e.itertext()) for e in ET.parse(path).iter(SVG + "text")]
+
+
+def check_names(f):
+	figure(f("n.svg"), "--caption", "--note", "5ms:102:<&> \u30e1\u30e2 \u202e", f("names.gtl"))
+	said = texts(f("n.svg"))
+	for name in list(NAMES.values()) + [shown for _, shown in HIDDEN.values()]:
+		expect(name in said, "the SVG does not say %r but %r" % (name, said))
+	expect("<&> \u30e1\u30e2 \\u{202e}" in said, "the note is not said: %r" % said)
+	expect("Python 3.12.1 \u00b7 <2 cpus>" in said, "the caption is not said: %r" % said)
+	tags = {e.tag for e in ET.parse(f("n.svg")).iter()}
+	known = {SVG + t for t in ("svg", "title", "rect", "text", "g", "path", "polyline", "polygon", "circle")}
+	expect(tags <= known, "elements %r" % (tags - known))
+	raw = open(f("n.svg"), "rb").read()
+	expect(not re.search(rb"[\x00-\x08\x0b-\x1f]", raw), "control characters in the SVG")
+	if not shutil.which("pdftotext"):
+		return
+	figure(f("n.pdf"), f("names.gtl"))
+	said = subprocess.run(["pdftotext", "-layout", f("n.pdf"), "-"], stdout=subprocess.PIPE).stdout.decode()
+	for name in ("MainThread", NAMES["104"], NAMES["105"], HIDDEN["106"][1], "runs, holding the lock"):
+		expect(name in said, "the PDF does not say %r but %r" % (name, said))
+
+
+def check_sizes(f):
+	"""However many events: a few hundred KB; and every file is what its name says."""
+	for name in ("dense", "names"):
+		for args in ((), ("--from", "0", "--to", "20us"), ("--size", "4000x1000", "--threads", "t1,t0" if name == "dense" else "101")):
+			for end, magic, most in (("svg", b"<?xml", 600e3), ("pdf", b"%PDF-", 600e3), ("png", b"\x89PNG\r\n\x1a\n", 2e6)):
+				out = f("s." + end)
+				figure(out, *args, f(name + ".gtl"))
+				data = open(out, "rb").read()
+				expect(data.startswith(magic), "%s %r: a %s begins with %r" % (name, args, end, data[:8]))
+				expect(len(data) < most, "%s %r: %d bytes of %s" % (name, args, len(data), end))
+				if end == "svg":
+					ET.fromstring(data)
+	for end in ("svg", "pdf", "png"):
+		figure(f("a." + end), f("dense.gtl"))
+		figure(f("b." + end), f("dense.gtl"))
+		expect(open(f("a." + end), "rb").read() == open(f("b." + end), "rb").read(), "two %ss differ" % end)
+
+
+def crosses(p, q, r, s):
+	def side(a, b, c):
+		return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+	return side(p, q, r) * side(p, q, s) < -1e-6 and side(r, s, p) * side(r, s, q) < -1e-6
+
+
+def check_notes(f):
+	r = random.Random(os.environ.get("GILSCOPE_SEED", "notes"))
+	for n in (2, 5, 9, 30, 64):
+		args, told = [], []
+		for i in range(n):
+			at = r.choice((r.randrange(69000), 30000 + r.randrange(40)))
+			told.append("n%d " % i + "word " * r.randrange(1, 9))
+			args += ["--note", "%dus:%s:%s" % (at, r.choice(["", "101", "104", "107"]), told[-1])]
+		figure(f("k.svg"), *args, f("names.gtl"))
+		lines = [[tuple(map(float, p.split(","))) for p in e.get("points").split()]
+			 for e in ET.parse(f("k.svg")).iter(SVG + "polyline") if e.get("stroke") == "#b3261e"]
+		expect(len(lines) == n, "%d notes have %d leaders" % (n, len(lines)))
+		for i, a in enumerate(lines):
+			for b in lines[:i]:
+				# beside each other through the lanes, and below them they do not cross
+				expect(abs(a[2][0] - b[2][0]) > 3, "leaders lie over each other: %r and %r" % (a, b))
+				expect(not crosses(a[2], a[3], b[2], b[3]), "leaders cross: %r and %r" % (a, b))
+		said = " ".join(texts(f("k.svg")))
+		for t in told:
+			expect(all(w in said for w in t.split()), "note %r is not said" % t)
+
+
+def check_threads(f):
+	figure(f("t.svg"), "--threads", "104,a\\\\b,101", f("names.gtl"))
+	said = [t for t in texts(f("t.svg")) if t in NAMES.values()]
+	expect(said == [NAMES["104"], "a\\b", "MainThread"], "--threads shows %r" % said)
+	figure(f("t.svg"), "--no-legend", "--title", "", f("names.gtl"), f("dense.gtl"))
+	said = texts(f("t.svg"))
+	expect("runs, holding the lock" not in said and "dense" in said and "t3" in said, "two timelines say %r" % said)
+
+
+def check_refusals(f):
+	gtl = f("names.gtl")
+	wrong = [
+		(), (gtl,), ("-o", f("x.gif"), gtl), ("-o", f("x.png")), ("-o", "", gtl),
+		("--size", "10y",), ("--size", "0x10"), ("--size", "16385"), ("--size", "1600x400x3"), ("--size", "60"), ("--size", "1600x70"),
+		("--scale", "0"), ("--scale", "17"), ("--scale", "1.5"), ("--size", "16384x16384"), ("--lane-height", "11"),
+		("--lane-height", "2048", "--scale", "16"), ("--theme", "pink"), ("--axis", "both"), ("--from", "1y"), ("--from", "1s", "--to", "1ms"),
+		("--from", "9s"), ("--to", "0"), ("--to", "9999999999s"), ("--threads", "nobody"), ("--threads", ""), ("--threads", "101,,102"),
+		("--note", "1ms"), ("--note", "1ms:101:"), ("--note", "1x:101:a"), ("--note", "1ms:nobody:a"), ("--what",),
+		tuple(x for i in range(65) for x in ("--note", "1ms::a")),
+	]
+	for args in wrong:
+		if not args or not (gtl in args or "-o" in args):
+			args = ("-o", f("x.png"), *args, *((gtl,) if args else ()))
+		code, out, err = compare.run("figure", *args, check=False)
+		expect(code == 2 and len(err.split()) > 4 and not out, "%r: exit %d, %r" % (args[2:], code, err))
+		expect(not os.path.exists(f("x.png")) and not os.path.exists(f("x.png.tmp")), "%r left a file" % (args,))
+	for args in (("-o", f("no/x.png"), gtl), ("-o", f("x.png"), f("none.gtl")), ("-o", f("x.png"), f("names.gillog"))):
+		code, _, err = compare.run("figure", *args, check=False)
+		expect(code == 1 and len(err.split()) > 4, "%r: exit %d, %r" % (args, code, err))
+	compare.run("figure", "-o", f("y.png"), gtl)
+	before = open(f("y.png"), "rb").read()
+	code, _, err = compare.run("figure", "--theme", "dark", "-o", f("y.png"), gtl, check=False)
+	expect(code == 1 and "exists" in err and open(f("y.png"), "rb").read() == before, "without -f: exit %d, %r" % (code, err))
+	compare.run("figure", "--theme", "dark", "-f", "-o", f("y.png"), gtl)
+	expect(open(f("y.png"), "rb").read() != before, "-f does not replace")
+
+
+with compare.Folder() as folder:
+	write_names(folder("names.gillog"))
+	write_dense(folder("dense.gillog"), 60000, 6)
+	for log in ("names", "dense"):
+		compare.ingest(folder(log + ".gtl"), folder(log + ".gillog"))
+	check_names(folder)
+	check_sizes(folder)
+	check_notes(folder)
+	check_threads(folder)
+	check_refusals(folder)
+compare.report("figure", bad)
