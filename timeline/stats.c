@@ -37,7 +37,6 @@ struct walk_lock {
 	uint32_t owner;			/* NO_THREAD: free */
 	uint32_t below, above;		/* the locks that the owner took before and after, or NO_LOCK */
 	uint64_t since;
-	uint64_t gap;			/* since when its owner's events are lost; NO_TIME */
 	struct values *values;
 };
 
@@ -51,6 +50,8 @@ struct walk {
 	int64_t checks;			/* the largest seen, -1: none */
 	uint64_t check_interval;	/* of a clock of ticks, where checks follow from the time; else 0 */
 	uint64_t end;			/* of the time in the stretch */
+	uint32_t gone;			/* the lane whose state the last event lost, or NO_THREAD */
+	uint64_t gone_at;
 	bool no_memory;
 	struct values total;
 };
@@ -143,7 +144,6 @@ static void hold_end(struct walk *w, uint32_t lock, uint64_t t, int64_t func, bo
 		w->lock[k->below].above = k->above;
 	k->owner = NO_THREAD;
 	k->below = k->above = NO_LOCK;
-	k->gap = NO_TIME;
 }
 
 static void hold_begin(struct walk *w, uint32_t lane, uint16_t lock, uint64_t since, uint64_t t, int64_t func)
@@ -162,24 +162,20 @@ static void hold_begin(struct walk *w, uint32_t lane, uint16_t lock, uint64_t si
 }
 
 /*
- * An event that only changes a state: another thread takes the lock at this time, so there was a RELEASE that
- * the log does not have; or events of this thread are lost from here on, and with them its holds.  Which of the
- * two, that ACQUIRE tells.
+ * An event that only changes a state says that its thread has let go of everything: the next event is the ACQUIRE of
+ * another thread that took the lock now, so a RELEASE is missing and the hold ends there; or events of this
+ * thread are lost from here on, and nobody knows how long its holds are.
  */
-static void state_lost(struct walk *w, uint32_t lane, const struct event *e)
+static void end_gone(struct walk *w, const struct event *next)
 {
-	if (e->state != STATE_IDLE && e->state != STATE_WAIT)
-		return;
-	for (uint32_t k = w->lane[lane].newest; k != NO_LOCK; k = w->lock[k].below)
-		if (w->lock[k].gap == NO_TIME)
-			w->lock[k].gap = e->time;
-}
+	uint32_t lane = w->gone;
 
-/* The owner's hold ends where its events begin to be missing. */
-static void gap_end(struct walk *w, uint32_t lock)
-{
-	if (w->lock[lock].owner != NO_THREAD && w->lock[lock].gap != NO_TIME)
-		hold_end(w, lock, w->lock[lock].gap, -1, false);
+	w->gone = NO_THREAD;
+	if (next && next->kind == EV_ACQUIRE && next->flags & EVF_LOST_RELEASE && next->time == w->gone_at &&
+	    w->lock[next->lock].owner == lane)
+		return;
+	while (w->lane[lane].newest != NO_LOCK)
+		hold_end(w, w->lane[lane].newest, w->gone_at, -1, false);
 }
 
 /* The lane's wait, or the part of it up to a RETRY, is over; a signal came that long before t. */
@@ -294,6 +290,8 @@ static int walk_event(void *ctx, const struct event *e, const struct attr *attrs
 	bool acquire = e->kind == EV_ACQUIRE;
 
 	w->s->events_read++;
+	if (w->gone != NO_THREAD)
+		end_gone(w, e);
 	if (a.checks > w->checks) {
 		w->s->checks += w->checks >= 0 ? (uint64_t)(a.checks - w->checks) : 0;
 		w->checks = a.checks;
@@ -306,24 +304,16 @@ static int walk_event(void *ctx, const struct event *e, const struct attr *attrs
 		if (acquire && a.signal)
 			value(w, e->thread, w->lane[e->thread].lock, HIST_HANDOFF, a.signal, e->time - a.signal);
 	}
-	if (e->kind == EV_STATE)
-		state_lost(w, e->thread, e);
 	/* An owner that is still there had a RELEASE that is not in the log. */
-	if (acquire && k->owner != NO_THREAD) {
-		if (k->gap != NO_TIME && !(k->gap == e->time && e->flags & EVF_LOST_RELEASE))
-			gap_end(w, e->lock);
-		else
-			hold_end(w, e->lock, e->time, -1, true);
-	}
-	if (e->kind != EV_STATE)
-		for (uint32_t i = w->lane[e->thread].newest; i != NO_LOCK; i = w->lane[e->thread].newest) {
-			if (w->lock[i].gap == NO_TIME)
-				break;
-			gap_end(w, i);
-		}
+	if (acquire && k->owner != NO_THREAD)
+		hold_end(w, e->lock, e->time, -1, true);
 	if (w->finder)
 		finder_event(w->finder, e);
 	change_state(w, e->thread, e, a.signal);
+	if (e->kind == EV_STATE && e->state != STATE_RUN && e->state != STATE_STALL) {
+		w->gone = e->thread;
+		w->gone_at = e->time;
+	}
 	if (acquire && w->s->tl->lock[e->lock].kind == LOCK_GIL)
 		hold_begin(w, e->thread, e->lock, e->time, e->time, a.func);
 	if (e->kind == EV_RELEASE && k->owner == e->thread) {
@@ -390,6 +380,8 @@ static int walk_end(void *ctx, const struct instant_lane *at)
 {
 	struct walk *w = ctx;
 
+	if (w->gone != NO_THREAD)
+		end_gone(w, NULL);
 	for (uint32_t i = 0; i < w->n_lanes; i++) {
 		struct walk_lane *l = &w->lane[i];
 
@@ -405,15 +397,9 @@ static int walk_end(void *ctx, const struct instant_lane *at)
 		}
 	}
 	/* What is still held has no length yet. */
-	for (uint32_t i = 0; i < w->n_locks; i++) {
-		struct walk_lock *l = &w->lock[i];
-
-		if (l->owner == NO_THREAD)
-			continue;
-		gap_end(w, i);
-		if (l->owner != NO_THREAD)
+	for (uint32_t i = 0; i < w->n_locks; i++)
+		if (w->lock[i].owner != NO_THREAD)
 			hold_end(w, i, w->end, -1, false);
-	}
 	return 0;
 }
 
@@ -458,7 +444,7 @@ static int walk(struct stats *s, struct timeline *tl, const struct stats_options
 {
 	struct walk w = {
 		.s = s, .figures = figures, .n_lanes = tl->info.n_lanes, .n_locks = tl->info.n_locks,
-		.end = s->from + s->length,
+		.end = s->from + s->length, .gone = NO_THREAD,
 	};
 	struct timeline_cursor *c = timeline_cursor_new(tl, err);
 	struct stretch stretch = {
@@ -475,7 +461,7 @@ static int walk(struct stats *s, struct timeline *tl, const struct stats_options
 		goto out;
 	}
 	for (uint32_t i = 0; i < w.n_locks; i++)
-		w.lock[i] = (struct walk_lock){ NO_THREAD, NO_LOCK, NO_LOCK, 0, NO_TIME, NULL };
+		w.lock[i] = (struct walk_lock){ NO_THREAD, NO_LOCK, NO_LOCK, 0, NULL };
 	for (uint32_t i = 0; i < w.n_lanes; i++)
 		w.lane[i].newest = NO_LOCK;
 	if (tl->info.clock == CLOCK_TICKS && tl->info.checks)

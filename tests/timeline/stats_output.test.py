@@ -150,6 +150,30 @@ def locks(f):
 	compare.run("stats", f("t.gtl"))
 
 
+def lost(f):
+	"""A hold ends when the next thread takes the lock, if its RELEASE is missing; where events are lost its length is unknown."""
+	with open(f("log"), "w") as out:
+		out.write("""# gillog 1
+0 1 ACQUIRE
+50 2 ACQUIRE
+60 2 RELEASE
+100 1 ACQUIRE
+170 2 ACQUIRE
+190 2 RELEASE
+200 1 LOST count=3 since=60
+250 2 ACQUIRE
+300 2 RELEASE
+""")
+	compare.ingest(f("t.gtl"), f("log"))
+	for options in ([], ["--from", 0, "--to", 301], ["--from", 0, "--to", 300]):
+		got = stats(*options, f("t.gtl"))
+		one, two = got["threads"]
+		check("lost: thread 1", (one["run"], one["holds"], one["hold_max"], one["lost_events"]) == (90, 1, 50, 3), (options, one))
+		last = options[-1:] == [300]
+		check("lost: thread 2", (two["run"], two["holds"], two["lost_releases"]) == (80, 3 - last, 1), (options, two))
+		check("lost: lock", got["locks"][0]["held"] == 170, (options, got["locks"][0]["held"]))
+
+
 def comparison(f):
 	for k, seed in enumerate("ab"):
 		with open(f("log"), "w") as log:
@@ -207,6 +231,6 @@ def refusals(f):
 
 
 with compare.Folder() as f:
-	for test in (keys_and_formats, names, locks, comparison, refusals):
+	for test in (keys_and_formats, names, locks, lost, comparison, refusals):
 		test(f)
 compare.report("stats' output", bad)
