@@ -347,31 +347,32 @@ struct column {
 	size_t field;			/* its offset; QUANTILE: the histogram */
 	double q;
 	bool always;			/* also where it is 0 for all lanes */
+	unsigned minor;			/* 1, 2...: left out first, second... where the table is too wide */
 };
 
 #define FIELD(f) offsetof(struct timeline_thread, f)
 
 static const struct column times[] = {
-	{ "run", TIME, FIELD(time[STATE_RUN]), 0, true },
-	{ "share", SHARE, FIELD(time[STATE_RUN]), 0, true },
-	{ "wait", TIME, FIELD(time[STATE_WAIT]), 0, true },
-	{ "signal", TIME, FIELD(time[STATE_SIGNAL]), 0, true },
-	{ "stall", TIME, FIELD(time[STATE_STALL]), 0, false },
-	{ "idle", TIME, FIELD(time[STATE_IDLE]), 0, true },
-	{ "acquires", COUNT, FIELD(acquires), 0, true },
-	{ "longest", TIME, FIELD(max_run), 0, true },
+	{ "run", TIME, FIELD(time[STATE_RUN]), 0, true, 0 },
+	{ "share", SHARE, FIELD(time[STATE_RUN]), 0, true, 0 },
+	{ "wait", TIME, FIELD(time[STATE_WAIT]), 0, true, 0 },
+	{ "signal", TIME, FIELD(time[STATE_SIGNAL]), 0, true, 0 },
+	{ "stall", TIME, FIELD(time[STATE_STALL]), 0, false, 0 },
+	{ "idle", TIME, FIELD(time[STATE_IDLE]), 0, true, 1 },
+	{ "acquires", COUNT, FIELD(acquires), 0, true, 0 },
+	{ "longest", TIME, FIELD(max_run), 0, true, 0 },
 };
 
 static const struct column waits[] = {
-	{ "waits", COUNT, FIELD(waits), 0, true },
-	{ "median", QUANTILE, HIST_WAIT, 0.5, true },
-	{ "99 %", QUANTILE, HIST_WAIT, 0.99, true },
-	{ "longest", TIME, FIELD(max_wait), 0, true },
-	{ "busy", COUNT, FIELD(busy), 0, false },
-	{ "retry", COUNT, FIELD(retry), 0, false },
-	{ "timeouts", COUNT, FIELD(timeouts), 0, false },
-	{ "drops", COUNT, FIELD(drop_requests), 0, false },
-	{ "switches", COUNT, FIELD(switches), 0, false },
+	{ "waits", COUNT, FIELD(waits), 0, true, 0 },
+	{ "median", QUANTILE, HIST_WAIT, 0.5, true, 0 },
+	{ "99 %", QUANTILE, HIST_WAIT, 0.99, true, 0 },
+	{ "longest", TIME, FIELD(max_wait), 0, true, 0 },
+	{ "busy", COUNT, FIELD(busy), 0, false, 2 },
+	{ "retry", COUNT, FIELD(retry), 0, false, 0 },
+	{ "timeouts", COUNT, FIELD(timeouts), 0, false, 0 },
+	{ "drops", COUNT, FIELD(drop_requests), 0, false, 1 },
+	{ "switches", COUNT, FIELD(switches), 0, false, 0 },
 };
 
 #define N_TIMES (sizeof(times) / sizeof(*times))
@@ -415,6 +416,14 @@ static const char *cell(char out[40], const struct table *t, const struct column
 	return out;
 }
 
+static const char *pid_text(char out[40], const struct timeline *tl, uint32_t lane)
+{
+	int64_t pid = timeline_process(tl, timeline_thread(tl, lane)->process)->pid;
+
+	snprintf(out, 40, pid < 0 ? "-" : "%" PRId64, pid);
+	return out;
+}
+
 static void measure(struct table *t)
 {
 	const struct timeline_info *info = timeline_info(t->tl);
@@ -425,12 +434,12 @@ static void measure(struct table *t)
 	for (uint32_t i = 0; i < info->n_lanes; i++) {
 		const struct timeline_thread *l = timeline_thread(t->tl, i);
 		size_t id = shown_columns(l->id), name = shown_columns(l->name);
-		int pid = snprintf(text, sizeof(text), "%" PRId64, timeline_process(t->tl, l->process)->pid);
+		size_t pid = strlen(pid_text(text, t->tl, i));
 
 		t->id_width = id > t->id_width ? id : t->id_width;
 		longest = name > longest ? name : longest;
-		if (t->sums->n_processes > 1 && (size_t)pid > t->pid_width)
-			t->pid_width = (size_t)pid;
+		if (t->sums->n_processes > 1 && pid > t->pid_width)
+			t->pid_width = pid < 3 ? 3 : pid;
 	}
 	t->id_width = t->id_width < ID_MOST ? t->id_width : ID_MOST;
 	for (unsigned k = 0; k < t->n; k++) {
@@ -446,6 +455,13 @@ static void measure(struct table *t)
 		used += t->shown[k] ? t->width[k] + 2 : 0;
 	}
 	used += t->id_width + (t->pid_width ? t->pid_width + 2 : 0);
+	for (unsigned minor = 1; minor < 3; minor++)
+		for (unsigned k = 0; k < t->n; k++)
+			if (t->column[k].minor == minor && t->shown[k] &&
+			    used + (longest ? 2 + NAME_LEAST : 0) > LINE_COLUMNS) {
+				t->shown[k] = false;
+				used -= t->width[k] + 2;
+			}
 	if (longest)
 		t->name_width = used + 2 + NAME_LEAST < LINE_COLUMNS ? LINE_COLUMNS - used - 2 : NAME_LEAST;
 	if (t->name_width > longest)
@@ -480,12 +496,12 @@ static void put_table(struct buf *b, struct table *t)
 	put_cells(b, t, 0, true);
 	for (uint32_t i = 0; i < info->n_lanes; i++) {
 		const struct timeline_thread *l = timeline_thread(t->tl, i);
+		char pid[40];
 
 		buf_str(b, "  ");
 		put_cut(b, l->id, t->id_width);
 		if (t->pid_width)
-			buf_printf(b, "  %*" PRId64, (int)t->pid_width,
-				   timeline_process(t->tl, l->process)->pid);
+			buf_printf(b, "  %*s", (int)t->pid_width, pid_text(pid, t->tl, i));
 		if (t->name_width) {
 			buf_str(b, "  ");
 			put_cut(b, l->name, t->name_width);
@@ -540,8 +556,8 @@ static void put_gil(struct buf *b, const struct timeline *tl, const struct sums 
 		buf_printf(b, "held %.1f %% of the time", share(run + stall, info->end));
 	if (stall)
 		buf_printf(b, " (%.1f %% of that off the cpu)", share(stall, run + stall));
-	buf_printf(b, "; %s acquires, %s of them switches\n", grouped(a, s->all.acquires),
-		   grouped(c, s->all.switches));
+	buf_printf(b, "; %s acquire%s, %s after another thread\n", grouped(a, s->all.acquires),
+		   s->all.acquires == 1 ? "" : "s", grouped(c, s->all.switches));
 }
 
 static void put_longest_wait(struct buf *b, const struct timeline *tl, const struct sums *s)

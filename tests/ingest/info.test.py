@@ -1,7 +1,8 @@
-"""`info --json` has the promised keys with the promised types, whatever the names in the log are, and the table for people never
-sends a control character to the terminal."""
+"""`info --json` has the promised keys with the promised types, whatever the names in the log are, and those that docs/info.md has; the
+table for people never sends a control character to the terminal, and fits 100 columns."""
 import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../oracle"))
@@ -68,4 +69,14 @@ with compare.Folder() as f:
 		wild = sorted({b for b in out if (b < 32 and b not in (9, 10)) or b == 127})
 		if wild or (args[0] == "info" and b"\xe2\x80\xae" in out):
 			bad.append("%s prints control characters %s" % (args[0], wild or "(bidi)"))
+	wide = [x for x in compare.run("info", f("t.gtl"))[1].decode().splitlines() if len(x) > 100]
+	if wide:
+		bad.append("info prints lines of more than 100 columns: %r" % wide[:3])
+	# the page has each key, and no other
+	with open(os.path.join(compare.ROOT, "docs/info.md")) as page:
+		top, thread = page.read().split("| key of a thread | |")
+	for where, text, keys in (("top", top, got), ("thread", thread, got["threads"][0])):
+		told = {k for row in re.findall(r"(?m)^\| (`[^|]*) \|", text) for k in re.findall(r"`(\w+)`", row)}
+		if told != set(keys):
+			bad.append("docs/info.md, %s: differs in %s" % (where, sorted(told ^ set(keys))))
 compare.report("info", bad)
