@@ -60,7 +60,7 @@ bool decimal_parse(const char *s, size_t n, int shift, uint64_t *v)
 		if (p == point)
 			continue;
 		if (at < n_int) {
-			if (r > (INT64_MAX - d) / 10)
+			if (r > ((uint64_t)INT64_MAX - d) / 10)
 				return false;
 			r = 10 * r + d;
 		} else if (at == n_int) {

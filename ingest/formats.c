@@ -9,6 +9,8 @@ static const struct format *const formats[] = {
 	&format_gillog_binary,
 	&format_gillog,
 	&format_chrome,
+	&format_gecko,
+	&format_bpftrace,
 	&format_beazley,
 	&format_perf,
 };
