@@ -392,6 +392,7 @@ static int load(struct figure *fig, unsigned units, struct err *err)
 		figure_columns_release(&p->columns);
 		p->columns = (struct figure_columns){
 			.from = p->from, .to = p->to, .n = n, .n_rows = p->n_rows, .h = fig->h,
+			.few = FIGURE_FEW_EVENTS,
 		};
 		p->column = (double)p->units / n;
 		if (figure_columns_load(&p->columns, p->tl, p->lane, err))

@@ -1,7 +1,8 @@
 /*
  * figure_columns.c - see figure_columns.h
  *
- * Columns are seldom whole bins.  Bins of at most an eighth of a column are added to the column that holds their last
+ * A few hundred thousand periods and events are added to the columns one by one.  Where there are more, bins are, and columns
+ * are seldom whole bins.  Bins of at most an eighth of a column are added to the column that holds their last
  * unit; then, for each edge that lies inside of a bin, the exact sum of the bin's part before the edge moves from the
  * column on its right to the one on its left:
  *
@@ -60,7 +61,7 @@ static uint32_t column_of_time(const struct figure_columns *c, uint64_t t)
 	return (uint32_t)i;
 }
 
-/* All but the longest wait, which no column shows. */
+/* What a column shows. */
 static void add_bin(struct timeline_bin *a, const struct timeline_bin *b)
 {
 	a->run += b->run;
@@ -73,7 +74,6 @@ static void add_bin(struct timeline_bin *a, const struct timeline_bin *b)
 	a->retry += b->retry;
 	a->switches += b->switches;
 	a->lost += b->lost;
-	a->events += b->events;
 }
 
 static void take_bin(struct timeline_bin *a, const struct timeline_bin *b)
@@ -88,7 +88,6 @@ static void take_bin(struct timeline_bin *a, const struct timeline_bin *b)
 	a->retry -= b->retry;
 	a->switches -= b->switches;
 	a->lost -= b->lost;
-	a->events -= b->events;
 }
 
 struct load {
@@ -195,6 +194,63 @@ static int load_units(struct load *l, struct err *err)
 				unit[(size_t)k * span + (figure_column_time(c, i) - c->from)];
 	free(unit);
 	return 0;
+}
+
+/* --- events ----------------------------------------------------------------------------------------- */
+
+static int add_period(void *ctx, const struct period *p)
+{
+	struct load *l = ctx;
+	const struct figure_columns *c = l->c;
+	uint64_t t = p->begin > c->from ? p->begin : c->from, end = p->end < c->to ? p->end : c->to;
+	struct timeline_bin *sum;
+
+	if (p->thread - l->lane0 >= l->n_lanes || t >= end)
+		return 0;
+	sum = &l->sum[(size_t)(p->thread - l->lane0) * c->n];
+	for (uint32_t i = column_of_time(c, t); t < end; i++) {
+		uint64_t next = figure_column_time(c, i + 1), part;
+
+		next = next < end ? next : end;
+		part = next - t;
+		switch (p->state) {
+		case STATE_RUN: sum[i].run += part; break;
+		case STATE_STALL: sum[i].stall += part; break;
+		case STATE_SIGNAL: sum[i].signal += part; break;
+		case STATE_WAIT: sum[i].wait += part; break;
+		}
+		t = next;
+	}
+	return 0;
+}
+
+/* As a bin counts them. */
+static int add_event(void *ctx, const struct event *e, const struct attr *attrs)
+{
+	struct load *l = ctx;
+	struct timeline_bin *b;
+
+	if (e->thread - l->lane0 >= l->n_lanes)
+		return 0;
+	b = &l->sum[(size_t)(e->thread - l->lane0) * l->c->n + column_of_time(l->c, e->time)];
+	b->acquires += e->kind == EV_ACQUIRE;
+	b->switches += e->kind == EV_ACQUIRE && e->flags & EVF_SWITCH;
+	b->releases += e->kind == EV_RELEASE;
+	b->busy += e->kind == EV_BUSY;
+	b->retry += e->kind == EV_RETRY;
+	b->lost += !!(e->flags & EVF_LOST_ACQUIRE) + !!(e->flags & EVF_LOST_RELEASE);
+	for (unsigned i = 0; e->kind == EV_LOST && i < e->n_attrs; i++)
+		if (attrs[i].id == ATTR_COUNT)
+			b->lost += (uint32_t)attrs[i].value;
+	return 0;
+}
+
+static int load_events(struct load *l, struct err *err)
+{
+	uint64_t from = l->c->from, to = l->c->to;
+
+	return timeline_periods(l->cursor, from, to, add_period, l, err) ||
+	       timeline_events(l->cursor, from, to, add_event, l, err) ? -1 : 0;
 }
 
 /* --- cells ------------------------------------------------------------------------------------------ */
@@ -314,6 +370,9 @@ static int load_lanes(struct load *l, const uint32_t *lane, struct err *err)
 	memset(l->sum, 0, (size_t)l->n_lanes * c->n * sizeof(*l->sum));
 	if (c->to - c->from < c->n) {
 		if (load_units(l, err))
+			return -1;
+	} else if (timeline_count_bound(l->tl, c->from, c->to) <= c->few) {
+		if (load_events(l, err))
 			return -1;
 	} else {
 		for (uint32_t k = 0; k < l->n_lanes; k += LANES_AT_ONCE) {

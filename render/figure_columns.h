@@ -28,13 +28,16 @@ struct figure_columns {
 	uint32_t n;			/* columns */
 	uint32_t n_rows;		/* lanes, in the figure's order */
 	unsigned h;			/* rows of a column: column_of()'s */
+	uint64_t few;			/* with at most so many events they are read, not bins: the same, sooner */
 	struct figure_cell *cell;	/* owned: cell[row * n + i] */
 	uint32_t *handoffs;		/* owned, per column: contended takes that ended or failed, of all rows */
 	bool seen[N_INKS];		/* what occurs */
 };
 
+#define FIGURE_FEW_EVENTS (UINT64_C(1) << 19)
+
 /*
- * Fills c, which is all 0 but for from, to, n, n_rows and h: lane[row] is the lane of a row.  At least one column, unit and
+ * Fills c, which is all 0 but for from, to, n, n_rows, h and few: lane[row] is the lane of a row.  At least one column, unit and
  * row.  release in any case.
  */
 int figure_columns_load(struct figure_columns *c, struct timeline *tl, const uint32_t *lane, struct err *err);

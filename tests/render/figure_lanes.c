@@ -1,6 +1,7 @@
 /*
  * A figure's lanes are the tiles, pixel for pixel, where its columns are the tiles' bins; and for any from and to each column
- * is what a naive painter makes of the periods and events in it, to within the row that a tie may go to.
+ * is what a naive painter makes of the periods and events in it, to within the row that a tie may go to; read from bins
+ * or from events, columns are the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -317,6 +318,48 @@ static void any_stretch_is_exact(void **state)
 	unlink(path);
 }
 
+static void bins_and_events_agree(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		struct sim_options so = {
+			.n_threads = 1 + (uint32_t)random_below(i % 5 ? 4 : 20), .n_events = 1 + random_below(i % 4 ? 3000 : 60000),
+			.max_step = 1 + random_below(i % 2 ? 300 : 1000000),
+			.block_events = random_below(2) ? 20 + (unsigned)random_below(400) : 0,
+		};
+		struct figure_columns c = { .h = 5 + (unsigned)random_below(100), .few = UINT64_MAX }, d;
+		uint32_t lane[20];
+		struct timeline *tl;
+		struct err err;
+		uint64_t end;
+
+		random_timeline(path, &so);
+		tl = open_timeline();
+		end = timeline_info(tl)->end;
+		c.from = random_below(2) ? 0 : random_below(end + 1);
+		c.to = random_below(2) ? end + 1 : c.from + 1 + random_below(end + 50 - c.from);
+		c.n = 1 + (uint32_t)random_below(c.to - c.from < 2000 ? c.to - c.from : 2000);
+		while (c.n_rows < so.n_threads) {
+			lane[c.n_rows] = so.n_threads - 1 - c.n_rows;
+			c.n_rows++;
+		}
+		d = c;
+		d.few = 0;
+		if (figure_columns_load(&c, tl, lane, &err) || figure_columns_load(&d, tl, lane, &err))
+			fail_msg("%s", err.msg);
+		assert_memory_equal(c.handoffs, d.handoffs, c.n * sizeof(*c.handoffs));
+		for (size_t k = 0; k < (size_t)c.n * c.n_rows; k++) {
+			assert_true(c.cell[k].column == d.cell[k].column && c.cell[k].is_edge == d.cell[k].is_edge);
+			assert_memory_equal(c.cell[k].ink, d.cell[k].ink, sizeof(c.cell[k].ink));
+			assert_memory_equal(c.cell[k].cut, d.cell[k].cut, sizeof(c.cell[k].cut));
+		}
+		figure_columns_release(&c);
+		figure_columns_release(&d);
+		timeline_close(tl);
+	}
+	unlink(path);
+}
+
 /* --- shapes ----------------------------------------------------------------------------------------- */
 
 struct canvas { uint8_t *ink; uint32_t n; unsigned h, now; };
@@ -402,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_tiles_are_the_same),
 		cmocka_unit_test(any_stretch_is_exact),
+		cmocka_unit_test(bins_and_events_agree),
 		cmocka_unit_test(shapes_are_the_columns),
 	};
 
