@@ -351,15 +351,24 @@ static void put_head(struct buf *out, const struct stats_shown *x)
 			   info->lost_events, info->skipped_lines);
 }
 
-/* What matters most: time held and waited for. */
-struct ranked { uint64_t weight; uint32_t i; };
+/* What matters most: half of the rows are those that hold most, the others those that wait most. */
+struct ranked { uint64_t held, waited; uint32_t i; };
 
-static int heaviest_first(const void *a, const void *b)
+static int holds_more(const void *a, const void *b)
 {
 	const struct ranked *x = a, *y = b;
 
-	if (x->weight != y->weight)
-		return x->weight > y->weight ? -1 : 1;
+	if (x->held != y->held)
+		return x->held > y->held ? -1 : 1;
+	return x->i < y->i ? -1 : x->i > y->i;
+}
+
+static int waits_more(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->waited != y->waited)
+		return x->waited > y->waited ? -1 : 1;
 	return x->i < y->i ? -1 : x->i > y->i;
 }
 
@@ -373,7 +382,7 @@ static int by_index(const void *a, const void *b)
 /* The rows that are shown, in order of display; *n of them.  The caller frees; NULL: out of memory. */
 static struct ranked *choose_rows(const struct stats_shown *x, enum scope scope, uint32_t *n)
 {
-	uint32_t all = n_rows(x->s, scope);
+	uint32_t all = n_rows(x->s, scope), half = ROWS_SHOWN / 2;
 	struct ranked *r = calloc((size_t)all + 1, sizeof(*r));
 
 	*n = 0;
@@ -382,12 +391,13 @@ static struct ranked *choose_rows(const struct stats_shown *x, enum scope scope,
 	for (uint32_t i = 0; i < all; i++) {
 		const struct stats_figures *f = get_row(x->s, scope, i).f;
 
-		r[i] = (struct ranked){ f->held + f->time[STATE_WAIT] + f->time[STATE_SIGNAL], i };
+		r[i] = (struct ranked){ f->held, f->time[STATE_WAIT] + f->time[STATE_SIGNAL], i };
 	}
 	*n = all;
 	if (x->all || all <= ROWS_SHOWN)
 		return r;
-	qsort(r, all, sizeof(*r), heaviest_first);
+	qsort(r, all, sizeof(*r), holds_more);
+	qsort(r + half, all - half, sizeof(*r), waits_more);
 	*n = ROWS_SHOWN;
 	qsort(r, *n, sizeof(*r), by_index);
 	return r;
