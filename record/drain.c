@@ -452,11 +452,15 @@ static int take_record(struct drain *d, struct lane *l, const struct tsc_clock *
 		l->lost_count = value;
 		return 1;
 	}
-	if (!gillog_kind_name(tag))
+	if (!gillog_kind_name(tag) && tag != REC_CHECK)
 		return 1;
 	ns = tsc_ns(clock, d->base + value);
 	if (ns >= until)
 		return 0;
+	if (tag == REC_CHECK) {
+		tag = GL_RELEASE;
+		l->checks += l->checks >= 0;
+	}
 	return put_event(d, l, tag, ns, err) ? -1 : 1;
 }
 

@@ -7,8 +7,8 @@
  *   +--------+-------+--------+--------+------+------+--------+------+ ... +------+-----+
  *
  * After 16 bytes of header come sections; each has a header of 48 bytes with its own crc.  An *events*
- * section is a block: the events of one thread over a range of time, one zstd frame that stands alone, so
- * blocks can be decoded beside each other.  A *names* section says what the numbers in later blocks mean.
+ * section is a block: the events of one thread over a range of time, compressed on its own, so blocks can
+ * be decoded beside each other.  A *names* section says what the numbers in later blocks mean.
  * A *mark* T divides time, and is what a merge needs (an *epoch* is what lies between two marks):
  *
  *   - every event before T stands before the mark, every event at T or later after it: first and last of
@@ -108,7 +108,8 @@ struct gillog_block {
 	uint32_t raw;			/* bytes after decompression */
 	uint32_t n_locks, n_threads;	/* bounds for what its events may name: the info's, at this point */
 	uint32_t n_funcs;
-	uint8_t method;			/* 0 stored, 1 zstd */
+	uint8_t method;			/* 0 stored, 1 zstd, 2 zstd of two planes */
+	uint32_t heads;			/* method 2: bytes of the first plane */
 	uint32_t stored;		/* bytes at data */
 	uint8_t *data;			/* owned by the block: gillog_block_release() */
 };

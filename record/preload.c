@@ -297,7 +297,12 @@ static inline void emit_func(struct lock *l, unsigned kind, uint64_t t, uint64_t
 	if (rec.cpu)
 		put_changed(REC_CPU, &self.cpu, cpu_now());
 	if (unlikely(l->sem && py.ticker)) {
-		put_changed(REC_CHECKS, &self.checks, l->checks);
+		if (kind == EV_RELEASE && l->checks && l->checks == self.checks + 1) {
+			self.checks = l->checks;
+			kind = REC_CHECK;
+		} else {
+			put_changed(REC_CHECKS, &self.checks, l->checks);
+		}
 		put_changed(REC_COUNTDOWN, &self.countdown, (uint32_t)*py.ticker);
 	}
 	put(RECORD(kind, since_base(t)));
@@ -306,6 +311,15 @@ static inline void emit_func(struct lock *l, unsigned kind, uint64_t t, uint64_t
 static inline void emit(struct lock *l, unsigned kind, uint64_t t)
 {
 	emit_func(l, kind, t, NO_VALUE);
+}
+
+/* A second event at one look at the lock: on the cpu and at the tick of the one before. */
+static inline void emit_too(struct lock *l, unsigned kind, uint64_t t)
+{
+	if (unlikely(self.pos >= self.limit))
+		emit(l, kind, t);
+	else
+		put(RECORD(kind, since_base(t)));
 }
 
 /*
@@ -376,7 +390,7 @@ static void busy(struct lock *l, uint64_t t)
 		return;
 	self.waiting = true;
 	emit(l, EV_ENTRY, self.entry && self.entry < t ? self.entry : t);
-	emit(l, EV_BUSY, t);
+	emit_too(l, EV_BUSY, t);
 	self.entry = 0;
 	tell_interval(l);
 }
@@ -608,11 +622,11 @@ EXPORT int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const s
 		emit(l, EV_TIMEOUT, t);
 		/* What take_gil() finds, for M is held: it will ask the holder to let go. */
 		if (l->held && l->switches == switches)
-			emit(l, EV_DROP_REQUEST, t);
+			emit_too(l, EV_DROP_REQUEST, t);
 	} else if (!r) {
 		emit(l, EV_WOKEN, t);
 		if (l->held)
-			emit(l, EV_RETRY, t);
+			emit_too(l, EV_RETRY, t);
 	}
 	return r;
 }
@@ -701,7 +715,7 @@ static int wait_for_semaphore(struct lock *l, sem_t *sem)
 				return 0;
 			}
 		if (woken)
-			emit(l, EV_RETRY, now());
+			emit_too(l, EV_RETRY, now());
 	}
 }
 #else

@@ -30,7 +30,7 @@
 #include <stdint.h>
 
 #define RING_MAGIC 0x474e4952534c4947ull	/* "GILSRING" */
-#define RING_VERSION 1
+#define RING_VERSION 2
 #define RING_ENV "GILSCOPE_RECORD"
 
 #define RING_SLOTS 16384u			/* threads alive at once */
@@ -48,6 +48,7 @@ enum record_tag {
 	REC_COUNTDOWN,
 	REC_LOST_SINCE,		/* before a LOST event: a time, and a number */
 	REC_LOST_COUNT,
+	REC_CHECK,		/* a RELEASE, and one check more than at the thread's event before */
 };
 #define RECORD(tag, value) ((uint64_t)(value) << 5 | (tag))
 

@@ -68,7 +68,7 @@ static struct buf sample(size_t n)
 	struct buf log = BUF_INIT;
 	struct plain_log l;
 
-	random_log(&l, &log, n, 3, 300, true);
+	random_log(&l, &log, n, 3, 1500, true);		/* blocks of one plane and of two */
 	plain_release(&l);
 	return log;
 }
@@ -139,7 +139,8 @@ static void test_hostile_blocks(void **state)
 			b.raw = b.stored = 1;
 		}
 		b.last = b.first + (random_below(2) ? 0 : random_below(1000));
-		b.method = (uint8_t)!random_below(8);
+		b.method = (uint8_t)(random_below(8) ? 0 : 1 + random_below(2));
+		b.heads = (uint32_t)random_below(b.raw + 2);
 		if (!gillog_decode(d, &b, &e, &attrs, &err))
 			good++;
 		else
@@ -148,6 +149,47 @@ static void test_hostile_blocks(void **state)
 	}
 	assert_true(good > 100);
 	gillog_decoder_free(d);
+}
+
+/* A wrong number of heads is refused, or gives a block that is as lawful as any. */
+static void test_planes(void **state)
+{
+	struct buf log = sample(1500);
+	struct gillog_decoder *d = gillog_decoder_new(NULL);
+	const struct gillog_event *e;
+	const struct gillog_attr *attrs;
+	unsigned planes = 0, refused = 0, tried = 0;
+	struct err err = { 0 };
+	enum gillog_next next;
+	struct gillog_block b;
+	struct gillog *g;
+	uint64_t mark;
+
+	(void)state;
+	assert_int_equal(gillog_open_mem(&g, log.data, log.len, &err), 0);
+	while ((next = gillog_next(g, &b, &mark, &err)) == GILLOG_BLOCK || next == GILLOG_MARK) {
+		uint32_t heads = b.heads;
+
+		if (next == GILLOG_MARK)
+			continue;
+		assert_int_equal(gillog_decode(d, &b, &e, &attrs, &err), 0);
+		if (b.method == 2) {
+			planes++;
+			for (b.heads = 0; b.heads <= b.raw + 1; b.heads++) {
+				int r = gillog_decode(d, &b, &e, &attrs, &err);
+
+				tried++;
+				refused += r < 0;
+				assert_true(b.heads != heads || !r);
+			}
+		}
+		gillog_block_release(&b);
+	}
+	assert_int_equal(next, GILLOG_DONE);
+	assert_true(planes && refused > tried / 2);
+	gillog_close(g);
+	gillog_decoder_free(d);
+	buf_release(&log);
 }
 
 /* Each claim that an operation or an event can make beyond what its block may, one by one. */
@@ -218,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_hostile_blocks),
+		cmocka_unit_test(test_planes),
 		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_version),
 	};

@@ -127,6 +127,46 @@ static void test_small(void **state)
 	buf_release(&log);
 }
 
+/* On 2.7 checks and countdown of a thread that calls in a loop cost next to nothing. */
+static void test_small_ticks(void **state)
+{
+	struct gillog_writer_options o = { 0 };
+	struct gillog_writer *w;
+	struct buf log = BUF_INIT;
+	struct err err = { 0 };
+	uint64_t time = 1000000;
+	int64_t checks = 0, countdown = 100;
+
+	(void)state;
+	assert_int_equal(gillog_writer_new(&w, &o, write_buf, &log, &err), 0);
+	assert_int_equal(gillog_put_thread(w, 0, "1", "", &err), 0);
+	assert_int_equal(gillog_put_lock(w, 0, "0", "GIL", false, &err), 0);
+	/* Five ticks and a call, again and again; a check where the countdown falls below 0. */
+	for (unsigned i = 0, ticks = 0; i < 200000; i++) {
+		struct gillog_event e = { .time = time += 100 + random_below(400), .n_attrs = 2,
+					  .kind = i % 2 ? GL_RELEASE : GL_ACQUIRE };
+
+		for (; e.kind == GL_RELEASE; ticks++) {
+			if (ticks == 5) {
+				ticks = 0;
+				break;
+			}
+			if (--countdown < 0) {
+				countdown = 100;
+				checks++;
+				ticks++;
+				break;
+			}
+		}
+		assert_int_equal(gillog_put_event(w, 0, &e, (struct gillog_attr[]){
+			{ GL_ATTR_CHECKS, checks }, { GL_ATTR_COUNTDOWN, countdown } }, &err), 0);
+	}
+	assert_int_equal(gillog_finish(w, &err), 0);
+	assert_true(gillog_written(w)->raw_bytes <= 2 * 200000 + 200);
+	gillog_writer_free(w);
+	buf_release(&log);
+}
+
 /* What a log cannot hold is refused with a sentence, and leaves the log as it was. */
 static void test_refused(void **state)
 {
@@ -168,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_roundtrip),
 		cmocka_unit_test(test_small),
+		cmocka_unit_test(test_small_ticks),
 		cmocka_unit_test(test_refused),
 	};
 
