@@ -1,0 +1,113 @@
+/* any.c - see any.h */
+#include "any.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "time.h"
+
+#define MAGIC "\x89GTL\r\n\x1a\n"		/* docs/timeline.md */
+
+static bool is_timeline(const char *path)
+{
+	char head[8];
+	struct stat st;
+	bool is;
+	int fd;
+
+	/* A pipe is a log, and who opens and closes one drives its writer away. */
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, MAGIC, 8);
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+/* --- the temporary timeline ----------------------------------------------------------------------- */
+
+/* Read by the signal handler, so they are not on the heap; empty: there is none. */
+static char scratch_folder[4096], scratch_file[4096 + 16], scratch_half[4096 + 32];
+
+static void scratch_remove(void)
+{
+	if (!*scratch_folder)
+		return;
+	unlink(scratch_file);
+	unlink(scratch_half);		/* while the writer has not finished */
+	rmdir(scratch_folder);
+	*scratch_folder = 0;
+}
+
+static void on_signal(int sig)
+{
+	int saved = errno;
+
+	scratch_remove();
+	signal(sig, SIG_DFL);
+	raise(sig);		/* kills us when this returns */
+	errno = saved;
+}
+
+static int scratch_make(struct err *err)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	const char *tmp = getenv("TMPDIR");
+	char path[sizeof(scratch_folder)];
+
+	tmp = tmp && *tmp ? tmp : P_tmpdir;
+	if (snprintf(path, sizeof(path), "%s/gilscope-XXXXXX", tmp) >= (int)sizeof(path))
+		return err_set(err, ERR_USAGE, "TMPDIR is a path of more than %zu bytes", sizeof(path) - 20);
+	if (!mkdtemp(path))
+		return err_system(err, "%s: cannot create a folder for the timeline", path);
+	snprintf(scratch_file, sizeof(scratch_file), "%s/log.gtl", path);
+	snprintf(scratch_half, sizeof(scratch_half), "%s/log.gtl.tmp", path);
+	memcpy(scratch_folder, path, sizeof(path));
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		if (signal(signals[i], on_signal) == SIG_IGN)
+			signal(signals[i], SIG_IGN);
+	return 0;
+}
+
+int any_open(struct timeline **tl, const char *path, const struct ingest_options *o, struct err *err)
+{
+	struct ingest_options own = *o;
+	int ret;
+
+	*tl = NULL;
+	if (is_timeline(path))
+		return timeline_open(tl, path, err);
+	if (scratch_make(err))
+		return -1;
+	own.force = true;
+	ret = ingest_logs(&path, 1, scratch_file, &own, NULL, err);
+	if (!ret)
+		ret = timeline_open(tl, scratch_file, err);
+	scratch_remove();
+	return ret;
+}
+
+int any_range(struct dump_range *r, const struct timeline *tl, const char *from, const char *to,
+	      const char *to_name, struct err *err)
+{
+	const struct timeline_info *info = timeline_info(tl);
+
+	*r = (struct dump_range){ 0, info->end + 1 };
+	if ((from && time_parse(from, info->clock, info->origin, &r->from, err)) ||
+	    (to && time_parse(to, info->clock, info->origin, &r->to, err)))
+		return -1;
+	if (from && to && r->from > r->to)
+		return err_set(err, ERR_USAGE, "--from %.60s lies behind %s %.60s", from, to_name, to);
+	if (r->to > info->end + 1)
+		r->to = info->end + 1;
+	if (r->from > r->to)
+		r->from = r->to;
+	return 0;
+}
