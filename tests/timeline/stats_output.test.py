@@ -89,6 +89,22 @@ def keys_and_formats(f):
 			check("command", m and m[3] == f("t.gtl") and float(m[1]) * 1e9 <= p["from"] + 1, p["command"])
 
 
+def example(f):
+	"""The example on the page is what the program prints."""
+	shown, on = [], False
+	with open(os.path.join(compare.ROOT, "docs/stats.md"), encoding="utf-8") as page:
+		for line in page:
+			if on and line.strip() and not line.startswith("    "):
+				break
+			if on:
+				shown.append(line[4:].rstrip("\n"))
+			on = on or line.startswith("    $ gilscope stats ")
+	name = "convoy-py311.gtl"
+	compare.ingest(f(name), os.path.join(compare.ROOT, "samples/convoy-py311.gillog"))
+	out = subprocess.run([compare.GILSCOPE, "stats", name], cwd=f("."), stdout=subprocess.PIPE).stdout.decode()
+	check("the example of docs/stats.md", out.rstrip().split("\n") == "\n".join(shown).rstrip().split("\n"))
+
+
 def names(f):
 	log = "# gillog 1\n"
 	for i, name in enumerate(NAMES):
@@ -231,6 +247,6 @@ def refusals(f):
 
 
 with compare.Folder() as f:
-	for test in (keys_and_formats, names, locks, lost, comparison, refusals):
+	for test in (keys_and_formats, example, names, locks, lost, comparison, refusals):
 		test(f)
 compare.report("stats' output", bad)

@@ -1,0 +1,124 @@
+/*
+ * Whichever allocation fails while stats are made and printed, that is told; nothing crashes and nothing wrong is
+ * printed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "findings.h"
+#include "io.h"
+#include "render/random_timeline.h"
+#include "scratch.h"
+#include "stats_show.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OWN_MALLOC 0			/* they bring their own, that must stay */
+#else
+#define OWN_MALLOC 1
+
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+
+static long fail_at = -1;		/* the allocation that fails, counted down to 0; negative: none */
+static long n_calls;
+
+static int fails(void)
+{
+	n_calls++;
+	return fail_at >= 0 && fail_at-- == 0;
+}
+
+void *malloc(size_t n)
+{
+	return fails() ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+	return fails() ? NULL : __libc_realloc(p, n);
+}
+
+/* -1: told; 0: *out holds all that stats prints. */
+static int print_all(struct timeline *tl, struct buf *out, struct err *err)
+{
+	struct stats_options o = {
+		.from = 100, .to = NO_TIME, .findings = true, .interval = 50, .long_hold = 1, .convoy = 1,
+		.starvation = 1,
+	};
+	struct stats s;
+	struct stats_shown x = { "t.gtl", &s, true };
+	int r = stats_collect(&s, tl, &o, err);
+
+	if (!r) {
+		stats_show_table(out, &x);
+		stats_show_json(out, &x);
+		stats_show_csv(out, &x);
+		stats_compare_table(out, &x, &x);
+		stats_compare_json(out, &x, &x);
+		stats_compare_csv(out, &x, &x);
+		r = buf_failed(out) ? err_memory(err, "the output") : 0;
+	}
+	stats_release(&s);
+	return r;
+}
+#endif
+
+static void test_every_allocation(void **state)
+{
+	(void)state;
+#if OWN_MALLOC
+	const struct sim_options o = { .n_threads = 3, .n_events = 900, .max_step = 500, .checks = true,
+				       .block_events = 200 };
+	struct buf good = BUF_INIT;
+	struct timeline *tl;
+	struct err err = { 0 };
+	long total, refused = 0;
+	char path[300];
+
+	scratch_path(path, sizeof(path), "-stats-failing.gtl");
+	random_state = 1;
+	random_timeline(path, &o);
+	assert_int_equal(timeline_open(&tl, path, &err), 0);
+	unlink(path);
+	n_calls = 0;
+	assert_int_equal(print_all(tl, &good, &err), 0);
+	total = n_calls;
+	for (long n = 0; n < total; n++) {
+		struct buf out = BUF_INIT;
+		int r;
+
+		err = (struct err){ 0 };
+		fail_at = n;
+		r = print_all(tl, &out, &err);
+		fail_at = -1;
+		if (r && !err.msg[0])
+			fail_msg("allocation %ld fails without a sentence", n);
+		if (!r && (out.len != good.len || memcmp(out.data, good.data, good.len)))
+			fail_msg("allocation %ld of %ld fails, and what is printed is wrong", n, total);
+		refused += r != 0;
+		buf_release(&out);
+	}
+	print_message("%ld allocations, %ld of them refused\n", total, refused);
+	assert_true(refused > total / 2);
+	buf_release(&good);
+	timeline_close(tl);
+#else
+	skip();
+#endif
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_allocation) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
