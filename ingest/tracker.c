@@ -34,6 +34,7 @@ struct lock {
 	uint32_t below, above;	/* the locks that the owner took before and after, or NONE */
 	uint64_t since;		/* of the hold */
 	int64_t func;		/* ATTR_FUNC of its ACQUIRE, or -1 */
+	bool park;		/* LOCK_PARK: there are no holds */
 	uint32_t waiting;	/* how many threads wait for it */
 	/* Pending signals, the oldest first: ring[(first + i) % cap]. */
 	struct signal *ring;
@@ -98,6 +99,8 @@ static int grow_locks(struct tracker *t)
 		t->lock[t->n_locks] = (struct lock){
 			.owner = NONE, .last = NONE, .below = NONE, .above = NONE, .func = -1,
 		};
+	for (uint32_t i = 0; i < t->n_locks; i++)
+		t->lock[i].park = t->names->lock[i].kind == LOCK_PARK;
 	return 0;
 }
 
@@ -414,7 +417,7 @@ static unsigned on_acquire(struct tracker *t, struct lane *a, const struct recor
 			hist_add(&a->hist[HIST_HANDOFF], *signal, 1);
 		end_take(t, a, r->thread, true);
 	}
-	if (t->names->lock[r->lock].kind == LOCK_PARK) {
+	if (k->park) {
 		set_held(t, a);
 		return 0;
 	}
@@ -455,7 +458,7 @@ static int on_release(struct tracker *t, struct lane *a, const struct record *r,
 	}
 	if (k->owner == r->thread) {
 		end_hold(t, r->lock, true);
-	} else if (t->names->lock[r->lock].kind != LOCK_PARK) {
+	} else if (!k->park) {
 		*flags |= EVF_LOST_ACQUIRE;
 		a->figures.lost_acquires++;
 	}
@@ -582,6 +585,51 @@ static int begin(struct tracker *t, const struct log *l, const struct record *r)
 	return next_block(t);
 }
 
+/*
+ * Most events, by far, are uncontended takes and their releases by a thread with no other lock, without
+ * attributes: what track() would do, in a few steps.  False: it is another event, and nothing was done.
+ */
+static inline bool track_usual(struct tracker *t, const struct record *r)
+{
+	struct lane *a = &t->lane[r->thread];
+	struct lock *k = &t->lock[r->lock];
+	unsigned flags = 0;
+
+	if (r->n_attrs || a->takes || a->off_cpu)
+		return false;
+	if (r->kind == EV_ACQUIRE && k->owner == NONE && a->newest == NONE && !k->park) {
+		if (k->last != r->thread && k->last != NONE) {
+			flags = EVF_SWITCH;
+			a->figures.switches++;
+		}
+		a->figures.acquires++;
+		k->owner = k->last = r->thread;
+		k->since = t->now;
+		k->func = -1;
+		a->newest = a->lock = r->lock;
+		a->state = STATE_RUN;
+	} else if (r->kind == EV_RELEASE && k->owner == r->thread && a->newest == r->lock && k->below == NONE &&
+		   k->n >= k->waiting) {
+		uint64_t length = t->now - k->since;
+
+		a->figures.releases++;
+		a->figures.time[STATE_RUN] += t->now - a->begin;
+		hist_add(&a->hist[HIST_HOLD], length, 1);
+		count_hold(a, k->since, t->now);
+		k->owner = NONE;
+		a->newest = NONE;
+		a->state = STATE_IDLE;
+	} else {
+		return false;
+	}
+	a->begin = t->now;	/* idle time is the rest of the trace: nobody adds it up */
+	if (!a->figures.events++)
+		a->figures.first = t->now;
+	a->figures.last = t->now;
+	put(t, r->thread, r->lock, r->kind, flags);
+	return true;
+}
+
 static inline int write_one(struct tracker *t, enum waits *waits, const struct record *r, const struct attr *attrs)
 {
 	uint64_t checks;
@@ -595,7 +643,7 @@ static inline int write_one(struct tracker *t, enum waits *waits, const struct r
 	/* An event may need one more, for the thread that it takes the lock from. */
 	if (t->block->n_events + 2 > BLOCK_EVENTS && next_block(t))
 		return -1;
-	return track(t, waits, r, attrs);
+	return track_usual(t, r) ? 0 : track(t, waits, r, attrs);
 }
 
 /* Writes the events that were held back. */
@@ -670,10 +718,6 @@ static inline int track_record(struct tracker *t, struct log *l, const struct re
 {
 	int ret;
 
-	if (t->n_lanes < t->names->n_threads && grow_lanes(t))
-		return -1;
-	if (t->n_locks < t->names->n_locks && grow_locks(t))
-		return -1;
 	if (!t->lane[r->thread].known && (ret = meet(t, l, r, attrs)))
 		return ret < 0 ? -1 : 0;
 	if (r->time - t->origin > TIMELINE_MAX_TIME)
@@ -690,6 +734,8 @@ static inline int track_record(struct tracker *t, struct log *l, const struct re
 int tracker_events(struct tracker *t, struct log *l, size_t first, size_t end, struct err *err)
 {
 	t->err = err;
+	if (grow_lanes(t) || grow_locks(t))
+		return -1;
 	t->derive_checks = l->clock == CLOCK_TICKS && t->names->check_interval;
 	for (size_t i = first; i < end; i++)
 		if (track_record(t, l, &l->rec[i], l->attr + l->rec[i].attr))

@@ -58,7 +58,7 @@ static uint64_t *field(struct timeline_bin *b, unsigned state)
 }
 
 /* Adds the time [a, b) of a state. */
-static void add_time(const struct canvas *c, uint32_t lane, unsigned state, uint64_t a, uint64_t b)
+static inline void add_time(const struct canvas *c, uint32_t lane, unsigned state, uint64_t a, uint64_t b)
 {
 	struct timeline_bin *bin = c->out + lane * c->stride;
 	uint64_t i, j;
@@ -111,7 +111,7 @@ static void add_wait(const struct canvas *c, uint32_t lane, uint64_t a, uint64_t
 	add_time(c, lane, STATE_SIGNAL, signal, b);
 }
 
-static void count(struct timeline_bin *b, const struct block_symbol *s)
+static inline void count(struct timeline_bin *b, const struct block_symbol *s)
 {
 	b->events++;
 	switch (s->kind) {
@@ -129,7 +129,7 @@ static void count(struct timeline_bin *b, const struct block_symbol *s)
 }
 
 /* The lane's state changes with this event, or its take goes on. */
-static void step(const struct canvas *c, uint32_t lane, struct draw_lane *l, const struct block_symbol *s,
+static inline void step(const struct canvas *c, uint32_t lane, struct draw_lane *l, const struct block_symbol *s,
 		 uint64_t t, uint64_t signal)
 {
 	if (l->state == STATE_WAIT) {
@@ -218,7 +218,10 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 			s = block_next_attrs(r, attrs, err);
 			signal = s ? (uint64_t)value_of(attrs, s->n_attrs, ATTR_SIGNAL) : 0;
 		} else {
-			s = block_next(r, &signal, err);
+			signal = 0;
+			s = block_next_usual(r);
+			if (!s)
+				s = block_next(r, &signal, err);
 		}
 		if (!s)
 			break;

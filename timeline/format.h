@@ -128,6 +128,38 @@ void block_reader_release(struct block_reader *r);
  * NULL at the end, or with *err set (err->code tells).
  */
 const struct block_symbol *block_next(struct block_reader *r, uint64_t *signal, struct err *err);
+/*
+ * The next event if it is one of the usual ones, of one or two bytes and without ATTR_SIGNAL; NULL: ask
+ * block_next().
+ */
+static inline const struct block_symbol *block_next_usual(struct block_reader *r)
+{
+	const struct block_symbol *s;
+	const uint8_t *p = r->p;
+	size_t symbol;
+	uint64_t v, step;
+
+	if (r->left == 0 || r->end - p < 2)
+		return NULL;
+	v = *p++;
+	if (v >= 0x80) {
+		v = (v & 0x7f) | (uint64_t)*p << 7;
+		if (*p++ >= 0x80)
+			return NULL;
+	}
+	symbol = v & (((size_t)1 << r->symbol_bits) - 1);
+	step = v >> r->symbol_bits;
+	if (symbol >= r->n_symbols || step > r->limit - r->time)
+		return NULL;
+	s = &r->symbol[symbol];
+	if (s->attrs & 1u << ATTR_SIGNAL)
+		return NULL;
+	r->p = p;
+	r->time += step;
+	r->left--;
+	return s;
+}
+
 /* The same with all values: attrs has room for N_ATTRS. */
 const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs, struct err *err);
 
