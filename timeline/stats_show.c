@@ -205,35 +205,51 @@ __attribute__((format(printf, 2, 3))) static void cell(struct grid *g, const cha
 
 #define NAME_WIDTH 28
 
-/* A name, cut where it is too long for a table. */
-static void name_cell(struct grid *g, const struct row *r)
+/* Appends s as it may be shown, cut so that it takes no more columns than that; returns how many it takes. */
+static unsigned put_cut(struct buf *out, const char *s, unsigned most)
 {
 	struct buf shown = BUF_INIT;
-	size_t at = g->text.len, i = 0, cut = 0;
 	unsigned width = 0;
+	size_t cut = 0, i = 0;
 
-	if (r->scope == SCOPE_TRACE)
-		buf_str(&shown, "all");
-	utf8_show(&shown, r->name, strlen(r->name));
-	if (*r->id) {
-		buf_str(&shown, *r->name ? " (" : "");
-		utf8_show(&shown, r->id, strlen(r->id));
-		buf_str(&shown, *r->name ? ")" : "");
-	}
+	utf8_show(&shown, s, strlen(s));
 	while (i < shown.len) {
 		uint32_t cp;
 		size_t used = utf8_decode((const char *)shown.data + i, shown.len - i, &cp);
 
 		width += width_of(cp);
 		i += used;
-		if (width < NAME_WIDTH)
+		if (width < most)
 			cut = i;
 	}
-	g->failed |= buf_failed(&shown);
-	buf_add(&g->text, shown.data, width <= NAME_WIDTH ? shown.len : cut);
-	if (width > NAME_WIDTH)
-		buf_str(&g->text, "\xe2\x80\xa6");
+	out->failed |= buf_failed(&shown);
+	buf_add(out, shown.data, width <= most ? shown.len : cut);
+	if (width > most)
+		buf_str(out, "\xe2\x80\xa6");
 	buf_release(&shown);
+	return width <= most ? width : most;
+}
+
+/* "name (id)": of a long one the name is cut, not the id, which tells equal names apart. */
+static void name_cell(struct grid *g, const struct row *r)
+{
+	struct buf id = BUF_INIT;
+	size_t at = g->text.len;
+	unsigned width = 0;
+
+	if (r->scope == SCOPE_TRACE) {
+		cell(g, "all");
+		return;
+	}
+	if (*r->name && *r->id) {
+		buf_str(&id, " (");
+		width = put_cut(&id, r->id, NAME_WIDTH / 2) + 3;
+		buf_str(&id, ")");
+	}
+	put_cut(&g->text, *r->name ? r->name : r->id, NAME_WIDTH - width);
+	buf_add(&g->text, id.data, id.len);
+	g->failed |= buf_failed(&id);
+	buf_release(&id);
 	end_cell(g, at);
 }
 
