@@ -85,7 +85,9 @@ static int binary_open(struct log *l)
 		return -1;
 	if (gillog_open(&b->log, read_bytes, l, l->err))
 		return err_prefix(l->err, l->path);
-	l->clock = gillog_info(b->log)->clock == GILLOG_TICKS ? CLOCK_TICKS : CLOCK_NS;
+	if (gillog_info(b->log)->clock == GILLOG_TICKS)
+		l->want_ticks = false;		/* it has no other clock */
+	l->clock = gillog_info(b->log)->clock == GILLOG_TICKS || l->want_ticks ? CLOCK_TICKS : CLOCK_NS;
 	return 0;
 }
 
@@ -405,7 +407,12 @@ static int read_epoch(struct log *l)
 			b->last_epoch = true;
 			/* fall through */
 		case GILLOG_MARK:
-			return take_names(l) || start_merge(l) ? -1 : 0;
+			if (take_names(l))
+				return -1;
+			if (l->want_ticks && !b->interval)
+				return err_set(l->err, ERR_FORMAT, "%s: it has no ticks, which are of a recorded Python "
+					       "2.7", l->path);
+			return start_merge(l);
 		}
 	}
 }
