@@ -4,6 +4,7 @@
 #   make test            install what is missing, build, and run every test (also the browser's)
 #   make                 build build/release/gilscope
 #   make deps            install what the build and the tests need (Debian; elsewhere: prints the names)
+#   make figures         draw the gallery of docs/figure.md
 #   make bench           measure every speed claim beside its yardstick (bench-quick: on a tenth)
 #   make install PREFIX=/usr/local
 #   make clean
@@ -87,6 +88,7 @@ include record/build.mk
 include viewer/build.mk
 include tests/build.mk
 include samples/build.mk
+include docs/build.mk
 
 # --- the rest ---------------------------------------------------------------------------------------
 
