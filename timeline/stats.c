@@ -464,7 +464,7 @@ static int walk(struct stats *s, struct timeline *tl, const struct stats_options
 		w.lock[i] = (struct walk_lock){ NO_THREAD, NO_LOCK, NO_LOCK, 0, NULL };
 	for (uint32_t i = 0; i < w.n_lanes; i++)
 		w.lane[i].newest = NO_LOCK;
-	if (tl->info.clock == CLOCK_TICKS && tl->info.checks)
+	if (timeline_checks_follow(&tl->info))
 		w.check_interval = tl->info.check_interval;
 	s->checks = 0;
 	if (checks_before(&w, c, err))
