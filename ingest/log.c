@@ -106,17 +106,17 @@ int log_cut(struct log *l, const char *why)
 
 int log_late(struct log *l, uint64_t time)
 {
-	return log_bad(l, "its time is %" PRIu64 " before that of an event more than %u events earlier",
-		       l->taken - time, ORDER_WINDOW) ? -1 : 1;
+	return log_bad(l, "its time is %" PRIu64 " before that of an event at least %u events earlier",
+		       l->floor[l->n_added % ORDER_WINDOW] - time, ORDER_WINDOW) ? -1 : 1;
 }
 
 int log_gap(struct log *l, uint64_t time, uint64_t since, uint32_t thread)
 {
-	uint64_t begin = since > time ? 0 : time - since;
+	uint64_t begin = since > time ? 0 : time - since, floor = l->floor[l->n_added % ORDER_WINDOW];
 
-	if (time < l->taken)
-		return 0;	/* the LOST itself is too late */
-	return log_add(l, begin < l->taken ? l->taken : begin, thread, 0, EV_STATE, 0);
+	if (time < l->floor[(l->n_added + 1) % ORDER_WINDOW])
+		return 0;	/* the LOST itself, which comes next, is too late */
+	return log_add(l, begin < floor ? floor : begin, thread, 0, EV_STATE, 0);
 }
 
 /* --- records -------------------------------------------------------------------------------------- */
@@ -242,8 +242,6 @@ int log_fill(struct log *l)
 	if (l->unsorted && sort_records(l))
 		return -1;
 	l->ready = l->eof ? l->n : l->n - ORDER_WINDOW;
-	if (l->ready > l->head)
-		l->taken = l->rec[l->ready - 1].time;
 	return 0;
 }
 

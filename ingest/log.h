@@ -72,7 +72,11 @@ struct log {
 	struct attr *attr;
 	size_t n_attrs, cap_attrs;
 	uint64_t last;		/* the largest time so far */
-	uint64_t taken;		/* the time up to which records were given away */
+	/*
+	 * floor[n % ORDER_WINDOW] is what last was when record n had been added.  Records were given away up to no
+	 * later time, however the log comes in pieces: so what is late does not depend on them.
+	 */
+	uint64_t floor[ORDER_WINDOW], n_added;
 	bool unsorted, prefix_read, eof;
 };
 
@@ -145,8 +149,10 @@ static inline int log_attr(struct log *l, unsigned id, int64_t value)
 static inline int log_add_fast(struct log *l, uint64_t time, uint32_t thread, uint16_t lock, unsigned kind,
 			       unsigned n_attrs)
 {
+	uint64_t *floor = &l->floor[l->n_added % ORDER_WINDOW];
+
 	if (time < l->last) {
-		if (time < l->taken) {
+		if (time < *floor) {
 			l->n_attrs -= n_attrs;
 			return log_late(l, time);
 		}
@@ -154,6 +160,8 @@ static inline int log_add_fast(struct log *l, uint64_t time, uint32_t thread, ui
 	} else {
 		l->last = time;
 	}
+	*floor = l->last;
+	l->n_added++;
 	l->rec[l->n++] = (struct record){
 		.time = time, .thread = thread, .attr = (uint32_t)(l->n_attrs - n_attrs),
 		.lock = lock, .kind = (uint8_t)kind, .n_attrs = (uint8_t)n_attrs,
