@@ -539,7 +539,8 @@ static size_t keep_escapes(void *ctx, struct MHD_Connection *c, char *s)
 
 static int start(struct server *s, const struct serve_options *o, unsigned n_threads, struct err *err)
 {
-	unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD;
+	/* Not epoll: with that, MHD can miss that a client is done sending, and keeps it until IDLE_SECONDS are over. */
+	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD;
 	const union MHD_DaemonInfo *info;
 	struct socket_address at;
 

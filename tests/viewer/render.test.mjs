@@ -72,7 +72,8 @@ function decode(bytes, height) {
 	return out;
 }
 
-async function figures_of(url, prepare = async () => {}) {
+/* said: what the page complains of, rightly. */
+async function figures_of(url, prepare = async () => {}, said = []) {
 	const page = await open(browser, url);
 
 	await prepare(page);
@@ -81,7 +82,7 @@ async function figures_of(url, prepare = async () => {}) {
 	await page.waitForFunction(() => gilscope.views[0].measured);
 	const got = await page.evaluate(() => gilscope.views[0].measured.lanes);
 
-	assert.deepEqual(page.said, []);
+	assert.deepEqual(page.said, said);
 	await page.context().close();
 	return got;
 }
@@ -106,7 +107,7 @@ test("in every store, the page's figures are info's", async () => {
 		await page.waitForSelector(".banner b");
 		await page.locator("input[type=file]").setInputFiles(join(top, "pm/tiles.pmtiles"));
 		await page.waitForFunction(() => gilscope.views[0].pyramid);
-	}));
+	}, ["A page opened from a folder may not read archives beside it."]));
 });
 
 test("our own server gives the same, from a site and from a timeline, and its sums of any range are the walk's", async () => {
@@ -139,13 +140,13 @@ test("below a leaf, the page's pixels are the renderer's", () => {
 
 	for (let y = 0; y < grid.n_groups(t); y++)
 		for (let z = 1; z <= Math.min(9, t.zMax); z++)
-			for (let x = 0; x < grid.n_tiles(t, z); x += 3) {
+			for (let x = 0; x < grid.n_tiles(t, z); x++) {
 				const chunk = has(z, x, y) && find_chunk(read(z, x, y), "giLs"), from = grid.tile_from(t, z, x);
 				const f = chunk && figures.parse(chunk, from, from + grid.tile_span(t, z));
 
-				if (!f?.leaf || compared > 60)
+				if (!f?.leaf || compared > 90)
 					continue;
-				for (const deeper of [z, z + 1]) {
+				for (const deeper of [z, z + 1, z + 3]) {
 					const at = x * 2 ** (deeper - z);
 
 					if (!has(deeper, at, y))
@@ -161,7 +162,7 @@ test("below a leaf, the page's pixels are the renderer's", () => {
 					compared++;
 				}
 			}
-	assert.ok(compared > 20, `${compared} tiles`);
+	assert.ok(compared > 60, `${compared} tiles`);
 });
 
 test("the first picture of a million addresses is there within a second of the page's own time", async () => {
