@@ -51,9 +51,24 @@ static int add_path(struct ingest *in, const char *folder, const char *name)
 	return 0;
 }
 
+/* The length of a path without its extension. */
+static size_t stem(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+
+	return dot ? (size_t)(dot - path) : strlen(path);
+}
+
+/* By the names without their extensions: a recorded LOG comes before its children's LOG.PID. */
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	const char *x = *(char *const *)a, *y = *(char *const *)b;
+	size_t nx = stem(x), ny = stem(y);
+	int c = memcmp(x, y, nx < ny ? nx : ny);
+
+	if (!c && nx != ny)
+		c = nx < ny ? -1 : 1;
+	return c ? c : strcmp(x, y);
 }
 
 /* The files of a folder, by name, but for hidden and unfinished ones, and timelines. */
