@@ -148,6 +148,33 @@ def rounds(f):
 		same_again("%s: lawless" % seed, f, write(f("log"), genlog.generate(seed, "gillog", 600, drop=0.3)))
 
 
+def pieces(f):
+	"""Gaps and late lines beyond the window in which order is restored: the same in whatever pieces the log comes."""
+	r, lines = random.Random(5), ["# gillog 1", "1 x BUSY"]
+	for i in range(100000):
+		lines.append("%d a %s" % (10 + 3 * i, "RELEASE" if i % 2 else "ACQUIRE"))
+		if i % 9000 == 8999:
+			lines += ["%d x LOST count=3 since=%d" % (11 + 3 * i, r.randrange(40000)), "%d x BUSY" % (11 + 3 * i)]
+		if i % 500 == 499:
+			lines.append("%d late ENTRY" % max(10, 10 + 3 * (i - r.randrange(3900, 4300))))
+	text = "\n".join(lines).encode() + b"\n"
+	compare.run("ingest", "-f", "--title", "", "-o", f("t.gtl"), write(f("log"), text))
+	for n in (3000, 70000, 300000):
+		p = subprocess.Popen([compare.GILSCOPE, "ingest", "-f", "--title", "", "-o", f("u.gtl"), "-"], stdin=subprocess.PIPE,
+				     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+		for at in range(0, len(text), n):
+			p.stdin.write(text[at:at + n])
+			p.stdin.flush()
+			time.sleep(0.0003)
+		p.stdin.close()
+		if p.wait() or read(f("u.gtl")) != read(f("t.gtl")):
+			bad.append("a pipe of %d bytes at a time gives another file" % n)
+	skipped = compare.info(f("t.gtl"))["skipped_lines"]
+	if not 0 < skipped < 200:
+		bad.append("%d late lines of 200" % skipped)
+	same_again("long gaps", f, write(f("log"), b"\n".join(x for x in text.split(b"\n") if b"late" not in x)))
+
+
 def events_of(*args):
 	return [x for x in compare.run("dump", *args)[1].decode("utf-8", "surrogateescape").splitlines() if not x.startswith("#")]
 
@@ -252,6 +279,7 @@ def endings(f):
 
 with compare.Folder() as f:
 	rounds(f)
+	pieces(f)
 	parts(f)
 	wrong_use(f)
 	endings(f)
