@@ -1,0 +1,203 @@
+/*
+ * Whichever allocation or write fails while a timeline is dumped, dump says so or prints all that it should;
+ * and where nobody reads any more it ends without an error.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "dump.h"
+#include "io.h"
+#include "render/random_timeline.h"
+#include "scratch.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OWN_MALLOC 0			/* they bring their own, that must stay */
+#else
+#define OWN_MALLOC 1
+
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+
+static long fail_at = -1;		/* the allocation that fails, counted down to 0; negative: none */
+static long n_calls;
+
+static int fails(void)
+{
+	n_calls++;
+	return fail_at >= 0 && fail_at-- == 0;
+}
+
+void *malloc(size_t n)
+{
+	return fails() ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+	return fails() ? NULL : __libc_realloc(p, n);
+}
+#endif
+
+enum what { EVENTS, PERIODS, BINS, N_WHATS };
+
+static int dump(enum what what, struct timeline *tl, int fd, struct err *err)
+{
+	const struct dump_range all = { 0, timeline_info(tl)->end + 1 };
+
+	*err = (struct err){ 0 };
+	return what == EVENTS ? dump_events(tl, fd, all, err) :
+	       what == PERIODS ? dump_periods(tl, fd, all, err) : dump_bins(tl, fd, 6, all, err);
+}
+
+static struct timeline *make(uint64_t n_events)
+{
+	const struct sim_options o = { .n_threads = 3, .n_events = n_events, .max_step = 5000, .checks = true,
+				       .block_events = 400 };
+	char path[1100];
+	struct timeline *tl;
+	struct err err = { 0 };
+
+	scratch_path(path, sizeof(path), ".gtl");
+	random_state = 1;
+	random_timeline(path, &o);
+	if (timeline_open(&tl, path, &err))
+		fail_msg("%s", err.msg);
+	unlink(path);
+	return tl;
+}
+
+/* What was written to the file since it was last emptied; the caller frees it. */
+static uint8_t *written(FILE *f, size_t *n)
+{
+	off_t size = lseek(fileno(f), 0, SEEK_END);
+	uint8_t *data = malloc((size_t)size + 1);
+	struct err err = { 0 };
+
+	*n = (size_t)size;
+	assert_non_null(data);
+	if (io_pread_all(fileno(f), data, *n, 0, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(ftruncate(fileno(f), 0), 0);
+	lseek(fileno(f), 0, SEEK_SET);
+	return data;
+}
+
+static void test_every_allocation(void **state)
+{
+	(void)state;
+#if OWN_MALLOC
+	struct timeline *tl = make(900);
+	FILE *f = tmpfile();
+
+	assert_non_null(f);
+	for (enum what what = EVENTS; what < N_WHATS; what++) {
+		uint8_t *good, *data;
+		size_t n_good, n;
+		struct err err;
+		long total, refused = 0;
+
+		n_calls = 0;
+		assert_int_equal(dump(what, tl, fileno(f), &err), 0);
+		total = n_calls;
+		good = written(f, &n_good);
+		assert_true(n_good > 1000);
+		for (long i = 0; i < total; i++) {
+			int ret;
+
+			fail_at = i;
+			ret = dump(what, tl, fileno(f), &err);
+			fail_at = -1;
+			data = written(f, &n);
+			if (ret && !err.msg[0])
+				fail_msg("allocation %ld fails without a sentence", i);
+			if (!ret && (n != n_good || memcmp(data, good, n)))
+				fail_msg("allocation %ld of %ld fails, and the text is another one", i, total);
+			refused += ret != 0;
+			free(data);
+		}
+		print_message("%ld allocations, %ld of them refused\n", total, refused);
+		assert_true(refused > total / 2);
+		free(good);
+	}
+	fclose(f);
+	timeline_close(tl);
+#else
+	skip();
+#endif
+}
+
+/* The disk is full after some bytes. */
+static void test_full(void **state)
+{
+	struct timeline *tl = make(20000);
+	struct rlimit before, limit;
+	FILE *f = tmpfile();
+
+	(void)state;
+	assert_non_null(f);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	for (enum what what = EVENTS; what < N_WHATS; what++) {
+		struct err err;
+		size_t n_good, n;
+		uint8_t *data;
+
+		assert_int_equal(dump(what, tl, fileno(f), &err), 0);
+		free(written(f, &n_good));
+		assert_true(n_good > 300000);		/* more than one write */
+		for (unsigned i = 0; i < 6; i++) {
+			limit = before;
+			limit.rlim_cur = i < 5 ? n_good * i / 5 : n_good - 1;
+			assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+			if (dump(what, tl, fileno(f), &err) != -1)
+				fail_msg("no room behind byte %zu of %zu, and no error", (size_t)limit.rlim_cur, n_good);
+			assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+			if (!strstr(err.msg, "cannot write"))
+				fail_msg("no room: '%s'", err.msg);
+			data = written(f, &n);
+			assert_true(n == limit.rlim_cur);
+			free(data);
+		}
+	}
+	fclose(f);
+	timeline_close(tl);
+}
+
+static void test_nobody_reads(void **state)
+{
+	struct timeline *tl = make(20000);
+	struct err err;
+	int end[2];
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	for (enum what what = EVENTS; what < N_WHATS; what++) {
+		assert_int_equal(pipe(end), 0);
+		close(end[0]);
+		if (dump(what, tl, end[1], &err))
+			fail_msg("a closed pipe is an error: %s", err.msg);
+		close(end[1]);
+	}
+	timeline_close(tl);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_allocation), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_nobody_reads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
