@@ -12,6 +12,7 @@ struct command {
 	X(ingest, "turn event logs into a timeline")                                               \
 	X(info, "what a timeline holds: threads, times, counts")                                   \
 	X(dump, "print a log's or a timeline's events or periods as text")                         \
+	X(convert, "write a log or a timeline in another format: Chrome, Perfetto, csv")           \
 	X(stats, "figures and findings: waits, holds, convoys, battles")                           \
 	X(render, "make a site of tiles to zoom into")                                             \
 	X(figure, "a figure of a stretch of time as PNG, SVG or PDF")                              \

@@ -726,11 +726,6 @@ static const char *our_attrs(struct log *l, int64_t *value, unsigned *mask)
 	return NULL;
 }
 
-static bool has_lock(unsigned kind)
-{
-	return (kind >= EV_ENTRY && kind <= EV_SWITCH_DONE) || kind == EV_WOKEN;
-}
-
 static int our_event(struct log *l)
 {
 	struct chrome *c = l->state;
@@ -756,7 +751,7 @@ static int our_event(struct log *l)
 	wrong = our_attrs(l, value, &mask);
 	if (wrong)
 		return log_bad(l, "event %" PRIu64 ": %s", c->n_events, wrong);
-	if (has_lock(kind)) {
+	if (event_has_lock(kind)) {
 		if (c->s[A_LOCK].set) {
 			s = text(c, A_LOCK, &len);
 			if (names_find(l->names, NAME_LOCK, l->names->thread[thread].process, s, len, &number_of, NULL,

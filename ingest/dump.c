@@ -396,8 +396,7 @@ static int look_at(void *ctx, const struct event *e, const struct attr *attrs)
 	return ret;
 }
 
-/* "busy" or "entry"; "" where the line must be left out; NULL with *err set. */
-static const char *find_waits(const struct timeline *tl, struct timeline_cursor *c, struct err *err)
+const char *dump_waits(const struct timeline *tl, struct timeline_cursor *c, struct err *err)
 {
 	const struct timeline_info *info = timeline_info(tl);
 	struct waits w = { .tl = tl };
@@ -458,12 +457,6 @@ static uint8_t *put_attr(const struct event_dump *d, uint8_t *p, unsigned id, in
 	return put_i64(p, value);
 }
 
-/* Whether an event is one of a lock: the scheduler's are not. */
-static bool has_lock(unsigned kind)
-{
-	return (kind >= EV_ENTRY && kind <= EV_SWITCH_DONE) || kind == EV_WOKEN;
-}
-
 static uint8_t *put_event(struct event_dump *d, uint8_t *p, const struct event *e)
 {
 	const struct pieces *s = &d->pieces;
@@ -475,7 +468,7 @@ static uint8_t *put_event(struct event_dump *d, uint8_t *p, const struct event *
 	p += d->kind[e->kind].len;
 	if (s->process[e->thread].len)
 		p = put_piece(p, s, s->process[e->thread]);
-	if (has_lock(e->kind) && names_lock(s, e->thread, e->lock))
+	if (event_has_lock(e->kind) && names_lock(s, e->thread, e->lock))
 		p = put_piece(p, s, s->lock[e->lock]);
 	return p;
 }
@@ -496,7 +489,7 @@ static int print_event(void *ctx, const struct event *e, const struct attr *attr
 
 static int put_events(struct event_dump *d, const struct timeline *tl, struct dump_range range, struct err *err)
 {
-	const char *waits = find_waits(tl, d->cursor, err);
+	const char *waits = dump_waits(tl, d->cursor, err);
 	struct buf header = BUF_INIT;
 	int ret;
 

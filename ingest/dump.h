@@ -20,4 +20,7 @@ int dump_periods(struct timeline *tl, int fd, struct dump_range range, struct er
 /* A line for each bin of 2^level clock units that touches the range and holds anything; by bin, then lane. */
 int dump_bins(struct timeline *tl, int fd, unsigned level, struct dump_range range, struct err *err);
 
+/* What begins a wait: "busy" or "entry", or "" where that changed with the first BUSY; NULL with *err set. */
+const char *dump_waits(const struct timeline *tl, struct timeline_cursor *c, struct err *err);
+
 #endif

@@ -60,3 +60,8 @@ unsigned event_attr_find(const char *s, unsigned n)
 {
 	return find(attr_names, N_ATTRS, s, n);
 }
+
+bool event_has_lock(unsigned kind)
+{
+	return (kind >= EV_ENTRY && kind <= EV_SWITCH_DONE) || kind == EV_WOKEN;
+}

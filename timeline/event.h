@@ -6,6 +6,7 @@
 #ifndef GILSCOPE_EVENT_H
 #define GILSCOPE_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A thread is in exactly one of these at any time. */
@@ -76,6 +77,7 @@ struct attr {
 /* "ACQUIRE", "run"; NULL for a number that has no name. */
 const char *event_kind_name(unsigned kind);
 const char *state_name(unsigned state);
+bool event_has_lock(unsigned kind);	/* it is one of a lock: the scheduler's are not */
 const char *event_attr_name(unsigned attr);		/* "cpu", "target"... as in gillog text */
 unsigned event_kind_find(const char *s, unsigned n);	/* 0: no such kind */
 unsigned event_attr_find(const char *s, unsigned n);	/* 0: no such attribute */
