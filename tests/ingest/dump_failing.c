@@ -140,7 +140,7 @@ static void test_every_allocation(void **state)
 /* The disk is full after some bytes. */
 static void test_full(void **state)
 {
-	struct timeline *tl = make(20000);
+	struct timeline *tl = make(60000);
 	struct rlimit before, limit;
 	FILE *f = tmpfile();
 
