@@ -57,7 +57,7 @@ static int dump(enum what what, struct timeline *tl, int fd, struct err *err)
 
 	*err = (struct err){ 0 };
 	return what == EVENTS ? dump_events(tl, fd, all, err) :
-	       what == PERIODS ? dump_periods(tl, fd, all, err) : dump_bins(tl, fd, 6, all, err);
+	       what == PERIODS ? dump_periods(tl, fd, all, err) : dump_bins(tl, fd, 9, all, err);
 }
 
 static struct timeline *make(uint64_t n_events)
