@@ -24,8 +24,8 @@ struct trace {
 };
 
 /* Times are read for this trace's clock. */
-static int parse_range(const struct asked *a, const struct timeline_info *info, struct stats_options *o,
-		       struct err *err)
+static int parse_range(const struct asked *a, const struct timeline_info *info,
+		       struct stats_options *o, struct err *err)
 {
 	char text[48];
 
@@ -39,10 +39,11 @@ static int parse_range(const struct asked *a, const struct timeline_info *info, 
 	if (a->interval && time_parse(a->interval, info->clock, 0, &o->interval, err))
 		return -1;
 	if (a->interval && !o->interval)
-		return err_set(err, ERR_USAGE, "--interval is more than nothing, not '%.60s'", a->interval);
+		return err_set(err, ERR_USAGE, "--interval is more than nothing, not '%.60s'",
+			       a->interval);
 	if (o->from > info->end)
-		return err_set(err, ERR_USAGE, "--from '%.60s' lies behind the trace's end, %s", a->from,
-			       time_exact(text, info->end, info->clock));
+		return err_set(err, ERR_USAGE, "--from '%.60s' lies behind the trace's end, %s",
+			       a->from, time_exact(text, info->end, info->clock));
 	if (o->to <= o->from)
 		return err_set(err, ERR_USAGE, "--to '%.60s' is not after --from", a->to);
 	return 0;
@@ -57,7 +58,8 @@ static int collect(struct trace *t, const char *path, const struct asked *a, str
 
 	if (timeline_open(&t->tl, path, err))
 		return -1;
-	if (parse_range(a, timeline_info(t->tl), &o, err) || stats_collect(&t->stats, t->tl, &o, err))
+	if (parse_range(a, timeline_info(t->tl), &o, err) ||
+	    stats_collect(&t->stats, t->tl, &o, err))
 		return err_prefix(err, path);
 	return 0;
 }
@@ -65,9 +67,10 @@ static int collect(struct trace *t, const char *path, const struct asked *a, str
 static void show(struct buf *out, const struct asked *a, const struct stats_shown *x)
 {
 	if (a->compare)
-		(a->json ? stats_compare_json : a->csv ? stats_compare_csv : stats_compare_table)(out, &x[0], &x[1]);
+		(a->json ? stats_compare_json : a->csv ? stats_compare_csv : stats_compare_table)(
+			out, &x[0], &x[1]);
 	else
-		(a->json ? stats_show_json : a->csv ? stats_show_csv : stats_show_table)(out, &x[0]);
+		(a->json ? stats_show_json : a->csv ? stats_show_csv : stats_show_table)(out, x);
 }
 
 /* A reader that has seen enough (head) is no error. */
@@ -118,29 +121,34 @@ int cmd_stats(int argc, char **argv)
 		.long_hold = FIND_LONG_HOLD, .convoy = FIND_CONVOY, .starvation = FIND_STARVATION,
 	};
 	const struct opt table[] = {
-		{ 0, "from", "T", "the stretch's begin (1.25s, 300us, 539373t; @ before it: absolute)", OPT_STR,
+		{ 0, "from", "T",
+		  "the stretch's begin (1.25s, 300us, 539373t; @ before it: absolute)", OPT_STR,
 		  &a.from },
 		{ 0, "to", "T", "its end, which is no part of it", OPT_STR, &a.to },
 		{ 0, "json", NULL, "as JSON", OPT_FLAG, &a.json },
 		{ 0, "csv", NULL, "as CSV: a row for each thread and each lock", OPT_FLAG, &a.csv },
-		{ 0, "compare", NULL, "two timelines, and the change from the first to the second", OPT_FLAG,
-		  &a.compare },
-		{ 0, "all", NULL, "tables: all threads, locks and findings, not the main ones", OPT_FLAG, &a.all },
-		{ 0, "no-findings", NULL, "figures only: of a whole trace at once, whatever its size", OPT_FLAG,
+		{ 0, "compare", NULL, "two timelines, and the change from the first to the second",
+		  OPT_FLAG, &a.compare },
+		{ 0, "all", NULL, "tables: all threads, locks and findings, not the main ones",
+		  OPT_FLAG, &a.all },
+		{ 0, "no-findings", NULL,
+		  "figures only: of a whole trace at once, whatever its size", OPT_FLAG,
 		  &a.no_findings },
-		{ 0, "interval", "T", "the switch interval (default: the trace's, else 5ms)", OPT_STR,
-		  &a.interval },
-		{ 0, "long-hold", "N", "tell holds that make others wait N intervals (default 4)", OPT_UINT,
-		  &a.long_hold },
-		{ 0, "convoy", "N", "tell convoys of N paid waits or more (default 5)", OPT_UINT, &a.convoy },
-		{ 0, "starvation", "N", "tell waits of N times the fair share (default 8)", OPT_UINT,
-		  &a.starvation },
+		{ 0, "interval", "T", "the switch interval (default: the trace's, else 5ms)",
+		  OPT_STR, &a.interval },
+		{ 0, "long-hold", "N", "tell holds that make others wait N intervals (default 4)",
+		  OPT_UINT, &a.long_hold },
+		{ 0, "convoy", "N", "tell convoys of N paid waits or more (default 5)", OPT_UINT,
+		  &a.convoy },
+		{ 0, "starvation", "N", "tell waits of N times the fair share (default 8)",
+		  OPT_UINT, &a.starvation },
 		{ 0 },
 	};
 	const struct opts opts = {
 		.usage = "gilscope stats [OPTIONS] T.gtl   or   gilscope stats --compare A.gtl B.gtl",
-		.summary = "Prints what each thread and each lock did, percentiles of waits, holds and hand-offs, and what\n"
-			   "stands out: convoys, long holds, starvation, battles, stalls, forced switches.",
+		.summary = "Prints what each thread and each lock did, percentiles of waits, holds and\n"
+			   "hand-offs, and what stands out: convoys, long holds, starvation, battles,\n"
+			   "stalls, forced switches.",
 		.table = table,
 		.example = "gilscope stats --from 1.2s --to 1.7s trace.gtl",
 	};

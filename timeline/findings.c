@@ -36,8 +36,10 @@ struct find_lane {
 	uint64_t stall_since, stalled;
 	/* the last RELEASE, and what follows it */
 	uint64_t released, switch_since;
-	bool forced;			/* the next to take the lock was one that had waited an interval */
-	/* convoys: the one that goes on, and for whom the thread waits most often (a majority vote) */
+	bool forced;			/* the next to take it was one that had waited an interval */
+	/*
+	 * convoys: the one that goes on, and for whom the thread waits most often (a majority vote)
+	 */
 	struct convoy convoy;
 	uint32_t other;
 	uint64_t votes;
@@ -61,7 +63,8 @@ struct find_lock {
 	uint32_t last_owner;
 	uint64_t last_since, last_end;
 	uint64_t retries, switches, drop_requests, battles;
-	struct tally battle, told, derived;	/* forced switches: as the log tells them, or by their pattern */
+	/* told, derived: forced switches as the log tells them, or by their pattern */
+	struct tally battle, told, derived;
 };
 
 struct finder {
@@ -75,7 +78,7 @@ struct finder {
 	size_t cap;
 };
 
-/* --- keeping the worst ---------------------------------------------------------------------------------- */
+/* --- keeping the worst ------------------------------------------------------------------------ */
 
 static void add_place(struct tally *t, struct finding_place p)
 {
@@ -88,7 +91,8 @@ static void add_place(struct tally *t, struct finding_place p)
 		t->place[i] = p;
 }
 
-static void add(struct tally *t, uint16_t lock, struct finding_place p, uint64_t count, uint64_t total)
+static void add(struct tally *t, uint16_t lock, struct finding_place p, uint64_t count,
+		uint64_t total)
 {
 	if (!t->count || p.from < t->first)
 		t->first = p.from;
@@ -116,7 +120,7 @@ static uint64_t percent(uint64_t v, unsigned n)
 	return (uint64_t)((unsigned __int128)v * n / 100);
 }
 
-/* --- waiters ---------------------------------------------------------------------------------------------- */
+/* --- waiters ---------------------------------------------------------------------------------- */
 
 static uint64_t stalled_now(const struct find_lane *l, uint64_t t)
 {
@@ -188,8 +192,8 @@ static void judge_starved(struct finder *f, uint32_t lane, uint64_t t, bool acqu
 		return;
 	if (t - l->since > l->starved.longest)
 		l->starved.more = takes;
-	add(&l->starved, l->wait_lock, (struct finding_place){ l->since, t, t - l->since, -1, lane }, 1,
-	    t - l->since);
+	add(&l->starved, l->wait_lock,
+	    (struct finding_place){ l->since, t, t - l->since, -1, lane }, 1, t - l->since);
 }
 
 /* A take with RETRYs has ended. */
@@ -201,17 +205,21 @@ static void judge_battle(struct finder *f, uint32_t lane, uint64_t t)
 	if (!l->retries)
 		return;
 	k->battles += l->retries >= BATTLE_RETRIES;
-	add(&k->battle, l->wait_lock, (struct finding_place){ l->since, t, l->retries, -1, lane }, 1,
-	    t - l->since);
+	add(&k->battle, l->wait_lock, (struct finding_place){ l->since, t, l->retries, -1, lane },
+	    1, t - l->since);
 }
 
-/* Whether the wait that ended at t may be one that a convoy pays: what the hold after it will be is not known. */
+/*
+ * Whether the wait that ended at t may be one that a convoy pays: what the hold after it will be is
+ * not known.
+ */
 static bool may_be_paid(const struct finder *f, const struct find_lane *l, uint64_t t)
 {
 	const struct find_lock *k = &f->lock[l->wait_lock];
 	uint64_t begin = k->last_since > l->since ? k->last_since : l->since, held;
 
-	if (f->out->old_gil || k->last_owner == NO_THREAD || k->last_end < l->since || k->last_end < begin)
+	if (f->out->old_gil || k->last_owner == NO_THREAD || k->last_end < l->since ||
+	    k->last_end < begin)
 		return false;
 	held = k->last_end - begin;
 	return t - l->since >= percent(f->interval, CONVOY_WAIT_PERCENT) &&
@@ -243,7 +251,7 @@ void finder_wait_end(struct finder *f, uint32_t lane, uint64_t t, bool acquired)
 	}
 }
 
-/* --- convoys ------------------------------------------------------------------------------------------------ */
+/* --- convoys ---------------------------------------------------------------------------------- */
 
 static void convoy_close(struct finder *f, uint32_t lane, uint16_t lock)
 {
@@ -251,9 +259,11 @@ static void convoy_close(struct finder *f, uint32_t lane, uint16_t lock)
 	struct convoy *c = &l->convoy;
 
 	if (c->n && c->n >= f->out->convoy) {
-		uint64_t longest = l->convoys.longest > c->longest ? l->convoys.longest : c->longest;
+		uint64_t longest =
+			l->convoys.longest > c->longest ? l->convoys.longest : c->longest;
 
-		add(&l->convoys, lock, (struct finding_place){ c->first, c->last, c->total, -1, lane }, c->n,
+		add(&l->convoys, lock,
+		    (struct finding_place){ c->first, c->last, c->total, -1, lane }, c->n,
 		    c->total);
 		l->convoys.longest = longest;	/* of the waits, not of the convoys */
 		l->convoys.more += c->held;
@@ -292,9 +302,10 @@ static void judge_paid(struct finder *f, uint32_t lane, uint16_t lock, uint64_t 
 	l->paid = 0;
 }
 
-/* --- holds -------------------------------------------------------------------------------------------------- */
+/* --- holds ------------------------------------------------------------------------------------ */
 
-void finder_hold(struct finder *f, uint32_t lane, uint16_t lock, uint64_t since, uint64_t t, int64_t func)
+void finder_hold(struct finder *f, uint32_t lane, uint16_t lock, uint64_t since, uint64_t t,
+		 int64_t func)
 {
 	struct find_lane *l = &f->lane[lane];
 	struct find_lock *k = &f->lock[lock];
@@ -312,7 +323,8 @@ void finder_hold(struct finder *f, uint32_t lane, uint16_t lock, uint64_t since,
 	contest_begin(f, k, t);
 }
 
-static void judge_hold(struct finder *f, struct find_lock *k, uint16_t lock, uint64_t t, int64_t func)
+static void judge_hold(struct finder *f, struct find_lock *k, uint16_t lock, uint64_t t,
+		       int64_t func)
 {
 	struct find_lane *l = &f->lane[k->owner];
 
@@ -320,8 +332,9 @@ static void judge_hold(struct finder *f, struct find_lock *k, uint16_t lock, uin
 	if (k->contested < times(f->interval, f->out->long_hold))
 		return;
 	add(&l->long_holds, lock,
-	    (struct finding_place){ k->since, t, k->contested, func >= 0 ? func : k->func, k->owner }, 1,
-	    k->contested);
+	    (struct finding_place){ k->since, t, k->contested, func >= 0 ? func : k->func,
+				    k->owner },
+	    1, k->contested);
 	l->long_holds.more += t - k->since;
 }
 
@@ -352,10 +365,11 @@ void finder_stall_end(struct finder *f, uint32_t lane, uint16_t lock, uint64_t t
 		return;
 	l->stalled += t - since;
 	l->stall_since = NO_TIME;
-	add(&l->stalls, lock, (struct finding_place){ since, t, t - since, -1, lane }, 1, t - since);
+	add(&l->stalls, lock, (struct finding_place){ since, t, t - since, -1, lane }, 1,
+	    t - since);
 }
 
-/* --- events --------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void switch_done(struct finder *f, const struct event *e)
 {
@@ -365,18 +379,20 @@ static void switch_done(struct finder *f, const struct event *e)
 
 	l->switch_since = NO_TIME;
 	if (since != NO_TIME) {
-		add(&k->told, e->lock, (struct finding_place){ since, e->time, e->time - since, -1, e->thread },
-		    1, e->time - since);
+		add(&k->told, e->lock,
+		    (struct finding_place){ since, e->time, e->time - since, -1, e->thread }, 1,
+		    e->time - since);
 		return;
 	}
 	/*
-	 * A log that tells no SWITCH_WAIT may have a SWITCH_DONE after each RELEASE: it was forced if the next to take
-	 * the lock was another thread that had waited an interval.
+	 * A log that tells no SWITCH_WAIT may have a SWITCH_DONE after each RELEASE: it was forced
+	 * if the next to take the lock was another thread that had waited an interval.
 	 */
 	if (l->released != NO_TIME && l->forced)
 		add(&k->derived, e->lock,
-		    (struct finding_place){ l->released, e->time, e->time - l->released, -1, e->thread }, 1,
-		    e->time - l->released);
+		    (struct finding_place){ l->released, e->time, e->time - l->released, -1,
+					    e->thread },
+		    1, e->time - l->released);
 }
 
 void finder_event(struct finder *f, const struct event *e)
@@ -408,9 +424,12 @@ void finder_event(struct finder *f, const struct event *e)
 	}
 }
 
-/* --- begin and end -------------------------------------------------------------------------------------------- */
+/* --- begin and end ---------------------------------------------------------------------------- */
 
-/* A trace of the old GIL: it has checks, or was recorded from a Python 2 that told its check interval. */
+/*
+ * A trace of the old GIL: it has checks, or was recorded from a Python 2 that told its check
+ * interval.
+ */
 static bool is_old_gil(const struct timeline *tl)
 {
 	const struct timeline_info *info = timeline_info(tl);
@@ -494,8 +513,16 @@ static struct finding *tell(struct finder *f, enum finding_kind kind, const stru
 	}
 	x = &f->out->f[f->out->n++];
 	*x = (struct finding){
-		.kind = kind, .lane = NO_THREAD, .lock = t->lock, .other = NO_THREAD, .count = t->count,
-		.total = t->total, .longest = t->longest, .more = t->more, .first = t->first, .last = t->last,
+		.kind = kind,
+		.lane = NO_THREAD,
+		.lock = t->lock,
+		.other = NO_THREAD,
+		.count = t->count,
+		.total = t->total,
+		.longest = t->longest,
+		.more = t->more,
+		.first = t->first,
+		.last = t->last,
 		.n_places = t->n_places,
 	};
 	memcpy(x->place, t->place, sizeof(x->place));
@@ -618,7 +645,7 @@ no_memory:
 	return NULL;
 }
 
-/* --- in words ------------------------------------------------------------------------------------------------- */
+/* --- in words --------------------------------------------------------------------------------- */
 
 const char *finding_name(enum finding_kind kind)
 {
@@ -724,8 +751,9 @@ static void say_forced(struct buf *out, const struct stats *s, const struct find
 	if (!f->of)
 		SAY(" (one each %t)", mean(s->length, asked));
 	if (f->count)
-		SAY("; whoever let go then waited %t in all until another thread had the lock, at most %t", f->total,
-		    f->longest);
+		SAY("; whoever let go then waited %t in all until another thread had the lock, "
+		    "at most %t",
+		    f->total, f->longest);
 }
 
 void finding_text(struct buf *out, const struct stats *s, const struct finding *f)
@@ -734,30 +762,37 @@ void finding_text(struct buf *out, const struct stats *s, const struct finding *
 
 	switch (f->kind) {
 	case FIND_LONG_HOLDS:
-		SAY("%P kept %L %x for %n switch intervals or more while others waited, %t in all, at most %t",
+		SAY("%P kept %L %x for %n switch intervals or more while others waited, "
+		    "%t in all, at most %t",
 		    f->lane, f->count, s->findings->long_hold, f->total, f->longest);
 		put_func(out, s, p->func);
-		SAY(s->findings->has_sched ? ": code that does not let go"
-		    : ": code that does not let go, or a thread that was off the CPU (the log does not tell)", 0);
+		buf_str(out, ": code that does not let go");
+		if (!s->findings->has_sched)
+			buf_str(out, ", or a thread that was off the CPU (the log does not tell)");
 		break;
 	case FIND_CONVOYS:
-		SAY("%P paid the switch interval %x, %t in all (%n %% of its time from %T to %T): each time it "
-		    "waited %t on average, ", f->lane, f->count, f->total, share(f->total, f->of), f->first, f->last,
+		SAY("%P paid the switch interval %x, %t in all (%n %% of its time from %T to %T): "
+		    "each time it waited %t on average, ",
+		    f->lane, f->count, f->total, share(f->total, f->of), f->first, f->last,
 		    mean(f->total, f->count));
-		SAY(f->others ? "mostly for %P, to hold the lock for %t" : "for %P, to hold the lock for %t", f->other,
-		    mean(f->more, f->count));
+		SAY(f->others ? "mostly for %P, to hold the lock for %t"
+			      : "for %P, to hold the lock for %t",
+		    f->other, mean(f->more, f->count));
 		break;
 	case FIND_STARVED:
-		SAY("%P waited %x far longer than its fair share, %t in all, at most %t, in which others took %L "
-		    "%x", f->lane, f->count, f->total, f->longest, f->more);
+		SAY("%P waited %x far longer than its fair share, %t in all, at most %t, in which "
+		    "others took %L %x",
+		    f->lane, f->count, f->total, f->longest, f->more);
 		break;
 	case FIND_BATTLES:
-		SAY("%L: %x a thread was woken and found the lock taken again (RETRY), for %n switches; %P at most, "
-		    "%x in one take of %t", f->count, f->more, p->lane, p->length, p->to - p->from);
+		SAY("%L: %x a thread was woken and found the lock taken again (RETRY), for %n "
+		    "switches; %P at most, %x in one take of %t",
+		    f->count, f->more, p->lane, p->length, p->to - p->from);
 		break;
 	case FIND_STALLS:
-		SAY("%P was off the CPU for %t while it held %L (%n %% of its holds), in %n stalls of up to %t", f->lane,
-		    f->total, share(f->total, f->of), f->count, f->longest);
+		SAY("%P was off the CPU for %t while it held %L (%n %% of its holds), in %n stalls of "
+		    "up to %t",
+		    f->lane, f->total, share(f->total, f->of), f->count, f->longest);
 		if (f->more)
 			SAY("; for %t of that others waited", f->more);
 		break;

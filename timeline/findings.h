@@ -1,11 +1,11 @@
 /*
- * findings.h - what stands out in a stretch of events: convoys, long holds, starvation, battles, stalls,
- * forced switches
+ * findings.h - what stands out in a stretch of events: convoys, long holds, starvation, battles,
+ * stalls, forced switches
  *
- * stats.c walks over the events and tells what happens; each detector keeps a few numbers per lane or lock,
- * and the three worst places.  All thresholds stand here, each with its reason, and are told on
- * docs/stats.md.  I is the switch interval: what CPython 3 lets a thread wait before it asks the holder to
- * let go (5 ms), and between two checks of the old GIL (100 ticks).
+ * stats.c walks over the events and tells what happens; each detector keeps a few numbers per lane
+ * or lock, and the three worst places.  All thresholds stand here, each with its reason, and are
+ * told on docs/stats.md.  I is the switch interval: what CPython 3 lets a thread wait before it
+ * asks the holder to let go (5 ms), and between two checks of the old GIL (100 ticks).
  */
 #ifndef GILSCOPE_TIMELINE_FINDINGS_H
 #define GILSCOPE_TIMELINE_FINDINGS_H
@@ -14,21 +14,23 @@
 #include "stats.h"
 
 /*
- * A hold is long when others waited for it N intervals on end while its thread was on the CPU.  Two are
- * lawful: the waiter that finds a new owner waits a second interval before it asks.  A loaded machine adds
- * one more (its time slice is 8 ms).  From four on the holder cannot have looked at the request.
+ * A hold is long when others waited for it N intervals on end while its thread was on the CPU.  Two
+ * are lawful: the waiter that finds a new owner waits a second interval before it asks.  A loaded
+ * machine adds one more (its time slice is 8 ms).  From four on the holder cannot have looked at
+ * the request.
  */
 #define FIND_LONG_HOLD 4
 
 /*
- * A paid wait is a contended take of at least 0.7 I (timers round, and a holder may let go just before it
- * is asked), the last half interval or more of it for one other thread's hold; after it the thread held the
- * lock for less than I / 4 (it wanted it only for a moment: one that computes would have kept it).  Where
- * the log tells TIMEOUTs there was one.  A hold that is long as above is another finding.
+ * A paid wait is a contended take of at least 0.7 I (timers round, and a holder may let go just
+ * before it is asked), the last half interval or more of it for one other thread's hold; after it
+ * the thread held the lock for less than I / 4 (it wanted it only for a moment: one that computes
+ * would have kept it).  Where the log tells TIMEOUTs there was one.  A hold that is long as above
+ * is another finding.
  *
- * Paid waits are one convoy as long as the next begins within 20 I of the last one's end: rarer ones cost
- * the thread less than a twentieth of its time.  Fewer than five are no convoy: that many any thread pays
- * that starts or ends beside one that computes.
+ * Paid waits are one convoy as long as the next begins within 20 I of the last one's end: rarer
+ * ones cost the thread less than a twentieth of its time.  Fewer than five are no convoy: that many
+ * any thread pays that starts or ends beside one that computes.
  */
 #define FIND_CONVOY 5
 #define CONVOY_WAIT_PERCENT 70
@@ -37,19 +39,22 @@
 #define CONVOY_GAP 20
 
 /*
- * With n threads after the lock, itself and the holder included, a fair lock lets a thread wait up to n
- * intervals.  One is starved when it waits N times as long and sees the lock taken N * n times by others
- * meanwhile: so that a single long hold, which nobody could have passed, is none.
+ * With n threads after the lock, itself and the holder included, a fair lock lets a thread wait up
+ * to n intervals.  One is starved when it waits N times as long and sees the lock taken N * n times
+ * by others meanwhile: so that a single long hold, which nobody could have passed, is none.
  */
 #define FIND_STARVATION 8
 
-/* Stalls are told from 1 % of a thread's holds on, and from one interval in all: less cannot be felt. */
+/*
+ * Stalls are told from 1 % of a thread's holds on, and from one interval in all: less cannot be
+ * felt.
+ */
 #define STALL_PERCENT 1
 
 /*
- * A battle: a take with ten RETRYs was woken ten times in vain, so the holder lets go and takes back before
- * anyone else can; or at least one RETRY for each switch over the whole stretch, but ten in all: a short
- * trace's two or three are none.
+ * A battle: a take with ten RETRYs was woken ten times in vain, so the holder lets go and takes
+ * back before anyone else can; or at least one RETRY for each switch over the whole stretch, but
+ * ten in all: a short trace's two or three are none.
  */
 #define BATTLE_RETRIES 10
 
@@ -60,25 +65,29 @@
 #define FORCED_PERCENT 10
 #define FORCED_MIN 10
 
-enum finding_kind { FIND_LONG_HOLDS, FIND_CONVOYS, FIND_STARVED, FIND_BATTLES, FIND_STALLS, FIND_FORCED, N_FINDINGS };
+enum finding_kind {
+	FIND_LONG_HOLDS, FIND_CONVOYS, FIND_STARVED, FIND_BATTLES, FIND_STALLS, FIND_FORCED, N_FINDINGS
+};
 
 #define FINDING_PLACES 3
 
 struct finding_place {
-	uint64_t from, to;	/* the whole hold, take, convoy, stall: it may begin before the stretch */
+	uint64_t from, to;	/* the whole hold, take...: it may begin before the stretch */
 	uint64_t length;	/* what the worst are chosen by: time, or of a battle the RETRYs */
 	int64_t func;		/* index of a function, or -1 */
 	uint32_t lane;		/* whose */
 };
 
 /*
- *             count            total                      longest        of               more
- * long hold   holds            others waited, holder ran  of these       -                whole time of these holds
- * convoy      paid waits       their time                 wait           first to last    time held after them
- * starved     waits            their time                 wait           -                takes of others in the longest
- * battle      RETRYs           time of the takes          RETRYs a take  takes            switches
- * stalls      stalls           their time                 stall          time held        while others waited
- * forced      forced switches  until another had taken    of these       requests         switches
+ *           count            total                     longest       of             more
+ * long hold holds            while others waited and   of these      -              their whole time
+ *                            the holder ran
+ * convoy    paid waits       their time                wait          first to last  time held after
+ * starved   waits            their time                wait          -              takes of others in
+ *                                                                                   the longest
+ * battle    RETRYs           time of the takes         RETRYs, take  takes          switches
+ * stalls    stalls           their time                stall         time held      while others waited
+ * forced    forced switches  until another took it     of these      requests       switches
  */
 struct finding {
 	enum finding_kind kind;
@@ -107,17 +116,21 @@ void finding_text(struct buf *out, const struct stats *s, const struct finding *
 void stats_thread_name(struct buf *out, const struct stats *s, uint32_t lane);
 void findings_free(struct findings *f);		/* NULL is allowed */
 
-/* --- for stats.c: what happens, in order of time --------------------------------------------------------- */
+/* --- for stats.c: what happens, in order of time ---------------------------------------------- */
 
 struct finder;
 struct finder *finder_new(const struct stats *s, const struct stats_options *o, struct err *err);
 void finder_free(struct finder *f);		/* NULL is allowed */
 
-/* The lane waits for the lock from t on; the take began at since, which is earlier at the stretch's begin. */
+/*
+ * The lane waits for the lock from t on; the take began at since, which is earlier at the stretch's
+ * begin.
+ */
 void finder_wait(struct finder *f, uint32_t lane, uint16_t lock, uint64_t since, uint64_t t);
 /* Its take is over: it ended in ACQUIRE or not. */
 void finder_wait_end(struct finder *f, uint32_t lane, uint64_t t, bool acquired);
-void finder_hold(struct finder *f, uint32_t lane, uint16_t lock, uint64_t since, uint64_t t, int64_t func);
+void finder_hold(struct finder *f, uint32_t lane, uint16_t lock, uint64_t since, uint64_t t,
+		 int64_t func);
 void finder_hold_end(struct finder *f, uint32_t lane, uint16_t lock, uint64_t t, int64_t func);
 /* A holder goes off the CPU, and comes back or lets go. */
 void finder_stall(struct finder *f, uint32_t lane, uint64_t t);

@@ -1,9 +1,9 @@
 /*
  * stats.c - see stats.h
  *
- * The walk keeps for each lane the state it is in and since when, and for each lock who holds it and since
- * when.  An event ends a stretch of state, which is added to the lane and to the lock that it is about, and may
- * end a wait or a hold, which is a value.
+ * The walk keeps for each lane the state it is in and since when, and for each lock who holds it
+ * and since when.  An event ends a stretch of state, which is added to the lane and to the lock
+ * that it is about, and may end a wait or a hold, which is a value.
  */
 #include "stats.h"
 
@@ -35,7 +35,7 @@ struct walk_lane {
 
 struct walk_lock {
 	uint32_t owner;			/* NO_THREAD: free */
-	uint32_t below, above;		/* the locks that the owner took before and after, or NO_LOCK */
+	uint32_t below, above;		/* the locks that its owner took before and after, or NO_LOCK */
 	uint64_t since;
 	struct values *values;
 };
@@ -48,7 +48,7 @@ struct walk {
 	struct walk_lock *lock;
 	uint32_t n_lanes, n_locks;
 	int64_t checks;			/* the largest seen, -1: none */
-	uint64_t check_interval;	/* of a clock of ticks, where checks follow from the time; else 0 */
+	uint64_t check_interval;	/* where checks follow from the time; else 0 */
 	uint64_t end;			/* of the time in the stretch */
 	uint32_t gone;			/* the lane whose state the last event lost, or NO_THREAD */
 	uint64_t gone_at;
@@ -56,9 +56,10 @@ struct walk {
 	struct values total;
 };
 
-/* --- single values -------------------------------------------------------------------------------------- */
+/* --- single values ---------------------------------------------------------------------------- */
 
-static void add_value(struct walk *w, struct values **p, enum timeline_hist which, uint64_t v, uint64_t at)
+static void add_value(struct walk *w, struct values **p, enum timeline_hist which, uint64_t v,
+		      uint64_t at)
 {
 	struct hist *h;
 
@@ -75,7 +76,8 @@ static void add_value(struct walk *w, struct values **p, enum timeline_hist whic
 	w->no_memory |= h->failed != 0;
 }
 
-static void value(struct walk *w, uint32_t lane, uint16_t lock, enum timeline_hist which, uint64_t v, uint64_t at)
+static void value(struct walk *w, uint32_t lane, uint16_t lock, enum timeline_hist which,
+		  uint64_t v, uint64_t at)
 {
 	if (!w->figures)
 		return;
@@ -90,7 +92,8 @@ static void values_free(struct values *v)
 	free(v);
 }
 
-static void take_values(struct stats_figures *f, enum timeline_hist which, const struct hist *h, uint64_t max_at)
+static void take_values(struct stats_figures *f, enum timeline_hist which, const struct hist *h,
+			uint64_t max_at)
 {
 	if (!h->n) {
 		f->value[which] = (struct stats_values){
@@ -115,7 +118,7 @@ static void merge_values(struct values *a, const struct values *b)
 	}
 }
 
-/* --- the walk ------------------------------------------------------------------------------------------- */
+/* --- the walk --------------------------------------------------------------------------------- */
 
 static void add_time(struct walk *w, uint32_t lane, unsigned state, uint64_t a, uint64_t b)
 {
@@ -135,7 +138,8 @@ static void hold_end(struct walk *w, uint32_t lock, uint64_t t, int64_t func, bo
 		finder_hold_end(w->finder, k->owner, (uint16_t)lock, t, func);
 	if (w->figures && known)
 		value(w, k->owner, (uint16_t)lock, HIST_HOLD, t - k->since, k->since);
-	w->s->lock[lock].held += w->figures ? t - (k->since > w->s->from ? k->since : w->s->from) : 0;
+	w->s->lock[lock].held +=
+		w->figures ? t - (k->since > w->s->from ? k->since : w->s->from) : 0;
 	if (k->above != NO_LOCK)
 		w->lock[k->above].below = k->below;
 	else
@@ -146,7 +150,8 @@ static void hold_end(struct walk *w, uint32_t lock, uint64_t t, int64_t func, bo
 	k->below = k->above = NO_LOCK;
 }
 
-static void hold_begin(struct walk *w, uint32_t lane, uint16_t lock, uint64_t since, uint64_t t, int64_t func)
+static void hold_begin(struct walk *w, uint32_t lane, uint16_t lock, uint64_t since, uint64_t t,
+		       int64_t func)
 {
 	struct walk_lock *k = &w->lock[lock];
 	struct walk_lane *l = &w->lane[lane];
@@ -162,17 +167,18 @@ static void hold_begin(struct walk *w, uint32_t lane, uint16_t lock, uint64_t si
 }
 
 /*
- * An event that only changes a state says that its thread has let go of everything: the next event is the ACQUIRE of
- * another thread that took the lock now, so a RELEASE is missing and the hold ends there; or events of this
- * thread are lost from here on, and nobody knows how long its holds are.
+ * An event that only changes a state says that its thread has let go of everything: the next event
+ * is the ACQUIRE of another thread that took the lock now, so a RELEASE is missing and the hold
+ * ends there; or events of this thread are lost from here on, and nobody knows how long its holds
+ * are.
  */
 static void end_gone(struct walk *w, const struct event *next)
 {
 	uint32_t lane = w->gone;
 
 	w->gone = NO_THREAD;
-	if (next && next->kind == EV_ACQUIRE && next->flags & EVF_LOST_RELEASE && next->time == w->gone_at &&
-	    w->lock[next->lock].owner == lane)
+	if (next && next->kind == EV_ACQUIRE && next->flags & EVF_LOST_RELEASE &&
+	    next->time == w->gone_at && w->lock[next->lock].owner == lane)
 		return;
 	while (w->lane[lane].newest != NO_LOCK)
 		hold_end(w, w->lane[lane].newest, w->gone_at, -1, false);
@@ -274,7 +280,8 @@ static void back_to_outer(struct walk *w, uint32_t lane, uint64_t t)
 {
 	struct walk_lane *l = &w->lane[lane];
 
-	if ((l->state != STATE_RUN && l->state != STATE_STALL) || l->newest == NO_LOCK || l->newest == l->lock)
+	if ((l->state != STATE_RUN && l->state != STATE_STALL) || l->newest == NO_LOCK ||
+	    l->newest == l->lock)
 		return;
 	add_time(w, lane, l->state, l->last, t);
 	l->last = t;
@@ -302,7 +309,8 @@ static int walk_event(void *ctx, const struct event *e, const struct attr *attrs
 		count(&w->s->lane[e->thread], e, a.lost);
 		count(&w->s->lock[e->lock], e, a.lost);
 		if (acquire && a.signal)
-			value(w, e->thread, w->lane[e->thread].lock, HIST_HANDOFF, a.signal, e->time - a.signal);
+			value(w, e->thread, w->lane[e->thread].lock, HIST_HANDOFF, a.signal,
+			      e->time - a.signal);
 	}
 	/* An owner that is still there had a RELEASE that is not in the log. */
 	if (acquire && k->owner != NO_THREAD)
@@ -324,8 +332,8 @@ static int walk_event(void *ctx, const struct event *e, const struct attr *attrs
 }
 
 /*
- * Checks are counted from the largest before the stretch on.  What a clock of ticks implies is known from the
- * last block before it, for it only grows.
+ * Checks are counted from the largest before the stretch on.  What a clock of ticks implies is
+ * known from the last block before it, for it only grows.
  */
 struct before { const struct walk *w; int64_t checks; };
 
@@ -365,7 +373,8 @@ static int walk_begin(void *ctx, const struct instant_lane *at, int64_t checks)
 		l->since = at[i].since;
 		l->state = at[i].state;
 		l->lock = at[i].state == STATE_IDLE ? 0 : at[i].lock;
-		if ((l->state == STATE_RUN || l->state == STATE_STALL) && w->lock[l->lock].owner == NO_THREAD)
+		if ((l->state == STATE_RUN || l->state == STATE_STALL) &&
+		    w->lock[l->lock].owner == NO_THREAD)
 			hold_begin(w, i, l->lock, l->since, w->s->from, -1);
 		if (l->state == STATE_STALL && w->finder)
 			finder_stall(w->finder, i, w->s->from);
@@ -443,8 +452,12 @@ static int walk(struct stats *s, struct timeline *tl, const struct stats_options
 		struct err *err)
 {
 	struct walk w = {
-		.s = s, .figures = figures, .n_lanes = tl->info.n_lanes, .n_locks = tl->info.n_locks,
-		.end = s->from + s->length, .gone = NO_THREAD,
+		.s = s,
+		.figures = figures,
+		.n_lanes = tl->info.n_lanes,
+		.n_locks = tl->info.n_locks,
+		.end = s->from + s->length,
+		.gone = NO_THREAD,
 	};
 	struct timeline_cursor *c = timeline_cursor_new(tl, err);
 	struct stretch stretch = {
@@ -490,7 +503,7 @@ out:
 	return ret;
 }
 
-/* --- what is stored --------------------------------------------------------------------------------------- */
+/* --- what is stored --------------------------------------------------------------------------- */
 
 /* Whether each process has one lock at most, so that its threads' figures are the lock's. */
 static bool one_lock_each(const struct timeline *tl)
@@ -586,7 +599,8 @@ static int stored_figures(struct stats *s, struct timeline *tl, struct err *err)
 	for (uint32_t i = 0; i < tl->info.n_lanes; i++) {
 		stored_lane(&s->lane[i], &tl->thread[i]);
 		for (unsigned h = 0; h < N_HISTS; h++) {
-			take_values(&s->lane[i], h, &tl->hist[i][h], stored_max_at(&tl->thread[i], h, &tl->hist[i][h]));
+			take_values(&s->lane[i], h, &tl->hist[i][h],
+				    stored_max_at(&tl->thread[i], h, &tl->hist[i][h]));
 			if (tl->hist[i][h].max > tl->hist[worst[h]][h].max)
 				worst[h] = i;
 		}
@@ -601,7 +615,7 @@ static int stored_figures(struct stats *s, struct timeline *tl, struct err *err)
 	return 0;
 }
 
-/* --- all ---------------------------------------------------------------------------------------------------- */
+/* --- all -------------------------------------------------------------------------------------- */
 
 /* "5000 us" as the recorder writes it, in ns; 0 if it says nothing. */
 static uint64_t fact_interval(const struct timeline *tl)
@@ -632,7 +646,9 @@ static void find_interval(struct stats *s, const struct stats_options *o)
 	uint64_t fact = info->clock == CLOCK_TICKS ? info->check_interval : fact_interval(s->tl);
 
 	s->interval_from = o->interval ? INTERVAL_OPTION : fact ? INTERVAL_FACT : INTERVAL_DEFAULT;
-	s->interval = o->interval ? o->interval : fact ? fact : info->clock == CLOCK_TICKS ? 100 : 5000000;
+	s->interval = o->interval ? o->interval : fact;
+	if (!s->interval)
+		s->interval = info->clock == CLOCK_TICKS ? 100 : 5000000;
 }
 
 /* A file's sums are claims: they may say more than the stretch is long. */
@@ -641,7 +657,8 @@ static uint64_t rest(uint64_t length, uint64_t part)
 	return part < length ? length - part : 0;
 }
 
-int stats_collect(struct stats *s, struct timeline *tl, const struct stats_options *o, struct err *err)
+int stats_collect(struct stats *s, struct timeline *tl, const struct stats_options *o,
+		  struct err *err)
 {
 	uint64_t end = tl->info.end, to = o->to > end ? end + 1 : o->to;
 	bool stored;
@@ -664,12 +681,14 @@ int stats_collect(struct stats *s, struct timeline *tl, const struct stats_optio
 		struct stats_figures *f = &s->lane[i];
 
 		f->held = f->time[STATE_RUN] + f->time[STATE_STALL];
-		f->time[STATE_IDLE] = rest(s->length, f->held + f->time[STATE_WAIT] + f->time[STATE_SIGNAL]);
+		f->time[STATE_IDLE] =
+			rest(s->length, f->held + f->time[STATE_WAIT] + f->time[STATE_SIGNAL]);
 		add_figures(&s->total, f);
 	}
 	for (uint32_t i = 0; i < tl->info.n_locks; i++) {
 		s->lock[i].time[STATE_IDLE] = rest(s->length, s->lock[i].held);
-		s->lock[i].events = s->lock[i].lost_events = NO_TIME;	/* some are of no lock, or of who knows which */
+		/* Some are of no lock, or of who knows which. */
+		s->lock[i].events = s->lock[i].lost_events = NO_TIME;
 	}
 	return 0;
 }

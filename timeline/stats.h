@@ -4,12 +4,12 @@
  *                   the whole trace, one lock a process          anything else, and the findings
  *   figures      <- the threads' stored sums, stored histograms  <- one walk over the events of the stretch
  *
- * Both ways give the same figures (tests/timeline/stats.c).  Memory: some hundred bytes a lane and lock, and
- * up to 30 kB of histograms for each lane and lock that has values; nothing per event.
+ * Both ways give the same figures (tests/timeline/stats.c).  Memory: about 1 kB a lane and lock, and up to
+ * 30 kB of histograms for each lane and lock that has values; nothing per event.
  *
- * A stretch is [from, to), and each figure has one rule for what lies in it (docs/stats.md): time in a state
- * is cut at its edges; an event counts where it lies; a wait, hold or hand-off is a value of the stretch in
- * which it ends, at its whole length.  So the figures of neighbouring stretches add up.
+ * A stretch is [from, to), and each figure has one rule for what lies in it (docs/stats.md): time in a
+ * state is cut at its edges; an event counts where it lies; a wait, hold or hand-off is a value of the
+ * stretch in which it ends, at its whole length.  So the figures of neighbouring stretches add up.
  */
 #ifndef GILSCOPE_TIMELINE_STATS_H
 #define GILSCOPE_TIMELINE_STATS_H
@@ -42,7 +42,7 @@ struct stats_options {
 	uint64_t interval;		/* the switch interval in clock units; 0: as the trace says */
 	/* 0: the defaults of findings.h, which says what they mean */
 	uint64_t long_hold, convoy, starvation;
-	bool from_events;		/* figures from the events even where stored ones would do: for tests */
+	bool from_events;	/* for tests: the figures are not taken from what is stored */
 };
 
 struct findings;

@@ -12,10 +12,12 @@
 #include "time.h"
 #include "utf8.h"
 
-/* --- columns ---------------------------------------------------------------------------------------------- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 enum unit { TIME, INSTANT, COUNT, RATE, RATIO };
-enum computed { FIELD, UTILISATION, WAIT_SHARE, ACQUIRE_RATE, SWITCH_RATE, FAILED, FAILED_SHARE, BADNESS };
+enum computed {
+	FIELD, UTILISATION, WAIT_SHARE, ACQUIRE_RATE, SWITCH_RATE, FAILED, FAILED_SHARE, BADNESS
+};
 
 /* Those that are a field of struct stats_figures stand at an offset; the others are computed. */
 static const struct column {
@@ -25,10 +27,11 @@ static const struct column {
 	size_t offset;
 } column[] = {
 #define AT(key, unit, field) { key, unit, FIELD, offsetof(struct stats_figures, field) }
-#define VALUES(one, many, i) \
-	AT(many, COUNT, value[i].n), AT(one "_p50", TIME, value[i].p50), AT(one "_p90", TIME, value[i].p90), \
-	AT(one "_p99", TIME, value[i].p99), AT(one "_p999", TIME, value[i].p999), \
-	AT(one "_max", TIME, value[i].max), AT(one "_max_at", INSTANT, value[i].max_at)
+#define VALUES(one, many, i)                                                                       \
+	AT(many, COUNT, value[i].n), AT(one "_p50", TIME, value[i].p50),                           \
+		AT(one "_p90", TIME, value[i].p90), AT(one "_p99", TIME, value[i].p99),            \
+		AT(one "_p999", TIME, value[i].p999), AT(one "_max", TIME, value[i].max),          \
+		AT(one "_max_at", INSTANT, value[i].max_at)
 	AT("run", TIME, time[STATE_RUN]), AT("wait", TIME, time[STATE_WAIT]),
 	AT("signal", TIME, time[STATE_SIGNAL]), AT("idle", TIME, time[STATE_IDLE]),
 	AT("stall", TIME, time[STATE_STALL]), AT("held", TIME, held),
@@ -55,12 +58,14 @@ struct number {
 
 static struct number fraction(double part, double whole)
 {
-	return whole > 0 ? (struct number){ FRACTION, 0, part / whole } : (struct number){ NONE, 0, 0 };
+	return whole > 0 ? (struct number){ FRACTION, 0, part / whole }
+			 : (struct number){ NONE, 0, 0 };
 }
 
 static struct number whole(uint64_t v)
 {
-	return v == NO_TIME ? (struct number){ NONE, 0, 0 } : (struct number){ WHOLE, v, (double)v };
+	return v == NO_TIME ? (struct number){ NONE, 0, 0 }
+			    : (struct number){ WHOLE, v, (double)v };
 }
 
 /* Events in a second, or in a thousand ticks. */
@@ -76,7 +81,8 @@ static double waited(const struct stats_figures *f)
 	return (double)f->time[STATE_WAIT] + (double)f->time[STATE_SIGNAL];
 }
 
-static struct number get(const struct stats *s, const struct stats_figures *f, const struct column *c)
+static struct number get(const struct stats *s, const struct stats_figures *f,
+			 const struct column *c)
 {
 	uint64_t failed = f->busy + f->retry;
 
@@ -102,7 +108,7 @@ static const struct column *find_column(const char *key)
 	return &column[i];
 }
 
-/* --- rows: what a figure is of -------------------------------------------------------------------------------- */
+/* --- rows: what a figure is of ---------------------------------------------------------------- */
 
 enum scope { SCOPE_TRACE, SCOPE_LOCK, SCOPE_THREAD, N_SCOPES };
 static const char *const scope_name[] = { "trace", "lock", "thread" };
@@ -144,7 +150,7 @@ static struct row get_row(const struct stats *s, enum scope scope, uint32_t i)
 	return r;
 }
 
-/* --- text in columns ------------------------------------------------------------------------------------------ */
+/* --- text in columns -------------------------------------------------------------------------- */
 
 struct grid {
 	struct buf text;
@@ -159,10 +165,11 @@ static unsigned width_of(uint32_t c)
 {
 	if ((c >= 0x300 && c <= 0x36f) || (c >= 0xfe00 && c <= 0xfe0f))
 		return 0;
-	return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) || (c >= 0xac00 && c <= 0xd7a3) ||
-	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
-	       (c >= 0xffe0 && c <= 0xffe6) || (c >= 0x1f300 && c <= 0x1faff) || (c >= 0x20000 && c <= 0x3fffd)
-	       ? 2 : 1;
+	return 1 + ((c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
+		    (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
+		    (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
+		    (c >= 0xffe0 && c <= 0xffe6) || (c >= 0x1f300 && c <= 0x1faff) ||
+		    (c >= 0x20000 && c <= 0x3fffd));
 }
 
 /* Ends the cell whose text has been put at the end of g->text. */
@@ -205,7 +212,10 @@ __attribute__((format(printf, 2, 3))) static void cell(struct grid *g, const cha
 
 #define NAME_WIDTH 28
 
-/* Appends s as it may be shown, cut so that it takes no more columns than that; returns how many it takes. */
+/*
+ * Appends s as it may be shown, cut so that it takes no more columns than that; returns how many it
+ * takes.
+ */
 static unsigned put_cut(struct buf *out, const char *s, unsigned most)
 {
 	struct buf shown = BUF_INIT;
@@ -319,7 +329,7 @@ static void headings(struct grid *g, const char *const *name, unsigned n)
 		cell(g, "%s", name[i]);
 }
 
-/* --- for people --------------------------------------------------------------------------------------------------- */
+/* --- for people ------------------------------------------------------------------------------- */
 
 #define ROWS_SHOWN 32
 
@@ -355,7 +365,8 @@ static void put_head(struct buf *out, const struct stats_shown *x)
 		utf8_show(out, info->title, strlen(info->title));
 	}
 	buf_printf(out, "\n  from %s to %s: %s%s; %s %s (%s)\n",
-		   time_exact(a, s->from, info->clock), time_exact(b, s->from + s->length, info->clock),
+		   time_exact(a, s->from, info->clock),
+		   time_exact(b, s->from + s->length, info->clock),
 		   time_text(c, s->length, info->clock), s->whole ? ", the whole trace" : "",
 		   info->clock == CLOCK_TICKS ? "check interval" : "switch interval",
 		   time_text(d, s->interval, info->clock), from[s->interval_from]);
@@ -395,7 +406,9 @@ static int by_index(const void *a, const void *b)
 	return x->i < y->i ? -1 : x->i > y->i;
 }
 
-/* The rows that are shown, in order of display; *n of them.  The caller frees; NULL: out of memory. */
+/*
+ * The rows that are shown, in order of display; *n of them.  The caller frees; NULL: out of memory.
+ */
 static struct ranked *choose_rows(const struct stats_shown *x, enum scope scope, uint32_t *n)
 {
 	uint32_t all = n_rows(x->s, scope), half = ROWS_SHOWN / 2;
@@ -424,7 +437,9 @@ static void put_left_out(struct buf *out, const struct stats_shown *x, enum scop
 	uint32_t all = n_rows(x->s, scope);
 
 	if (all > n)
-		buf_printf(out, "  and %" PRIu32 " more, which hold or wait less (--all shows them)\n", all - n);
+		buf_printf(out,
+			   "  and %" PRIu32 " more, which hold or wait less (--all shows them)\n",
+			   all - n);
 }
 
 static const char *per(const struct stats *s)
@@ -443,8 +458,8 @@ static void put_locks(struct buf *out, const struct stats_shown *x)
 {
 	const struct stats *s = x->s;
 	const char *const head[] = {
-		"lock", "held %", "free %", "threads waiting", "acquires", per(s), "switches", per(s), "waits",
-		"failed", s->checks ? "a check" : "a take",
+		"lock", "held %", "free %", "threads waiting", "acquires", per(s), "switches", per(s),
+		"waits", "failed", s->checks ? "a check" : "a take",
 	};
 	struct grid g = { 0 };
 	uint32_t n;
@@ -482,10 +497,12 @@ static void put_threads(struct buf *out, const struct stats_shown *x)
 {
 	const struct stats *s = x->s;
 	const char *const head[] = {
-		"thread", "run %", "stall %", "wait %", "signal %", "idle %", "acquires", per(s), "waits", "failed",
+		"thread", "run %", "stall %", "wait %", "signal %", "idle %", "acquires", per(s),
+		"waits", "failed",
 		s->checks ? "a check" : "a take",
 	};
-	static const unsigned order[] = { STATE_RUN, STATE_STALL, STATE_WAIT, STATE_SIGNAL, STATE_IDLE };
+	static const unsigned order[] = { STATE_RUN, STATE_STALL, STATE_WAIT, STATE_SIGNAL,
+					  STATE_IDLE };
 	struct grid g = { 0 };
 	uint32_t n;
 	struct ranked *rows = choose_rows(x, SCOPE_THREAD, &n);
@@ -521,10 +538,12 @@ static void value_cells(struct grid *g, const struct stats *s, const struct stat
 	cell(g, "%s", v->max_at == NO_TIME ? "" : time_exact(text, v->max_at, clock));
 }
 
-static void put_values(struct buf *out, const struct stats_shown *x, enum timeline_hist which, const char *what,
-		       const char *note)
+static void put_values(struct buf *out, const struct stats_shown *x, enum timeline_hist which,
+		       const char *what, const char *note)
 {
-	static const char *const head[] = { "thread", "n", "p50", "p90", "p99", "p99.9", "max", "the longest at" };
+	static const char *const head[] = {
+		"thread", "n", "p50", "p90", "p99", "p99.9", "max", "the longest at",
+	};
 	struct row total = get_row(x->s, SCOPE_TRACE, 0);
 	struct grid g = { 0 };
 	uint32_t n;
@@ -554,7 +573,8 @@ static void put_values(struct buf *out, const struct stats_shown *x, enum timeli
 /* A path as a word of a shell's line, and never a control character on the terminal. */
 static void put_word(struct buf *out, const char *s)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+,:@%=-";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+,:@%=-";
 	size_t n = strlen(s);
 	bool hidden = false;
 
@@ -589,8 +609,8 @@ static void put_word(struct buf *out, const char *s)
 }
 
 /*
- * What to type to see a place.  A short one with a quarter more on each side; of a long one its first twenty
- * intervals, in which its pattern can be told.
+ * What to type to see a place.  A short one with a quarter more on each side; of a long one its
+ * first twenty intervals, in which its pattern can be told.
  */
 static void put_command(struct buf *out, const struct stats_shown *x, const struct finding *f,
 			const struct finding_place *p)
@@ -607,8 +627,9 @@ static void put_command(struct buf *out, const struct stats_shown *x, const stru
 	from = p->from > margin ? p->from - margin : 0;
 	to = p->from + length < info->end && margin < info->end - p->from - length
 	     ? p->from + length + margin : info->end + 1;
-	buf_printf(out, "gilscope figure --from %s --to %s -o %s.png ", time_exact(a, from, info->clock),
-		   time_exact(b, to, info->clock), finding_name(f->kind));
+	buf_printf(out, "gilscope figure --from %s --to %s -o %s.png ",
+		   time_exact(a, from, info->clock), time_exact(b, to, info->clock),
+		   finding_name(f->kind));
 	put_word(out, x->path);
 }
 
@@ -657,7 +678,8 @@ static void put_finding(struct buf *out, const struct stats_shown *x, const stru
 	if (f->n_places) {
 		buf_str(out, "    worst at");
 		for (unsigned i = 0; i < f->n_places; i++)
-			buf_printf(out, "%s %s", i ? "," : "", time_exact(a, f->place[i].from, clock));
+			buf_printf(out, "%s %s", i ? "," : "",
+				   time_exact(a, f->place[i].from, clock));
 		buf_str(out, "; see:\n    ");
 		put_command(out, x, f, &f->place[0]);
 		buf_str(out, "\n");
@@ -682,12 +704,15 @@ static void put_findings(struct buf *out, const struct stats_shown *x)
 		}
 		while (same < f->n && f->f[same].kind == f->f[i].kind)
 			same++;
-		buf_printf(out, "    and %zu more of the kind, which cost less (--all shows them)\n", same - i);
+		buf_printf(out,
+			   "    and %zu more of the kind, which cost less (--all shows them)\n",
+			   same - i);
 		i = same - 1;
 		shown = 0;
 	}
 	if (!f->n)
-		buf_str(out, "  None: no convoy, no long hold, no starvation, no battle, no stalls, no forced switches.\n");
+		buf_str(out, "  None: no convoy, no long hold, no starvation, no battle, no stalls, "
+			     "no forced switches.\n");
 }
 
 void stats_show_table(struct buf *out, const struct stats_shown *x)
@@ -701,7 +726,7 @@ void stats_show_table(struct buf *out, const struct stats_shown *x)
 	put_findings(out, x);
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void json_number(struct json *j, struct number n)
 {
@@ -770,7 +795,8 @@ static void json_rows(struct json *j, const struct stats *s, enum scope scope, c
 	json_end(j, ']');
 }
 
-static void json_who(struct json *j, const char *key, const struct stats *s, enum scope scope, uint32_t i)
+static void json_who(struct json *j, const char *key, const struct stats *s, enum scope scope,
+		     uint32_t i)
 {
 	struct row r;
 
@@ -911,9 +937,11 @@ void stats_show_json(struct buf *out, const struct stats_shown *x)
 	buf_str(out, "\n");
 }
 
-/* --- CSV -------------------------------------------------------------------------------------------------------- */
+/* --- CSV -------------------------------------------------------------------------------------- */
 
-/* RFC 4180, but that what could break a line is escaped as in the tables: a row is always one line. */
+/*
+ * RFC 4180, but that what could break a line is escaped as in the tables: a row is always one line.
+ */
 static void csv_text(struct buf *out, const char *s)
 {
 	struct buf shown = BUF_INIT;
@@ -962,8 +990,8 @@ void stats_show_csv(struct buf *out, const struct stats_shown *x)
 
 			buf_printf(out, "%s,", scope_name[scope]);
 			csv_who(out, &r);
-			buf_printf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, s->from, s->to, s->length,
-				   s->checks);
+			buf_printf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, s->from,
+				   s->to, s->length, s->checks);
 			for (size_t k = 0; k < N_COLUMNS; k++) {
 				buf_str(out, ",");
 				csv_number(out, get(s, r.f, &column[k]));
@@ -972,7 +1000,7 @@ void stats_show_csv(struct buf *out, const struct stats_shown *x)
 		}
 }
 
-/* --- two beside each other ---------------------------------------------------------------------------------------- */
+/* --- two beside each other -------------------------------------------------------------------- */
 
 /* Rows of A and B that belong together; NO_THREAD: only the other one has it. */
 struct pair { uint32_t a, b; };
@@ -989,9 +1017,12 @@ static int by_key(const void *a, const void *b)
 
 enum match { BY_NAME, BY_ID, BY_ORDER };
 
-/* The rows that no partner has been found for, with what they are matched by; those without it are left out. */
-static uint32_t keys_of(struct keyed *out, const struct stats *s, enum scope scope, const uint32_t *partner,
-			enum match by)
+/*
+ * The rows that no partner has been found for, with what they are matched by; those without it are
+ * left out.
+ */
+static uint32_t keys_of(struct keyed *out, const struct stats *s, enum scope scope,
+			const uint32_t *partner, enum match by)
 {
 	uint32_t n = 0;
 
@@ -1008,8 +1039,8 @@ static uint32_t keys_of(struct keyed *out, const struct stats *s, enum scope sco
 }
 
 /* Equal keys are matched in their order. */
-static void match_keys(const struct keyed *a, uint32_t n_a, const struct keyed *b, uint32_t n_b, uint32_t *partner_a,
-		       uint32_t *partner_b)
+static void match_keys(const struct keyed *a, uint32_t n_a, const struct keyed *b, uint32_t n_b,
+		       uint32_t *partner_a, uint32_t *partner_b)
 {
 	for (uint32_t i = 0, k = 0; i < n_a && k < n_b;) {
 		int order = strcmp(a[i].key, b[k].key);
@@ -1024,7 +1055,8 @@ static void match_keys(const struct keyed *a, uint32_t n_a, const struct keyed *
 }
 
 /* All pairs: A's rows in order, then those of B alone.  The caller frees; NULL: out of memory. */
-static struct pair *match_rows(const struct stats *a, const struct stats *b, enum scope scope, uint32_t *n)
+static struct pair *match_rows(const struct stats *a, const struct stats *b, enum scope scope,
+			       uint32_t *n)
 {
 	uint32_t n_a = n_rows(a, scope), n_b = n_rows(b, scope);
 	struct pair *pair = malloc(((size_t)n_a + n_b + 1) * sizeof(*pair));
@@ -1039,7 +1071,10 @@ static struct pair *match_rows(const struct stats *a, const struct stats *b, enu
 	}
 	for (uint32_t i = 0; i < n_a + n_b; i++)
 		partner[i] = NO_THREAD;
-	/* Numbers and addresses differ from run to run: names say more; and a process's first lock is its GIL. */
+	/*
+	 * Numbers and addresses differ from run to run: names say more; and a process's first lock
+	 * is its GIL.
+	 */
 	for (unsigned by = BY_NAME; by <= BY_ORDER; by++) {
 		uint32_t k_a, k_b;
 
@@ -1068,11 +1103,13 @@ struct change {
 /* Lengths and rates of clocks that differ have nothing in common. */
 static bool comparable(const struct stats *a, const struct stats *b, enum unit unit)
 {
-	return unit == COUNT || unit == RATIO || timeline_info(a->tl)->clock == timeline_info(b->tl)->clock;
+	return unit == COUNT || unit == RATIO ||
+	       timeline_info(a->tl)->clock == timeline_info(b->tl)->clock;
 }
 
-static struct change change_of(const struct stats *a, const struct stats_figures *fa, const struct stats *b,
-			       const struct stats_figures *fb, const struct column *c)
+static struct change change_of(const struct stats *a, const struct stats_figures *fa,
+			       const struct stats *b, const struct stats_figures *fb,
+			       const struct column *c)
 {
 	struct change x = { 0 };
 
@@ -1080,7 +1117,8 @@ static struct change change_of(const struct stats *a, const struct stats_figures
 		x.a = get(a, fa, c);
 	if (fb)
 		x.b = get(b, fb, c);
-	if (x.a.kind == NONE || x.b.kind == NONE || c->unit == INSTANT || !comparable(a, b, c->unit))
+	if (x.a.kind == NONE || x.b.kind == NONE || c->unit == INSTANT ||
+	    !comparable(a, b, c->unit))
 		return x;
 	if (x.a.kind == WHOLE && x.b.kind == WHOLE) {
 		x.negative = x.b.u < x.a.u;
@@ -1098,10 +1136,11 @@ static const struct stats_figures *figures_of(const struct stats *s, enum scope 
 	return i == NO_THREAD ? NULL : get_row(s, scope, i).f;
 }
 
-static void json_change(struct json *j, const struct stats *a, const struct stats *b, enum scope scope,
-			const struct pair *p)
+static void json_change(struct json *j, const struct stats *a, const struct stats *b,
+			enum scope scope, const struct pair *p)
 {
-	const struct stats_figures *fa = figures_of(a, scope, p->a), *fb = figures_of(b, scope, p->b);
+	const struct stats_figures *fa = figures_of(a, scope, p->a),
+				   *fb = figures_of(b, scope, p->b);
 
 	json_begin(j, '{');
 	key_str(j, "scope", scope_name[scope]);
@@ -1163,12 +1202,15 @@ void stats_compare_json(struct buf *out, const struct stats_shown *a, const stru
 	buf_str(out, "\n");
 }
 
-static void csv_change(struct buf *out, const struct stats *a, const struct stats *b, enum scope scope,
-		       const struct pair *p)
+static void csv_change(struct buf *out, const struct stats *a, const struct stats *b,
+		       enum scope scope, const struct pair *p)
 {
-	const struct stats_figures *fa = figures_of(a, scope, p->a), *fb = figures_of(b, scope, p->b);
-	struct row ra = get_row(a, p->a == NO_THREAD ? SCOPE_TRACE : scope, p->a == NO_THREAD ? 0 : p->a);
-	struct row rb = get_row(b, p->b == NO_THREAD ? SCOPE_TRACE : scope, p->b == NO_THREAD ? 0 : p->b);
+	const struct stats_figures *fa = figures_of(a, scope, p->a),
+				   *fb = figures_of(b, scope, p->b);
+	struct row ra =
+		get_row(a, p->a == NO_THREAD ? SCOPE_TRACE : scope, p->a == NO_THREAD ? 0 : p->a);
+	struct row rb =
+		get_row(b, p->b == NO_THREAD ? SCOPE_TRACE : scope, p->b == NO_THREAD ? 0 : p->b);
 
 	for (size_t i = 0; i < N_COLUMNS; i++) {
 		struct change c = change_of(a, fa, b, fb, &column[i]);
@@ -1206,16 +1248,28 @@ void stats_compare_csv(struct buf *out, const struct stats_shown *a, const struc
 }
 
 /* What is compared for people. */
-static const struct { const char *key, *label; bool thread; } compared[] = {
-	{ "utilisation", "held %", true }, { "wait_share", "waiting %", true },
-	{ "stall", "stalled", true }, { "acquire_rate", "acquires", true }, { "switch_rate", "switches", false },
-	{ "waits", "contended takes", true }, { "failed", "failed", true }, { "badness", "badness", false },
-	{ "wait_p50", "wait p50", true }, { "wait_p99", "wait p99", true }, { "wait_max", "wait max", true },
-	{ "handoff_p50", "hand-off p50", false }, { "handoff_p99", "hand-off p99", true },
-	{ "hold_p50", "hold p50", true }, { "hold_p99", "hold p99", false }, { "hold_max", "hold max", true },
+static const struct { const char *key, *label; bool thread;
+} compared[] = {
+	{ "utilisation", "held %", true },
+	{ "wait_share", "waiting %", true },
+	{ "stall", "stalled", true },
+	{ "acquire_rate", "acquires", true },
+	{ "switch_rate", "switches", false },
+	{ "waits", "contended takes", true },
+	{ "failed", "failed", true },
+	{ "badness", "badness", false },
+	{ "wait_p50", "wait p50", true },
+	{ "wait_p99", "wait p99", true },
+	{ "wait_max", "wait max", true },
+	{ "handoff_p50", "hand-off p50", false },
+	{ "handoff_p99", "hand-off p99", true },
+	{ "hold_p50", "hold p50", true },
+	{ "hold_p99", "hold p99", false },
+	{ "hold_max", "hold max", true },
 };
 
-static void compared_cell(struct grid *g, const struct stats *s, const struct column *c, struct number n)
+static void compared_cell(struct grid *g, const struct stats *s, const struct column *c,
+			  struct number n)
 {
 	char text[32];
 
@@ -1249,10 +1303,11 @@ static void change_cell(struct grid *g, const struct column *c, const struct cha
 		cell(g, "%+.1f %%", 100 * (x->ratio.d - 1));
 }
 
-static void compare_rows(struct buf *out, const struct stats *a, const struct stats *b, enum scope scope,
-			 const struct pair *p)
+static void compare_rows(struct buf *out, const struct stats *a, const struct stats *b,
+			 enum scope scope, const struct pair *p)
 {
-	const struct stats_figures *fa = figures_of(a, scope, p->a), *fb = figures_of(b, scope, p->b);
+	const struct stats_figures *fa = figures_of(a, scope, p->a),
+				   *fb = figures_of(b, scope, p->b);
 	struct row r = p->a != NO_THREAD ? get_row(a, scope, p->a) : get_row(b, scope, p->b);
 	struct grid g = { 0 };
 
@@ -1318,7 +1373,8 @@ void stats_compare_table(struct buf *out, const struct stats_shown *a, const str
 	buf_str(out, "B  ");
 	put_head(out, b);
 	if (!comparable(a->s, b->s, TIME))
-		buf_str(out, "  The clocks differ: times and rates stand beside each other, but have no change.\n");
+		buf_str(out, "  The clocks differ: times and rates stand beside each other, "
+			     "but have no change.\n");
 	for (unsigned scope = 0; scope < N_SCOPES; scope++) {
 		struct pair one = { 0, 0 };
 		uint32_t n = 1, shown;
@@ -1326,7 +1382,9 @@ void stats_compare_table(struct buf *out, const struct stats_shown *a, const str
 
 		out->failed |= !p;
 		/* One lock's figures are the whole's. */
-		shown = scope == SCOPE_LOCK && n == 1 ? 0 : a->all || n < ROWS_SHOWN ? n : ROWS_SHOWN;
+		shown = a->all || n < ROWS_SHOWN ? n : ROWS_SHOWN;
+		if (scope == SCOPE_LOCK && n == 1)
+			shown = 0;
 		if (shown)
 			put_rule(out, title[scope], "");
 		for (uint32_t i = 0; p && i < shown; i++)

@@ -1,7 +1,8 @@
 /*
  * stats_show.h - figures as a table for people, as JSON, as CSV; one trace's, or two and the change
  *
- * One table of columns (stats_show.c) gives the keys of JSON, the columns of CSV and what is compared.
+ * One table of columns (stats_show.c) gives the keys of JSON, the columns of CSV and what is
+ * compared.
  */
 #ifndef GILSCOPE_TIMELINE_STATS_SHOW_H
 #define GILSCOPE_TIMELINE_STATS_SHOW_H
@@ -12,7 +13,7 @@
 struct stats_shown {
 	const char *path;	/* as the user wrote it: it stands in the commands that are proposed */
 	const struct stats *s;
-	bool all;		/* tables: every thread, lock and finding, not only the ones that matter most */
+	bool all;		/* tables: every thread, lock and finding */
 };
 
 /* All append to out, whose failure the caller looks for. */

@@ -1,6 +1,6 @@
 /*
- * The figures of stats are the same from what a timeline has stored and from its events; those of any stretch are
- * its sums; and no timeline, however damaged, crashes it.
+ * The figures of stats are the same from what a timeline has stored and from its events; those of
+ * any stretch are its sums; and no timeline, however damaged, crashes it.
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -38,7 +38,9 @@ static struct timeline *open_or_fail(const char *path)
 static void collect(struct stats *s, struct timeline *tl, uint64_t from, uint64_t to, bool findings,
 		    bool from_events)
 {
-	struct stats_options o = { .from = from, .to = to, .findings = findings, .from_events = from_events };
+	struct stats_options o = {
+		.from = from, .to = to, .findings = findings, .from_events = from_events
+	};
 	struct err err = { 0 };
 
 	if (stats_collect(s, tl, &o, &err))
@@ -46,7 +48,8 @@ static void collect(struct stats *s, struct timeline *tl, uint64_t from, uint64_
 }
 
 /* A hand-off's and a lock's longest may be known from the events only. */
-static void same_figures(const char *what, uint32_t i, struct stats_figures a, struct stats_figures b)
+static void same_figures(const char *what, uint32_t i, struct stats_figures a,
+			 struct stats_figures b)
 {
 	for (unsigned h = 0; h < N_HISTS; h++) {
 		if (a.value[h].max_at == NO_TIME)
@@ -56,9 +59,10 @@ static void same_figures(const char *what, uint32_t i, struct stats_figures a, s
 			b.value[h].max_at = a.value[h].max_at;
 	}
 	if (memcmp(&a, &b, sizeof(a)))
-		fail_msg("%s %" PRIu32 ": the stored figures are not those of the events (run %" PRIu64 ", %" PRIu64
-			 "; acquires %" PRIu64 ", %" PRIu64 ")", what, i, a.time[STATE_RUN], b.time[STATE_RUN],
-			 a.acquires, b.acquires);
+		fail_msg("%s %" PRIu32
+			 ": the stored figures are not those of the events (run %" PRIu64
+			 ", %" PRIu64 "; acquires %" PRIu64 ", %" PRIu64 ")",
+			 what, i, a.time[STATE_RUN], b.time[STATE_RUN], a.acquires, b.acquires);
 }
 
 static void stored_is_walked(void **state)
@@ -111,8 +115,11 @@ static void stretches_are_sums(void **state)
 	scratch_path(path, sizeof(path), "-stats.gtl");
 	for (unsigned round = 0; round < 60; round++) {
 		struct sim_options o = {
-			.n_threads = 1 + (uint32_t)random_below(9), .n_events = 1 + random_below(3000),
-			.max_step = 2 + random_below(100000), .checks = random_below(2), .block_events = 50,
+			.n_threads = 1 + (uint32_t)random_below(9),
+			.n_events = 1 + random_below(3000),
+			.max_step = 2 + random_below(100000),
+			.checks = random_below(2),
+			.block_events = 50,
 		};
 		struct timeline_bin sum[16];
 		struct timeline_cursor *c;
@@ -137,8 +144,9 @@ static void stretches_are_sums(void **state)
 				same("stall", f->time[STATE_STALL], sum[i].stall);
 				same("wait", f->time[STATE_WAIT], sum[i].wait);
 				same("signal", f->time[STATE_SIGNAL], sum[i].signal);
-				same("idle", f->time[STATE_IDLE], s.length - sum[i].run - sum[i].stall - sum[i].wait -
-				     sum[i].signal);
+				same("idle", f->time[STATE_IDLE],
+				     s.length - sum[i].run - sum[i].stall - sum[i].wait -
+					     sum[i].signal);
 				same("acquires", f->acquires, sum[i].acquires);
 				same("releases", f->releases, sum[i].releases);
 				same("busy", f->busy, sum[i].busy);
@@ -146,7 +154,8 @@ static void stretches_are_sums(void **state)
 				same("timeouts", f->timeouts, sum[i].timeouts);
 				same("switches", f->switches, sum[i].switches);
 				same("events", f->events, sum[i].events);
-				same("lost", f->lost_acquires + f->lost_releases + f->lost_events, sum[i].lost);
+				same("lost", f->lost_acquires + f->lost_releases + f->lost_events,
+				     sum[i].lost);
 			}
 			stats_release(&s);
 		}
@@ -159,7 +168,9 @@ static void stretches_are_sums(void **state)
 /* Everything that stats does with a timeline of which only the form is right. */
 static void use(struct timeline *tl)
 {
-	struct stats_options o = { .to = NO_TIME, .findings = true, .long_hold = 1, .convoy = 1, .starvation = 1 };
+	struct stats_options o = {
+		.to = NO_TIME, .findings = true, .long_hold = 1, .convoy = 1, .starvation = 1
+	};
 	struct err err = { 0 };
 
 	for (unsigned k = 0; k < 3; k++) {
@@ -243,8 +254,10 @@ static void random_is_survived(void **state)
 	scratch_path(path, sizeof(path), "-stats.gtl");
 	for (unsigned round = 0; round < 40; round++) {
 		struct sim_options o = {
-			.n_threads = 1 + (uint32_t)random_below(40), .n_events = 1 + random_below(2000),
-			.max_step = 2 + random_below(10000000), .block_events = 100,
+			.n_threads = 1 + (uint32_t)random_below(40),
+			.n_events = 1 + random_below(2000),
+			.max_step = 2 + random_below(10000000),
+			.block_events = 100,
 		};
 		struct timeline *tl;
 

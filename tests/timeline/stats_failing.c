@@ -1,6 +1,6 @@
 /*
- * Whichever allocation fails while stats are made and printed, that is told; nothing crashes and nothing wrong is
- * printed.
+ * Whichever allocation fails while stats are made and printed, that is told; nothing crashes and
+ * nothing wrong is printed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@
 
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
 
-static long fail_at = -1;		/* the allocation that fails, counted down to 0; negative: none */
+static long fail_at = -1; /* the allocation that fails, counted down to 0; negative: none */
 static long n_calls;
 
 static int fails(void)
@@ -51,7 +51,12 @@ void *realloc(void *p, size_t n)
 static int print_all(struct timeline *tl, struct buf *out, struct err *err)
 {
 	struct stats_options o = {
-		.from = 100, .to = NO_TIME, .findings = true, .interval = 50, .long_hold = 1, .convoy = 1,
+		.from = 100,
+		.to = NO_TIME,
+		.findings = true,
+		.interval = 50,
+		.long_hold = 1,
+		.convoy = 1,
 		.starvation = 1,
 	};
 	struct stats s;
@@ -76,7 +81,10 @@ static void test_every_allocation(void **state)
 {
 	(void)state;
 #if OWN_MALLOC
-	const struct sim_options o = { .n_threads = 3, .n_events = 900, .max_step = 500, .checks = true,
+	const struct sim_options o = { .n_threads = 3,
+				       .n_events = 900,
+				       .max_step = 500,
+				       .checks = true,
 				       .block_events = 200 };
 	struct buf good = BUF_INIT;
 	struct timeline *tl;
@@ -103,7 +111,8 @@ static void test_every_allocation(void **state)
 		if (r && !err.msg[0])
 			fail_msg("allocation %ld fails without a sentence", n);
 		if (!r && (out.len != good.len || memcmp(out.data, good.data, good.len)))
-			fail_msg("allocation %ld of %ld fails, and what is printed is wrong", n, total);
+			fail_msg("allocation %ld of %ld fails, and what is printed is wrong", n,
+				 total);
 		refused += r != 0;
 		buf_release(&out);
 	}
