@@ -172,10 +172,18 @@ static bool ends(const struct perf_event *e, const char *word)
 	return (size_t)(e->name_end - e->name) >= n && !memcmp(e->name_end - n, word, n);
 }
 
+/* A second probe of one name gets "_1" behind it. */
 static bool is_return(const struct perf_event *e)
 {
-	return memmem(e->args, (size_t)(e->end - e->args), "<-", 2) || ends(e, "_return") ||
-	       ends(e, "%return");
+	struct perf_event first = *e;
+
+	first.name_end = digits_back(e->name_end, e->name);
+	if (first.name_end > e->name && first.name_end[-1] == '_')
+		first.name_end--;
+	else
+		first = *e;
+	return memmem(e->args, (size_t)(e->end - e->args), "<-", 2) || ends(&first, "_return") ||
+	       ends(&first, "%return");
 }
 
 /* --- threads -------------------------------------------------------------------------------------- */
@@ -332,6 +340,43 @@ static int add_task(struct log *l, const struct anchor *a, const char *tid, cons
 	       add_event(l, a, thread, 0, kind, -1);
 }
 
+/* "COMM:PID [PRIO]" that ends at end, as perf's own formatting of scheduler events has it; the digits of PID. */
+static const char *short_pid(const char *s, const char *end, const char **pid_end)
+{
+	const char *p = blanks_back(end, s), *digits;
+
+	if (p == s || p[-1] != ']')
+		return NULL;
+	digits = digits_back(--p, s);
+	if (digits == p)
+		return NULL;
+	digits -= digits > s && digits[-1] == '-';
+	if (digits - s < 2 || digits[-1] != '[' || digits[-2] != ' ')
+		return NULL;
+	*pid_end = digits - 2;
+	p = digits_back(*pid_end, s);
+	return p < *pid_end && p > s && p[-1] == ':' ? p : NULL;
+}
+
+/* "python:302629 [120] S ==> swapper/11:0 [120]"; names may hold an arrow, but not what stands before it. */
+static int add_short_switch(struct log *l, const struct anchor *a, const struct perf_event *e)
+{
+	const char *prev = NULL, *prev_end, *next = NULL, *next_end, *arrow = e->args;
+
+	for (; !prev && (arrow = memmem(arrow, (size_t)(e->end - arrow), " ==> ", 5)); arrow += 5) {
+		const char *state = arrow;
+
+		while (state > e->args && !is_blank(state[-1]))
+			state--;
+		prev = short_pid(e->args, state, &prev_end);
+		next = short_pid(arrow + 5, e->end, &next_end);
+	}
+	if (!prev || !next)
+		return 0;
+	return add_task(l, a, prev, prev_end, EV_SCHED_OUT) || add_task(l, a, next, next_end, EV_SCHED_IN)
+		? -1 : 0;
+}
+
 static int add_switch(struct log *l, const struct anchor *a, const struct perf_event *e)
 {
 	const char *arrow = NULL, *prev, *prev_end, *next, *next_end;
@@ -340,7 +385,7 @@ static int add_switch(struct log *l, const struct anchor *a, const struct perf_e
 	for (const char *p = e->args; (p = memmem(p, (size_t)(e->end - p), " ==> next_comm=", 15)); p++)
 		arrow = arrow ? arrow : p;
 	if (!arrow)
-		return 0;
+		return add_short_switch(l, a, e);
 	prev = find_number(e, " prev_pid=", arrow, &prev_end);
 	next = find_number(e, " next_pid=", NULL, &next_end);
 	if (!prev || !next)
@@ -355,6 +400,11 @@ static int add_wakeup(struct log *l, const struct anchor *a, const struct perf_e
 	uint32_t target;
 
 	pid = find_number(e, " pid=", NULL, &end);
+	if (!pid) {		/* "python:302629 [120] success=1 CPU:001" */
+		const char *bracket = memrchr(e->args, ']', (size_t)(e->end - e->args));
+
+		pid = bracket ? short_pid(e->args, bracket + 1, &end) : NULL;
+	}
 	if (!pid || (end - pid == 1 && *pid == '0'))
 		return 0;
 	if (find_tid(l, pid, (size_t)(end - pid), &target))
