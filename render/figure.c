@@ -372,9 +372,10 @@ static int check_size(const struct figure *fig, struct err *err)
 
 	if (w > FIGURE_SIDE_MAX || h > FIGURE_SIDE_MAX)
 		return err_set(err, ERR_USAGE, "the figure would be %.0f x %.0f pixels, with %" PRIu32 " threads at a scale "
-			       "of %u; at most %u a side", w, h, fig->n_rows, fig->o->scale, FIGURE_SIDE_MAX);
+			       "of %u: at most %u a side (choose some with --threads)", w, h, fig->n_rows,
+			       fig->o->scale, FIGURE_SIDE_MAX);
 	if (w * h > (double)FIGURE_PIXELS_MAX)
-		return err_set(err, ERR_USAGE, "the figure would be %.0f x %.0f pixels, which are %.0f million; at most "
+		return err_set(err, ERR_USAGE, "the figure would be %.0f x %.0f pixels, which are %.0f million: at most "
 			       "%.0f million", w, h, w * h / 1e6, (double)FIGURE_PIXELS_MAX / 1e6);
 	return 0;
 }

@@ -147,7 +147,7 @@ static void whole_tiles_are_the_same(void **state)
 	static const unsigned heights[] = { 12, 32, 33, 128 };
 
 	(void)state;
-	for (unsigned i = 0; i < 10; i++) {
+	for (unsigned i = 0; i < 6; i++) {
 		struct sim_options so = {
 			.n_threads = 1 + (uint32_t)random_below(i % 3 ? 4 : 11), .n_events = 1 + random_below(4000),
 			.max_step = 1 + random_below(i % 2 ? 400 : 40000),
@@ -268,7 +268,7 @@ static void any_stretch_is_exact(void **state)
 
 	(void)state;
 	figure_theme_init(&theme, LOOK_LIGHT);
-	for (unsigned i = 0; i < 12; i++) {
+	for (unsigned i = 0; i < 8; i++) {
 		struct sim_options so = {
 			.n_threads = 1 + (uint32_t)random_below(i % 3 ? 3 : 10), .n_events = 1 + random_below(1500),
 			.max_step = 1 + random_below(i % 2 ? 30 : 100000),
@@ -321,9 +321,9 @@ static void any_stretch_is_exact(void **state)
 static void bins_and_events_agree(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 40; i++) {
+	for (unsigned i = 0; i < 16; i++) {
 		struct sim_options so = {
-			.n_threads = 1 + (uint32_t)random_below(i % 5 ? 4 : 20), .n_events = 1 + random_below(i % 4 ? 3000 : 60000),
+			.n_threads = 1 + (uint32_t)random_below(i % 5 ? 4 : 20), .n_events = 1 + random_below(i % 4 ? 3000 : 30000),
 			.max_step = 1 + random_below(i % 2 ? 300 : 1000000),
 			.block_events = random_below(2) ? 20 + (unsigned)random_below(400) : 0,
 		};
