@@ -495,6 +495,17 @@ static bool is_packed(char *m, char *sm, char *c, char *sc)
 	       sm == sc + sizeof(pthread_cond_t);
 }
 
+/* One that was made before: then nothing is asked of the linker, which may be inconsistent in a forked child. */
+static bool is_known(const pthread_cond_t *cond)
+{
+	bool known;
+
+	rec_lock();
+	known = known_gil(cond, true) != NULL;
+	rec_unlock();
+	return known;
+}
+
 static bool is_near(const char *a, const char *b)
 {
 	return a - b < STATICS_SPAN && b - a < STATICS_SPAN;
@@ -513,7 +524,8 @@ static void four_inits(void *m, void *sm, void *c, void *sc, const void *caller)
 		if (python_at(caller) || (interval >= 1 && interval <= 100000000 && locked == -1))
 			gil_made(m, c, sc, true);
 	} else if (is_near(m, c) && is_near(sm, c) && is_near(sc, c) &&
-		   python_exports(c, "PyEval_InitThreads") && python_at(caller)) {
+		   (is_known((pthread_cond_t *)c) ||
+		    (python_exports(c, "PyEval_InitThreads") && python_at(caller)))) {
 		gil_made(m, c, sc, false);
 	}
 	errno = e;

@@ -6,7 +6,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from recording import *
 
-N = 4000
+N = 1500
 BEGIN = """
 import os, signal, sys, threading, time
 fd = os.open('/dev/null', os.O_WRONLY)
@@ -34,11 +34,13 @@ time.sleep(0.05)""", 0),
         "import ctypes; signal.setitimer(signal.ITIMER_REAL, 0.05);"
         "ctypes.PyDLL(None).pause()", 128 + signal.SIGALRM),
 }
+INGESTED = ("SIGKILL", "with daemon threads that compute", "in a C call that holds the GIL")
 
 
 def test(version, python):
     for name, (ending, code) in ENDINGS.items():
-        r, log, problem = record_script(python, BEGIN + "work(%d)\n" % N + ending + "\n")
+        r, log, problem, timeline = record_timeline(python, BEGIN + "work(%d)\n" % N + ending + "\n", (),
+                                                    name in INGESTED)
         if r.returncode != code and b"ctypes" in r.stderr:
             continue                            # built without it
         assert r.returncode == code, (name, r.returncode, r.stderr)
@@ -48,6 +50,10 @@ def test(version, python):
         for i in log.threads:
             good, word = lawful_thread(log, i)
             assert good, (name, log.threads[i], word[-200:])
+        if timeline:
+            assert timeline.one_holder() == "", (name, timeline.one_holder())
+            assert not timeline.info["truncated"] and timeline.info["events"] == len(log.events)
+            assert timeline.info["acquires"] == log.count("ACQUIRE") and timeline.info["lost_events"] == 0
         # Nothing was lost, and the last write is there: no gap of a buffer at the end.
         assert log.count("LOST") == 0
 

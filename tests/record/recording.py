@@ -1,4 +1,5 @@
 """What the tests of the recorder share: which Pythons there are, a run under the recorder, its log."""
+import json
 import os
 import re
 import shutil
@@ -83,6 +84,60 @@ class Log:
         return self.kinds(thread).count(kind)
 
 
+def gilscope(*argv):
+    """What a command of ours prints; it has to succeed."""
+    r = subprocess.run([GILSCOPE, *argv], capture_output=True)
+    assert r.returncode == 0, (argv, r.returncode, r.stderr)
+    return r.stdout.decode("utf-8", "surrogateescape")
+
+
+class Timeline:
+    """What ingest makes of logs (paths, folders), as info and dump show it."""
+
+    def __init__(self, *logs_and_options):
+        folder = tempfile.mkdtemp(prefix="gilscope-test-")
+        try:
+            path = folder + "/t.gtl"
+            gilscope("ingest", "-o", path, *logs_and_options)
+            self.info = json.loads(gilscope("info", "--json", path))
+            self.header, self.events = read_dump(gilscope("dump", "--events", path))
+            self.periods = [line.split(" ") for line in gilscope("dump", "--periods", path).split("\n")
+                            if line and line[0] != "#"]
+        finally:
+            shutil.rmtree(folder)
+
+    def one_holder(self):
+        """Walks over the events: no lock is held by two threads at once.  The first reason why not, else ''."""
+        holder, unsure = {}, set()          # after LOST nobody knows what the thread holds
+        owner = dict(m.groups() for m in (re.match(r"# thread (\S+) process=(\S+)", h) for h in self.header) if m)
+        for time, thread, kind, a in self.events:
+            process = a.get("process") or owner.get(thread, "")
+            lock, who = (process, a.get("lock", "")), (process, thread)
+            if kind == "LOST":
+                unsure.add(who)
+                holder = {l: t for l, t in holder.items() if t != who}
+            elif kind == "ACQUIRE":
+                if holder.get(lock):
+                    return "%s acquires what %s holds at %d" % (who, holder[lock], time)
+                holder[lock] = who
+            elif kind == "RELEASE":
+                if holder.pop(lock, None) != who and who not in unsure:
+                    return "%s releases what it does not hold at %d" % (who, time)
+        return ""
+
+
+def read_dump(text):
+    """([header lines], [(time, thread, kind, {key: value})]) of gillog text as dump writes it."""
+    header, events = [], []
+    for line in text.split("\n"):
+        if line.startswith("#"):
+            header.append(line)
+        elif line:
+            time, thread, kind, *attrs = line.split(" ")
+            events.append((int(time), thread, kind, dict(a.split("=") for a in attrs)))
+    return header, events
+
+
 # What a thread may do, one letter an event, when nothing was lost: a take that waits or not, then a release
 # with or without a forced switch.
 LETTERS = {"ENTRY": "e", "BUSY": "b", "TIMEOUT": "t", "DROP_REQUEST": "d", "WOKEN": "w", "RETRY": "r",
@@ -106,16 +161,22 @@ def record(argv, options=(), env=None, timeout=None, **more):
     return r, folder, logs
 
 
-def record_script(python, script, options=(), **more):
-    """record() of a script; its one log, read.  The folder is removed."""
+def record_timeline(python, script, options=(), ingested=True, **more):
+    """record() of a script; its one log, read, and its timeline.  The folder is removed."""
     with tempfile.NamedTemporaryFile("w", suffix=".py") as f:
         f.write(script)
         f.flush()
         r, folder, logs = record([python, f.name], options, **more)
     log = Log(logs[0]) if logs else None
     problem = log.lawful() if log else "no log"
+    timeline = Timeline(logs[0]) if log and ingested else None
     shutil.rmtree(folder)
-    return r, log, problem
+    return r, log, problem, timeline
+
+
+def record_script(python, script, options=(), **more):
+    """The same without a timeline."""
+    return record_timeline(python, script, options, False, **more)[:3]
 
 
 def each(pythons_, test):

@@ -81,6 +81,8 @@ def full_disk():
         log = Log(disk + "/x.gillog")
         # What was written before is whole: the cut lies between two sections.
         assert not log.complete and "cut off" in log.stderr and "crc" not in log.stderr, log.stderr
+        t = Timeline(disk + "/x.gillog")
+        assert t.info["truncated"] and t.info["events"] == len(log.events) and t.one_holder() == ""
     finally:
         subprocess.run(["umount", disk])
 
@@ -105,6 +107,18 @@ def slow_recorder():
     here = len([1 for _, t, k, _ in log.events if t == worker and k in ("ACQUIRE", "RELEASE")])
     missing = sum(a["count"] for _, t, k, a in log.events if k == "LOST" and t == worker)
     assert missing > n and 2 * n <= here + missing <= 2 * n + 200, (here, missing)
+    # The timeline counts them, and knows nothing of the thread in the gap: it is idle there.
+    t = Timeline(log_path)
+    assert t.info["lost_events"] == sum(a["count"] for a in lost), (t.info["lost_events"], lost)
+    assert t.one_holder() == "", t.one_holder()
+    gaps = 0
+    for end, thread, kind, a in t.events:
+        if kind == "LOST":
+            begin = end - int(a["since"])
+            inside = [p for p in t.periods if p[2] == thread and int(p[0]) < end and int(p[1]) > begin and p[3] != "idle"]
+            assert not inside, (begin, end, inside[:3])
+            gaps += 1
+    assert gaps == len(lost)
 
 
 def killed_recorder():
@@ -122,6 +136,9 @@ def killed_recorder():
     os.close(r)
     log = Log(log_path)
     assert not log.complete and log.count("RELEASE") > 1000 and "cut off" in log.stderr
+    t = Timeline(log_path)
+    assert t.info["truncated"] and t.info["events"] == len(log.events) and t.one_holder() == "", t.one_holder()
+    assert t.info["releases"] == log.count("RELEASE") and t.info["lost_events"] == 0
 
 
 def exit_codes():

@@ -1,4 +1,4 @@
-"""Per thread the log has exactly as many takes and drops as uprobes on take_gil and drop_gil counted in the same
+"""Per thread the log, and info of its timeline, have exactly as many takes and drops as uprobes on take_gil and drop_gil counted in the same
 run; and each take's time is within a few microseconds of the probe's."""
 import os
 import re
@@ -74,8 +74,8 @@ def test(version, python):
         assert r.returncode == 0, r.stderr
         text = subprocess.run(["perf", "script", "--ns", "-i", folder + "/perf.data", "-F", "tid,time,event"],
                               capture_output=True, text=True).stdout
-        log = Log(folder + "/log.gillog")
-        problem = log.lawful()
+        log, timeline = Log(folder + "/log.gillog"), Timeline(folder + "/log.gillog")
+        problem = log.lawful() or timeline.one_holder()
     finally:
         subprocess.run(["perf", "probe", "-q", "-d", group + ":*"], capture_output=True)
         shutil.rmtree(folder)
@@ -96,6 +96,8 @@ def test(version, python):
         if len(drops) == len(dropped) + 1 and drops[-1] > dropped[-1] and drops[-2] < dropped[-1] + 10000:
             drops.pop()
         assert len(drops) == len(dropped), (name, len(drops), len(dropped))
+        told = [t for t in timeline.info["threads"] if t["id"] == tid][0]
+        assert told["acquires"] == len(hits) and told["releases"] in (len(dropped), len(dropped) + 1), told
         off = sorted(abs(h - t) for h, t in zip(hits, takes))
         if off:
             print("     ", name, len(takes), "takes; off by p50 %d ns, max %d ns" % (off[len(off) // 2], off[-1]))
