@@ -2,9 +2,11 @@
  * block.c - the codec of a block of events
  *
  * Most events of a block are alike: the same few threads do the same few things.  So the block begins with
- * a table of symbols (everything of an event but its time and its values), and an event is one varint:
- * (time since the event before) << bits | symbol, usually of one to three bytes.  Values of attributes
- * stand in columns of their own, one per attribute, as differences where they tend to be equal.
+ * a table of symbols (everything of an event but its time and its values), and an event is its symbol and
+ * the time since the event before.  These stand in three planes: the symbols, which repeat themselves; what
+ * is above the times' lowest byte, mostly small; and that byte, which is mostly noise.  Apart they compress
+ * to two thirds of what they do together.  Values of attributes stand in columns of their own, one per
+ * attribute, as differences where they tend to be equal.
  */
 #include "format.h"
 
@@ -216,20 +218,12 @@ static void put_symbols(struct buf *out, const struct block_encoder *e)
 	}
 }
 
-static unsigned bits_for(size_t n)
-{
-	unsigned bits = 0;
-
-	while ((size_t)1 << bits < n)
-		bits++;
-	return bits;
-}
-
 int block_encode(struct block_encoder *e, const struct block *b, struct buf *out)
 {
 	uint64_t last = b->begin;
-	unsigned bits;
-	uint8_t *p, *start;
+	uint8_t *sym, *high;
+	unsigned wide;
+	size_t n;
 
 	buf_clear(out);
 	if (find_symbols(e, b))
@@ -243,23 +237,28 @@ int block_encode(struct block_encoder *e, const struct block *b, struct buf *out
 	for (unsigned i = 1; i < N_ATTRS; i++)
 		buf_add(out, e->column[i].data, e->column[i].len);
 
-	/* Symbol number n_symbols is a jump: a step of time too large to be shifted, as a varint behind it. */
-	bits = bits_for(e->n_symbols + 1);
-	start = p = buf_reserve(out, b->n_events * 2 * VARINT_MAX + VARINT_MAX);
-	if (!p)
+	n = b->n_events;
+	wide = e->n_symbols > 256;
+	sym = buf_reserve(out, n * (wide + 1 + VARINT_MAX + 1));
+	if (!sym)
 		return -1;
-	for (size_t i = 0; i < b->n_events; i++) {
+	high = sym + (n << wide);
+	for (size_t i = 0; i < n; i++) {
 		uint64_t step = b->event[i].time - last;
 
-		if (step >> (64 - bits - 1)) {
-			p = put_varint(p, e->n_symbols);
-			p = put_varint(p, step);
-			step = 0;
-		}
-		p = put_varint(p, step << bits | e->of_event[i]);
+		if (wide)
+			put_le16(sym + 2 * i, e->of_event[i]);
+		else
+			sym[i] = (uint8_t)e->of_event[i];
+		high = put_varint(high, step >> 8);
 		last = b->event[i].time;
 	}
-	out->len += (size_t)(p - start);
+	last = b->begin;
+	for (size_t i = 0; i < n; i++) {
+		*high++ = (uint8_t)(b->event[i].time - last);
+		last = b->event[i].time;
+	}
+	out->len += (size_t)(high - sym);
 	for (unsigned i = 0; i < N_ATTRS; i++)
 		if (buf_failed(&e->column[i]))
 			return -1;
@@ -402,6 +401,7 @@ int block_open(struct block_reader *r, const uint8_t *data, size_t len, const st
 	struct scan s = { data, data + len };
 	uint64_t column[N_ATTRS] = { 0 };
 	int64_t checks;
+	size_t planes;
 
 	r->begin = r->time = b->begin;
 	r->limit = b->end;
@@ -424,9 +424,14 @@ int block_open(struct block_reader *r, const uint8_t *data, size_t len, const st
 		r->column[i].last = i == ATTR_CHECKS ? checks : 0;
 		s.p += column[i];
 	}
-	r->p = s.p;
-	r->end = s.end;
-	r->symbol_bits = bits_for(r->n_symbols + 1);
+	r->wide = r->n_symbols > 256;
+	planes = ((size_t)b->n_events << r->wide) + b->n_events;
+	if ((size_t)(s.end - s.p) < planes || (!r->n_symbols && b->n_events))
+		return bad(err, "it is too short for its events");
+	r->symbols = s.p;
+	r->low = s.end - b->n_events;
+	r->high = s.p + ((size_t)b->n_events << r->wide);
+	r->high_end = r->low;
 	return 0;
 }
 
@@ -448,72 +453,52 @@ static int get_value(struct block_reader *r, unsigned id, int64_t *value)
 	return 0;
 }
 
-/* The next event's symbol and time. */
-static const struct block_symbol *next_event(struct block_reader *r, struct err *err)
+const struct block_symbol *block_next_rare(struct block_reader *r, struct err *err)
 {
-	uint64_t v, step;
+	uint64_t high, step;
+	size_t symbol;
 
 	if (!r->left) {
-		if (r->p != r->end)
+		if (r->high != r->high_end)
 			bad(err, "bytes behind its last event");
 		return NULL;
 	}
-	do {
-		size_t symbol;
-
-		if (r->p < r->end && *r->p < 0x80)	/* the usual case: one byte */
-			v = *r->p++;
-		else
-			r->p = get_varint(r->p, r->end, &v);
-		if (!r->p) {
-			r->p = r->end;
-			bad(err, "it ends before its last event");
-			return NULL;
-		}
-		symbol = v & (((size_t)1 << r->symbol_bits) - 1);
-		step = v >> r->symbol_bits;
-		if (symbol < r->n_symbols) {
-			if (step > r->limit - r->time) {
-				bad(err, "an event after the block's end");
-				return NULL;
-			}
-			r->time += step;
-			r->left--;
-			return &r->symbol[symbol];
-		}
-		if (symbol > r->n_symbols)
-			break;
-		r->p = get_varint(r->p, r->end, &step);
-		if (!r->p || step > r->limit - r->time)
-			break;
-		r->time += step;
-	} while (1);
-	r->p = r->end;
-	bad(err, "an unknown symbol");
-	return NULL;
-}
-
-const struct block_symbol *block_next(struct block_reader *r, uint64_t *signal, struct err *err)
-{
-	const struct block_symbol *s = next_event(r, err);
-	int64_t v;
-
-	*signal = 0;
-	if (!s || !(s->attrs & 1u << ATTR_SIGNAL))
-		return s;
-	if (get_value(r, ATTR_SIGNAL, &v) || v < 0) {
-		bad(err, "a wrong length of a signal");
+	symbol = r->wide ? get_le16(r->symbols) : *r->symbols;
+	r->high = get_varint(r->high, r->high_end, &high);
+	if (!r->high) {
+		r->high = r->high_end;
+		bad(err, "it ends before its last event");
 		return NULL;
 	}
+	step = high << 8 | *r->low;
+	if (symbol >= r->n_symbols || high >> 56 || step > r->limit - r->time) {
+		bad(err, symbol >= r->n_symbols ? "an unknown symbol" : "an event after the block's end");
+		return NULL;
+	}
+	r->symbols += 1 + r->wide;
+	r->low++;
+	r->left--;
+	r->time += step;
+	return &r->symbol[symbol];
+}
+
+int block_signal(struct block_reader *r, uint64_t *signal, struct err *err)
+{
+	int64_t v;
+
+	if (get_value(r, ATTR_SIGNAL, &v) || v < 0)
+		return bad(err, "a wrong length of a signal");
 	*signal = (uint64_t)v;
-	return s;
+	return 0;
 }
 
 const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs, struct err *err)
 {
-	const struct block_symbol *s = next_event(r, err);
+	const struct block_symbol *s = block_next_usual(r);
 	unsigned n = 0;
 
+	if (!s)
+		s = block_next_rare(r, err);
 	for (unsigned mask = s ? s->attrs : 0; mask; mask &= mask - 1) {
 		unsigned id = (unsigned)__builtin_ctz(mask);
 

@@ -218,10 +218,7 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 			s = block_next_attrs(r, attrs, err);
 			signal = s ? (uint64_t)value_of(attrs, s->n_attrs, ATTR_SIGNAL) : 0;
 		} else {
-			signal = 0;
-			s = block_next_usual(r);
-			if (!s)
-				s = block_next(r, &signal, err);
+			s = block_next(r, &signal, err);
 		}
 		if (!s)
 			break;

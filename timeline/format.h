@@ -12,6 +12,7 @@
 #define GILSCOPE_FORMAT_H
 
 #include "buf.h"
+#include "bytes.h"
 #include "err.h"
 #include "event.h"
 #include "timeline.h"
@@ -97,12 +98,12 @@ struct block_symbol {
 
 /* An open payload, read from front to back. */
 struct block_reader {
-	const uint8_t *p, *end;		/* what is left of the events */
+	const uint8_t *symbols, *high, *high_end, *low;	/* what is left of the events' planes */
 	struct block_symbol *symbol;	/* owned, grows */
 	struct block_head *head;
 	struct block_tail *tail;
 	size_t n_symbols, cap_symbols, n_heads, cap_heads, n_tails, cap_tails;
-	unsigned symbol_bits;
+	unsigned wide;			/* 1: a symbol takes two bytes */
 	uint64_t begin, limit, time;
 	uint32_t n_events, left;
 	struct { const uint8_t *p, *end; int64_t last; } column[N_ATTRS];
@@ -123,41 +124,45 @@ int block_open(struct block_reader *r, const uint8_t *data, size_t len, const st
 	       struct err *err);
 void block_reader_release(struct block_reader *r);
 
+/* The next event if its step is below 2^15, as most are; NULL: ask block_next_rare(). */
+static inline const struct block_symbol *block_next_usual(struct block_reader *r)
+{
+	size_t symbol;
+	uint64_t step;
+
+	if (!r->left || r->high == r->high_end || *r->high >= 0x80)
+		return NULL;
+	symbol = r->wide ? get_le16(r->symbols) : *r->symbols;
+	step = (uint64_t)*r->high << 8 | *r->low;
+	if (symbol >= r->n_symbols || step > r->limit - r->time)
+		return NULL;
+	r->symbols += 1 + r->wide;
+	r->high++;
+	r->low++;
+	r->left--;
+	r->time += step;
+	return &r->symbol[symbol];
+}
+
+/* The next event whatever it is; NULL at the end, or with *err set. */
+const struct block_symbol *block_next_rare(struct block_reader *r, struct err *err);
+/* The value of ATTR_SIGNAL of the event that was read last, which has it. */
+int block_signal(struct block_reader *r, uint64_t *signal, struct err *err);
+
 /*
  * The next event: its symbol, r->time is its time, *signal its ATTR_SIGNAL or 0.  Other values are skipped.
  * NULL at the end, or with *err set (err->code tells).
  */
-const struct block_symbol *block_next(struct block_reader *r, uint64_t *signal, struct err *err);
-/*
- * The next event if it is one of the usual ones, of one or two bytes and without ATTR_SIGNAL; NULL: ask
- * block_next().
- */
-static inline const struct block_symbol *block_next_usual(struct block_reader *r)
+static inline const struct block_symbol *block_next(struct block_reader *r, uint64_t *signal, struct err *err)
 {
-	const struct block_symbol *s;
-	const uint8_t *p = r->p;
-	size_t symbol;
-	uint64_t v, step;
+	const struct block_symbol *s = block_next_usual(r);
 
-	if (r->left == 0 || r->end - p < 2)
-		return NULL;
-	v = *p++;
-	if (v >= 0x80) {
-		v = (v & 0x7f) | (uint64_t)*p << 7;
-		if (*p++ >= 0x80)
-			return NULL;
-	}
-	symbol = v & (((size_t)1 << r->symbol_bits) - 1);
-	step = v >> r->symbol_bits;
-	if (symbol >= r->n_symbols || step > r->limit - r->time)
-		return NULL;
-	s = &r->symbol[symbol];
-	if (s->attrs & 1u << ATTR_SIGNAL)
-		return NULL;
-	r->p = p;
-	r->time += step;
-	r->left--;
-	return s;
+	*signal = 0;
+	if (!s)
+		s = block_next_rare(r, err);
+	if (!s || !(s->attrs & 1u << ATTR_SIGNAL))
+		return s;
+	return block_signal(r, signal, err) ? NULL : s;
 }
 
 /* The same with all values: attrs has room for N_ATTRS. */

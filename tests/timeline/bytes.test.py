@@ -230,16 +230,14 @@ class Timeline:
 		for i in range(1, 9):
 			columns.append(Bytes(b.take(lengths[i])))
 			b.note("column %s" % ATTRS[i])
-		width = n.bit_length()	# the least with 2^width > n
+		plane = [b.take(1)[0] if n <= 256 else struct.unpack("<H", b.take(2))[0] for _ in range(n_events)]
+		b.note("events: symbols")
+		high = [b.varint() for _ in range(n_events)]
+		b.note("events: steps >> 8")
+		low = b.take(n_events)
+		b.note("events: steps & 255")
 		time = begin
-		for _ in range(n_events):
-			while True:
-				v = b.varint()
-				symbol, step = v & (1 << width) - 1, v >> width
-				if symbol < n:
-					break
-				assert symbol == n
-				time += b.varint()
+		for symbol, step in zip(plane, (h << 8 | l for h, l in zip(high, low))):
 			time += step
 			thread, lock, kind, state, flags, attrs = symbols[symbol]
 			values = {}
@@ -248,7 +246,6 @@ class Timeline:
 				if a in (1, 2, 5, 7):
 					values[a] += last[a]
 					last[a] = values[a]
-			b.note("event: %d later, symbol %d" % (step, symbol))
 			out.append((time, thread, lock, kind, state, flags, values))
 		assert b.at == len(b.data)
 		return heads, tails, out
