@@ -92,13 +92,21 @@ void tile_plan_release(struct tile_plan *p)
 
 /* --- counting --------------------------------------------------------------------------------------- */
 
-/* Counts without drawing: a tile's columns are the tiles that lie log2(width) zooms deeper. */
+/*
+ * Counts without drawing: a tile's columns are the tiles that lie log2(width) zooms deeper.  Two rules are counted at
+ * once, zoom by zoom: children until lanes are constant (`fine`), and children until few events are left (`leaves`),
+ * whose tiles are some of the former.  With rule.fine = f the tiles are fine[z] up to f and leaves[z] below it.
+ */
 struct counter {
 	const struct tile_set *set;
 	struct timeline_cursor *cursor;
 	struct timeline_bin *bins;	/* LANES_PER_TILE * width */
 	uint8_t *code;			/* the same: the state of a lane that is constant, or MIXED */
-	uint64_t n, max;
+	uint64_t max;
+	uint64_t fine[64], leaves[64];	/* by zoom, which is at most 62 */
+	uint64_t n_fine;		/* fine[0] to fine[best]: at most max, or best is 0 */
+	uint64_t n_leaves;		/* all of leaves[] */
+	unsigned best;			/* the largest f that is still possible; deeper fine[] are not counted */
 };
 
 enum { MIXED = N_STATES };
@@ -123,7 +131,7 @@ static bool is_mixed(const uint8_t *code, uint32_t width, unsigned n_lanes, uint
 }
 
 /* Halves the number of places, n of each lane: two that are constant alike make one that is. */
-static void fold_codes(uint8_t *code, uint32_t width, unsigned n_lanes, uint32_t n)
+static void fold(uint8_t *code, uint64_t *events, uint32_t width, unsigned n_lanes, uint32_t n)
 {
 	for (unsigned l = 0; l < n_lanes; l++) {
 		uint8_t *k = code + (size_t)l * width;
@@ -131,63 +139,110 @@ static void fold_codes(uint8_t *code, uint32_t width, unsigned n_lanes, uint32_t
 		for (uint32_t i = 0; i < n / 2; i++)
 			k[i] = k[2 * i] == k[2 * i + 1] ? k[2 * i] : MIXED;
 	}
+	for (uint32_t i = 0; i < n / 2; i++)
+		events[i] = events[2 * i] + events[2 * i + 1];
+}
+
+/* n tiles of zoom z that are stored while lanes are not constant: what is too much makes `best` shallower. */
+static void count_fine(struct counter *c, unsigned z, unsigned n)
+{
+	if (z > c->best)
+		return;
+	c->fine[z] += n;
+	c->n_fine += n;
+	while (c->n_fine > c->max && c->best)
+		c->n_fine -= c->fine[c->best--];
+}
+
+/* The children of tile (z, x): those that either rule stores. */
+static void count_children(struct counter *c, unsigned z, uint64_t x, uint32_t y, bool mixed, uint64_t events)
+{
+	const struct pyramid *p = &c->set->pyramid;
+	unsigned n = 0;
+
+	if (!mixed || z >= c->set->rule.z_limit)
+		return;
+	for (unsigned child = 0; child < 2; child++)
+		n += pyramid_has(p, z + 1, 2 * x + child, y);
+	count_fine(c, z + 1, n);
+	if (events > c->set->rule.leaf_events) {
+		c->leaves[z + 1] += n;
+		c->n_leaves += n;
+	}
 }
 
 /* Adds the stored tiles below (z, x) of group y, which is stored itself and was counted. */
 static int count_below(struct counter *c, unsigned z, uint64_t x, uint32_t y, struct err *err)
 {
+	const struct tile_rule *rule = &c->set->rule;
 	const struct pyramid *p = &c->set->pyramid;
 	uint32_t width = p->tile_width, n_lanes = pyramid_lanes(p, y);
 	unsigned level = pyramid_level(p, z), steps = (unsigned)__builtin_ctz(width);
-	bool *deeper = calloc(width, sizeof(*deeper));
+	bool *deeper = calloc(width, sizeof(*deeper)), *dense = calloc(width, sizeof(*dense));
+	uint64_t *events = calloc(width, sizeof(*events));
 	int ret = -1;
 
-	if (!deeper)
-		return err_memory(err, "counting tiles");
+	if (!deeper || !dense || !events) {
+		err_memory(err, "counting tiles");
+		goto out;
+	}
 	if (timeline_bins(c->cursor, level, x * width, width, y * LANES_PER_TILE, n_lanes, c->bins, err))
 		goto out;
-	for (size_t i = 0; i < (size_t)n_lanes * width; i++)
+	for (size_t i = 0; i < (size_t)n_lanes * width; i++) {
 		c->code[i] = bin_code(&c->bins[i], UINT64_C(1) << level);
-	for (uint32_t i = 0; i < width; i++)
+		events[i % width] += c->bins[i].events;
+	}
+	for (uint32_t i = 0; i < width; i++) {
 		deeper[i] = is_mixed(c->code, width, n_lanes, i);
+		dense[i] = events[i] > rule->leaf_events;
+	}
 	for (unsigned k = steps; k-- > 0;) {		/* tiles k zooms below z, and their children */
-		fold_codes(c->code, width, n_lanes, 2u << k);
-		if (z + k >= c->set->rule.z_limit)
-			continue;
+		fold(c->code, events, width, n_lanes, 2u << k);
 		for (uint32_t i = 0; i < 1u << k; i++)
-			if (is_mixed(c->code, width, n_lanes, i))
-				for (unsigned child = 0; child < 2; child++)
-					c->n += pyramid_has(p, z + k + 1,
-							    (((x << k) + i) << 1) + child, y);
+			count_children(c, z + k, (x << k) + i, y, is_mixed(c->code, width, n_lanes, i),
+				       events[i]);
 	}
 	ret = 0;
-	for (uint32_t i = 0; !ret && i < width && c->n <= c->max && z + steps < c->set->rule.z_limit; i++)
-		if (deeper[i])
+	for (uint32_t i = 0; !ret && i < width && z + steps < rule->z_limit && c->n_leaves <= c->max; i++)
+		if (dense[i] || (deeper[i] && z + steps < c->best))
 			ret = count_below(c, z + steps, (x << steps) + i, y, err);
 out:
+	free(events);
+	free(dense);
 	free(deeper);
 	return ret;
 }
 
-int tile_count_exceeds(const struct tile_set *set, uint64_t max, struct err *err)
+int tile_count_fine(const struct tile_set *set, uint64_t max, unsigned *fine, struct err *err)
 {
-	struct counter c = { .set = set, .max = max, .n = set->pyramid.n_groups };
+	struct counter c = { .set = set, .max = max, .best = set->rule.z_limit };
 	size_t n = (size_t)LANES_PER_TILE * set->pyramid.tile_width;
+	uint64_t all;
 	int ret = 0;
 
-	if (pyramid_addresses(&set->pyramid, set->rule.z_limit) <= max)
-		return 0;
-	if (set->rule.full)
-		return 1;
+	*fine = 0;
 	c.cursor = timeline_cursor_new(set->tl, err);
 	c.bins = calloc(n, sizeof(*c.bins));
 	c.code = calloc(n, 1);
 	if (!c.cursor || !c.bins || !c.code)
 		ret = err_memory(err, "counting tiles");
-	for (uint32_t y = 0; !ret && y < set->pyramid.n_groups && c.n <= max; y++)
+	c.leaves[0] = c.n_leaves = set->pyramid.n_groups;
+	for (uint32_t y = 0; !ret && y < set->pyramid.n_groups && c.n_leaves <= max; y++) {
+		count_fine(&c, 0, 1);
 		ret = count_below(&c, 0, 0, y, err);
+	}
 	timeline_cursor_free(c.cursor);
 	free(c.bins);
 	free(c.code);
-	return ret ? ret : c.n > max;
+	if (ret || c.n_leaves > max)
+		return ret;
+	/* Zoom by zoom, more of them: fine[0] is leaves[0], and no fine[z] is less than leaves[z]. */
+	all = c.n_leaves;
+	for (unsigned z = 1; z <= c.best; z++) {
+		all += c.fine[z] - c.leaves[z];
+		if (all > max)
+			break;
+		*fine = z;
+	}
+	return 1;
 }

@@ -71,26 +71,35 @@ int tile_set_init(struct tile_set *set, struct timeline *tl, unsigned tile_width
 
 /* --- which store, which depth ----------------------------------------------------------------------- */
 
-/* Loose files while they are few; more than that are slow to copy, to list and to remove. */
+/*
+ * Loose files while they are few; more than that are slow to copy, to list and to remove.  A page from file://
+ * sees no events behind them, so what an archive would hold is not enough for it: what is left of the number
+ * goes into zooms below the leaves, as deep as it reaches.
+ */
 static int choose_store(const struct site_options *o, struct trace *t, struct err *err)
 {
 	struct tile_set *set = &t->set;
-	int many;
+	struct tile_rule *rule = &set->rule;
+	unsigned limit = rule->z_limit, fine = limit;
+	bool few = pyramid_addresses(&set->pyramid, limit) <= SITE_LOOSE_MAX;
 
-	t->store = o->store;
-	if (o->store != SITE_STORE_AUTO)
-		return 0;
-	set->rule.until_constant = true;
-	many = tile_count_exceeds(set, SITE_LOOSE_MAX, err);
-	set->rule.until_constant = false;
-	if (many < 0)
-		return -1;
-	t->store = many ? SITE_STORE_PMTILES : SITE_STORE_DIR;
-	if (many)
-		say(o, "more than %u tiles: one PMTiles archive (--store dir makes files)", SITE_LOOSE_MAX);
-	else
+	if (!few && !rule->full) {
+		int ret = tile_count_fine(set, SITE_LOOSE_MAX, &fine, err);
+
+		if (ret < 0)
+			return -1;
+		few = ret && (o->depth == SITE_DEPTH_AUTO || fine == limit);
+	}
+	if (o->depth == SITE_DEPTH_Z)
+		fine = limit;
+	t->store = o->store != SITE_STORE_AUTO ? o->store : few ? SITE_STORE_DIR : SITE_STORE_PMTILES;
+	if (t->store == SITE_STORE_DIR)
+		rule->fine = fine;
+	if (o->store == SITE_STORE_AUTO && few)
 		say(o, "at most %u tiles: loose files, which also work without a server (--store pmtiles"
 		    " makes one archive)", SITE_LOOSE_MAX);
+	else if (o->store == SITE_STORE_AUTO)
+		say(o, "more than %u tiles: one PMTiles archive (--store dir makes files)", SITE_LOOSE_MAX);
 	return 0;
 }
 
@@ -111,7 +120,6 @@ static int choose_rule(const struct site_options *o, struct trace *t, struct err
 	if (choose_store(o, t, err))
 		return -1;
 	if (t->store == SITE_STORE_DIR) {
-		set->rule.until_constant = true;
 		set->all_bytes = true;
 		return 0;
 	}

@@ -358,32 +358,32 @@ static bool is_leaf(const struct tile_set *set, unsigned z, uint64_t events)
 	return events <= set->rule.leaf_events || z == set->rule.z_limit;
 }
 
-/* Whether a leaf carries its events. */
-static bool carries_events(const struct tile_set *set, uint64_t events)
-{
-	return events <= set->rule.leaf_events || !set->rule.cut;
-}
-
 static bool has_children(const struct tile_set *set, const struct drawing *d)
 {
 	if (d->z >= set->rule.z_limit)
 		return false;
 	if (set->rule.full)
 		return true;
-	return set->rule.until_constant ? !d->constant : !is_leaf(set, d->z, d->events);
+	return d->z < set->rule.fine ? !d->constant : !is_leaf(set, d->z, d->events);
+}
+
+/* A leaf of `auto`; and below leaves whatever else ends there, so that the deepest tile stored always tells all. */
+static bool carries_events(const struct tile_set *set, const struct drawing *d, bool in_auto)
+{
+	if (d->events > set->rule.leaf_events)
+		return in_auto && d->z == set->rule.z_limit && !set->rule.cut;
+	return in_auto || !(set->rule.full || d->constant || has_children(set, d));
 }
 
 /*
- * in_auto: `auto` would have stored this tile.  marks may be NULL for a tile that is no leaf, or is not in_auto.
+ * in_auto: `auto` would have stored this tile as it does in an archive.  marks may be NULL for one that carries none.
  */
 static void make_chunk(struct tiler *t, const struct drawing *d, const struct tile_marks *marks, bool in_auto)
 {
-	bool leaf = in_auto && is_leaf(t->set, d->z, d->events) && carries_events(t->set, d->events);
-
 	buf_clear(&t->chunk);
 	if (in_auto || !t->set->rule.full)
-		chunk_write(&t->chunk, d->sums, d->columns.n_lanes, leaf ? marks : NULL,
-			    has_children(t->set, d));
+		chunk_write(&t->chunk, d->sums, d->columns.n_lanes,
+			    carries_events(t->set, d, in_auto) ? marks : NULL, has_children(t->set, d));
 }
 
 /* --- subtrees --------------------------------------------------------------------------------------- */
@@ -508,11 +508,11 @@ static void begin_lanes(struct tiler *t, uint32_t lane0, uint32_t n_lanes)
 }
 
 /* Whether a tile is stored at all, given the one above it. */
-static bool is_stored(const struct tile_set *set, struct parent above)
+static bool is_stored(const struct tile_set *set, unsigned z, struct parent above)
 {
 	if (set->rule.full)
 		return true;
-	return set->rule.until_constant ? !above.constant : above.in_auto;
+	return z <= set->rule.fine ? !above.constant : above.in_auto;
 }
 
 static int load_strip(struct tiler *t, unsigned z, uint64_t x, uint32_t lane0, uint32_t n_lanes,
@@ -547,7 +547,7 @@ static int run_subtree(struct tiler *t, unsigned z, uint64_t x, struct err *err)
 
 		if (ask_parent(t, z, x, y, count_events(&m, t->set->rule.leaf_events), &above, err))
 			return -1;
-		if (is_stored(t->set, above) && draw_subtree(t, z, x, y, &m, above.in_auto, err))
+		if (is_stored(t->set, z, above) && draw_subtree(t, z, x, y, &m, above.in_auto, err))
 			return -1;
 	}
 	return 0;
@@ -566,7 +566,7 @@ static int run_groups(struct tiler *t, unsigned z, uint64_t x, uint32_t first, u
 	for (uint32_t i = 0; i < n; i++) {
 		if (!alone && ask_parent(t, z, x, first + i, 0, &above[i], err))
 			return -1;
-		stored[i] = alone || is_stored(t->set, above[i]);
+		stored[i] = alone || is_stored(t->set, z, above[i]);
 		some |= stored[i];
 		t->skip[first + i] = true;
 	}
@@ -582,9 +582,9 @@ static int run_groups(struct tiler *t, unsigned z, uint64_t x, uint32_t first, u
 		draw_from_bins(t, &d, t->bins + lane * t->set->pyramid.tile_width);
 		if (alone && ask_parent(t, z, x, first + i, d.events, &above[i], err))
 			return -1;
-		if (!is_stored(t->set, above[i]))
+		if (!is_stored(t->set, z, above[i]))
 			continue;
-		if (above[i].in_auto && is_leaf(t->set, z, d.events) && carries_events(t->set, d.events)) {
+		if (carries_events(t->set, &d, above[i].in_auto)) {
 			t->skip[first + i] = false;
 			*any = true;
 			continue;
@@ -612,13 +612,16 @@ static int run_tile(struct tiler *t, unsigned z, uint64_t x, struct err *err)
 		return -1;
 	for (uint32_t y = 0; y < p->n_groups; y++) {
 		struct tile_marks m = group_marks(&t->strip, y * LANES_PER_TILE, pyramid_lanes(p, y));
+		struct parent above;
 		struct drawing d;
 
 		if (t->skip[y])
 			continue;
 		begin_drawing(t, &d, z, x, y);
 		draw_from_marks(t, &d, &m);
-		make_chunk(t, &d, &m, true);
+		if (ask_parent(t, z, x, y, d.events, &above, err))
+			return -1;
+		make_chunk(t, &d, &m, above.in_auto);
 		if (finish_tile(t, &d, &t->chunk, 1, err))
 			return -1;
 	}

@@ -18,7 +18,7 @@
 /* Which tiles there are, and what they carry (docs/site.md). */
 struct tile_rule {
 	bool full;		/* every address; else auto */
-	bool until_constant;	/* auto: a tile has children until its lanes are constant */
+	unsigned fine;		/* auto: a tile above this zoom has children until its lanes are constant */
 	bool cut;		/* z_limit is a wish, not a must: its tiles carry events only if they are few */
 	unsigned z_limit;	/* the deepest zoom */
 	uint64_t leaf_events;	/* auto: a tile with at most so many has no children and carries them */
@@ -40,8 +40,11 @@ struct tile_set {
  */
 uint64_t tile_leaf_events(const struct pyramid *p, uint64_t n_events);
 
-/* Whether the rule, with until_constant, stores more than max tiles: 1 or 0; -1 with *err set. */
-int tile_count_exceeds(const struct tile_set *set, uint64_t max, struct err *err);
+/*
+ * The largest rule.fine with which at most max tiles are stored, into *fine.  Returns 1 if that is so, 0 if even
+ * with 0 there are more (then *fine is 0); -1 with *err set.
+ */
+int tile_count_fine(const struct tile_set *set, uint64_t max, unsigned *fine, struct err *err);
 
 /*
  * The most events of a strip, and in a `full` set the most tiles below it.  Larger strips read each block of
