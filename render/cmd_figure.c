@@ -27,7 +27,9 @@ static bool ends_in(const char *s, const char *end)
 /* The format is the file's name's. */
 static int parse_format(const char *out, struct figure_options *o)
 {
-	static const char *const ends[] = { [FIGURE_PNG] = ".png", [FIGURE_SVG] = ".svg", [FIGURE_PDF] = ".pdf" };
+	static const char *const ends[] = {
+		[FIGURE_PNG] = ".png", [FIGURE_SVG] = ".svg", [FIGURE_PDF] = ".pdf",
+	};
 
 	for (unsigned i = 0; i < 3; i++)
 		if (ends_in(out, ends[i])) {
@@ -175,10 +177,11 @@ int cmd_figure(int argc, char **argv)
 	};
 	const struct opts opts = {
 		.usage = "gilscope figure [OPTIONS] -o FIG.png|svg|pdf T.gtl [U.gtl ...]",
-		.summary = "Draws a stretch of time for a slide or a page. The lanes are those of the tiles, pixel for pixel;\n"
-			   "in SVG and PDF they are shapes, and texts stay texts.",
+		.summary = "Draws a stretch of time for a slide or a page. The lanes are those of the tiles,\n"
+			   "pixel for pixel; in SVG and PDF they are shapes, and texts stay texts.",
 		.table = table,
-		.example = "gilscope figure --from 1.2s --to 1.3s --note '1.25s:worker:woken in vain' -o fig.svg trace.gtl",
+		.example = "gilscope figure --from 1.2s --to 1.3s --note '1.25s:worker:woken in vain' \\\n"
+			   "    -o fig.svg trace.gtl",
 	};
 	int n, r = opts_parse(&opts, argc, argv, &n);
 

@@ -1,8 +1,9 @@
 /*
  * figure.c - where everything of a figure stands: see figure_internal.h
  *
- * Widths first (names, then the lanes' columns), as notes and the legend are broken into lines by them; then heights: either
- * the lanes have one and the figure's follows, or the figure has one and the lanes share what is left.
+ * Widths first (names, then the lanes' columns), as notes and the legend are broken into lines by
+ * them; then heights: either the lanes have one and the figure's follows, or the figure has one and
+ * the lanes share what is left.
  */
 #include "figure.h"
 
@@ -19,8 +20,8 @@
 #define PITCH_MIN 6		/* units: a column of four rows, and the gap */
 
 /*
- * Shapes of a vector figure.  About 12 bytes each in SVG, 5 in PDF: a few hundred KB at most.  Where there are more,
- * columns are made twice as wide.
+ * Shapes of a vector figure.  About 12 bytes each in SVG, 5 in PDF: a few hundred KB at most.
+ * Where there are more, columns are made twice as wide.
  */
 #define SHAPES_MAX 36000
 
@@ -59,23 +60,30 @@ static int fit_names(struct figure *fig, struct err *err)
 			widest = w > widest ? w : widest;
 		}
 		figure_axis_init(&p->axis, p->info->clock, p->from, p->to, 10);
-		w = text_width(fig, figure_axis_label(&p->axis, p->to / p->axis.step * p->axis.step, words), 0.85,
-			       false) / 2;
+		figure_axis_label(&p->axis, p->to / p->axis.step * p->axis.step, words);
+		w = text_width(fig, words, 0.85, false) / 2;
 		half = w > half ? w : half;
 		w = text_width(fig, figure_axis_words(&p->axis, words), 0.85, false);
 		words_width = w > words_width ? w : words_width;
 	}
-	/* labels stand in the middle above their marks: half of the first one and of the last one beside the lanes */
+	/*
+	 * labels stand in the middle above their marks: half of the first one and of the last one
+	 * beside the lanes
+	 */
 	side = words_width + half;
 	fig->plot_x = ceil(2 * fig->f + (side > widest ? side : widest));
-	fig->plot_width = floor(fig->width - fig->plot_x - fig->f - (half > 0.8 * fig->f ? half : 0.8 * fig->f));
+	fig->plot_width = floor(fig->width - fig->plot_x - fig->f -
+				(half > 0.8 * fig->f ? half : 0.8 * fig->f));
 	if (fig->plot_width < 8 * fig->f)
-		return err_set(err, ERR_USAGE, "--size: %.0f is too narrow: names take %.0f of it, and the lanes need "
-			       "%.0f", fig->width, fig->plot_x, ceil(8 * fig->f));
+		return err_set(err, ERR_USAGE, "--size: %.0f is too narrow: names take %.0f of it, "
+			       "and the lanes need %.0f", fig->width, fig->plot_x, ceil(8 * fig->f));
 	return 0;
 }
 
-/* Columns that are the tiles' where that is possible; a figure whose width is not asked for gets narrower by that. */
+/*
+ * Columns that are the tiles' where that is possible; a figure whose width is not asked for gets
+ * narrower by that.
+ */
 static void choose_columns(struct figure *fig)
 {
 	uint32_t max = (uint32_t)fig->plot_width, most = 0;
@@ -107,7 +115,8 @@ static void choose_ticks(struct figure *fig, struct panel *p)
 		char label[64];
 
 		figure_axis_init(&p->axis, p->info->clock, p->from, p->to, room);
-		for (uint64_t i = figure_axis_first(a->step, p->from), t = i * a->step; t <= p->to; t += a->step) {
+		for (uint64_t i = figure_axis_first(a->step, p->from), t = i * a->step; t <= p->to;
+		     t += a->step) {
 			double w = text_width(fig, figure_axis_label(a, t, label), 0.85, false);
 
 			widest = w > widest ? w : widest;
@@ -138,7 +147,8 @@ static int try_labels(struct figure *fig, struct panel *p, double width, struct 
 	for (unsigned i = 0; i < p->n_notes; i++) {
 		struct figure_note *n = &p->note[i];
 
-		n->n_lines = figure_text_break(fig->font, n->text, size, false, width, NOTE_LINES, n->line, &cut);
+		n->n_lines = figure_text_break(fig->font, n->text, size, false, width, NOTE_LINES,
+					       n->line, &cut);
 		if (!n->n_lines)
 			return err_memory(err, "a figure's notes");
 		if (cut)
@@ -171,7 +181,8 @@ static int number_notes(struct figure *fig, struct panel *p, struct err *err)
 
 		label[i] = (struct figure_label){ .want = n->x, .width = 1.5 * fig->f * p->disc };
 		n->number = i + 1;
-		n->line[0] = figure_text_fit(fig->font, n->text, 0.9 * fig->f, false, room - 1.8 * fig->f);
+		n->line[0] = figure_text_fit(fig->font, n->text, 0.9 * fig->f, false,
+					     room - 1.8 * fig->f);
 		if (!n->line[0])
 			return err_memory(err, "a figure's notes");
 		n->n_lines = 1;
@@ -180,8 +191,10 @@ static int number_notes(struct figure *fig, struct panel *p, struct err *err)
 	p->list_width = widest + 3.2 * fig->f;
 	n_columns = room > p->list_width ? (unsigned)(room / p->list_width) : 1;
 	p->list_rows = (p->n_notes + n_columns - 1) / n_columns;
-	if (p->disc < 0.5 || !figure_place(label, p->n_notes, 0.2 * fig->f * p->disc, fig->f, fig->width - fig->f))
-		return err_set(err, ERR_USAGE, "%u notes have no place in a width of %.0f", p->n_notes, fig->width);
+	if (p->disc < 0.5 ||
+	    !figure_place(label, p->n_notes, 0.2 * fig->f * p->disc, fig->f, fig->width - fig->f))
+		return err_set(err, ERR_USAGE, "%u notes have no place in a width of %.0f",
+			       p->n_notes, fig->width);
 	for (unsigned i = 0; i < p->n_notes; i++)
 		p->note[i].label = label[i].at;
 	return 0;
@@ -202,7 +215,8 @@ static int place_notes(struct figure *fig, struct panel *p, struct err *err)
 		rail[i] = (struct figure_label){ .want = p->note[i].x };
 	}
 	if (!figure_place(rail, p->n_notes, 0.35 * fig->f, fig->plot_x, right))
-		return err_set(err, ERR_USAGE, "%u notes have no place in a width of %.0f", p->n_notes, fig->width);
+		return err_set(err, ERR_USAGE, "%u notes have no place in a width of %.0f",
+			       p->n_notes, fig->width);
 	for (unsigned i = 0; i < p->n_notes; i++)
 		p->note[i].rail = rail[i].at;
 	for (unsigned i = 0; i < sizeof(widths) / sizeof(*widths) && !fit; i++) {
@@ -228,9 +242,13 @@ static unsigned note_lines(const struct panel *p)
 static double flow_legend(struct figure *fig, double y, bool arrows)
 {
 	static const struct { enum ink ink; const char *words; } all[] = {
-		{ INK_RUN, "runs, holding the lock" }, { INK_ACQUIRE, "acquires it" }, { INK_WAIT, "waits" },
-		{ INK_SIGNAL, "signalled, not yet running" }, { INK_STALL, "holds it, off the CPU" },
-		{ INK_BUSY, "BUSY: found it held" }, { INK_RETRY, "RETRY: woken in vain" },
+		{ INK_RUN, "runs, holding the lock" },
+		{ INK_ACQUIRE, "acquires it" },
+		{ INK_WAIT, "waits" },
+		{ INK_SIGNAL, "signalled, not yet running" },
+		{ INK_STALL, "holds it, off the CPU" },
+		{ INK_BUSY, "BUSY: found it held" },
+		{ INK_RETRY, "RETRY: woken in vain" },
 		{ INK_LOST, "something was lost" },
 	};
 	double x = fig->plot_x, first = y;
@@ -243,8 +261,9 @@ static double flow_legend(struct figure *fig, double y, bool arrows)
 			fig->legend[fig->n_legend++] = (struct legend_item){ .ink = all[i].ink,
 									     .words = all[i].words };
 	if (arrows)
-		fig->legend[fig->n_legend++] = (struct legend_item){ .arrow = true,
-								     .words = "signals the next thread" };
+		fig->legend[fig->n_legend++] = (struct legend_item){
+			.arrow = true, .words = "signals the next thread"
+		};
 	for (unsigned i = 0; i < fig->n_legend; i++) {
 		struct legend_item *l = &fig->legend[i];
 
@@ -288,8 +307,8 @@ static void divide_pitch(struct figure *fig, unsigned pitch)
 }
 
 /*
- * From top to bottom, with lanes of that many units; returns the height.  Lanes begin on whole units, and nothing above the
- * legend depends on whether there are arrows.
+ * From top to bottom, with lanes of that many units; returns the height.  Lanes begin on whole
+ * units, and nothing above the legend depends on whether there are arrows.
  */
 static double stack(struct figure *fig, unsigned pitch, bool arrows)
 {
@@ -322,7 +341,8 @@ static double stack(struct figure *fig, unsigned pitch, bool arrows)
 		p->y_notes = y;
 		if (p->n_notes) {
 			p->y_list = y += (p->numbered ? 2.6 : 1.9) * f;
-			p->list_height = (p->numbered ? 1.35 * p->list_rows : 1.15 * note_lines(p)) * f;
+			p->list_height = f * (p->numbered ? 1.35 * p->list_rows
+							  : 1.15 * note_lines(p));
 			y += p->list_height + 0.3 * f;
 		}
 	}
@@ -349,8 +369,10 @@ static int choose_height(struct figure *fig, struct err *err)
 
 		pitch = rest > 0 ? (unsigned)(rest / fig->n_rows) : 0;
 		if (pitch < PITCH_MIN)
-			return err_set(err, ERR_USAGE, "--size: %" PRIu32 " threads do not fit into a height of %u: it "
-				       "takes %.0f, or a choice of --threads", fig->n_rows, o->height,
+			return err_set(err, ERR_USAGE,
+				       "--size: %" PRIu32 " threads do not fit into a height of "
+				       "%u: it takes %.0f, or a choice of --threads",
+				       fig->n_rows, o->height,
 				       ceil(o->height - rest + (double)PITCH_MIN * fig->n_rows));
 	}
 	if (pitch < PITCH_MIN)
@@ -358,8 +380,8 @@ static int choose_height(struct figure *fig, struct err *err)
 	divide_pitch(fig, pitch);
 	fig->height = ceil(stack(fig, pitch, arrows));
 	if (o->height && fig->height > o->height)
-		return err_set(err, ERR_USAGE, "--size: lanes of %u make a height of %.0f, not %u", o->lane_height,
-			       fig->height, o->height);
+		return err_set(err, ERR_USAGE, "--size: lanes of %u make a height of %.0f, not %u",
+			       o->lane_height, fig->height, o->height);
 	if (o->height)
 		fig->height = o->height;
 	return 0;
@@ -371,12 +393,13 @@ static int check_size(const struct figure *fig, struct err *err)
 	double w = fig->width * fig->o->scale, h = fig->height * fig->o->scale;
 
 	if (w > FIGURE_SIDE_MAX || h > FIGURE_SIDE_MAX)
-		return err_set(err, ERR_USAGE, "the figure would be %.0f x %.0f pixels, with %" PRIu32 " threads at a scale "
-			       "of %u: at most %u a side (choose some with --threads)", w, h, fig->n_rows,
-			       fig->o->scale, FIGURE_SIDE_MAX);
+		return err_set(err, ERR_USAGE, "the figure would be %.0f x %.0f pixels, with %" PRIu32
+			       " threads at a scale of %u: at most %u a side (choose some with "
+			       "--threads)", w, h, fig->n_rows, fig->o->scale, FIGURE_SIDE_MAX);
 	if (w * h > (double)FIGURE_PIXELS_MAX)
-		return err_set(err, ERR_USAGE, "the figure would be %.0f x %.0f pixels, which are %.0f million: at most "
-			       "%.0f million", w, h, w * h / 1e6, (double)FIGURE_PIXELS_MAX / 1e6);
+		return err_set(err, ERR_USAGE, "the figure would be %.0f x %.0f pixels, which are "
+			       "%.0f million: at most %.0f million", w, h, w * h / 1e6,
+			       (double)FIGURE_PIXELS_MAX / 1e6);
 	return 0;
 }
 
@@ -410,7 +433,9 @@ static size_t count_shapes(const struct figure *fig)
 		const struct figure_columns *c = &fig->panel[i].columns;
 
 		for (uint32_t row = 0; row < c->n_rows; row++) {
-			struct figure_lane l = { .cell = c->cell + (size_t)row * c->n, .n = c->n, .h = c->h };
+			struct figure_lane l = {
+				.cell = c->cell + (size_t)row * c->n, .n = c->n, .h = c->h,
+			};
 
 			for (unsigned k = 0; k < N_INKS - 1; k++)
 				n += figure_shapes(&l, figure_shape_order[k], NULL, NULL);
@@ -428,7 +453,8 @@ static int load_columns(struct figure *fig, struct err *err)
 		if (load(fig, units, err))
 			return -1;
 		units *= 2;
-	} while (fig->o->format != FIGURE_PNG && units <= fig->plot_width && count_shapes(fig) > SHAPES_MAX);
+	} while (fig->o->format != FIGURE_PNG && units <= fig->plot_width &&
+		 count_shapes(fig) > SHAPES_MAX);
 	return 0;
 }
 
@@ -437,7 +463,8 @@ static int find_handoffs(struct figure *fig, struct err *err)
 	for (unsigned i = 0; i < fig->n_panels && !fig->o->no_arrows; i++) {
 		struct panel *p = &fig->panel[i];
 
-		if (figure_handoffs_find(&p->handoffs, &p->columns, p->tl, p->lane, 1.1 * fig->f / p->column, err))
+		if (figure_handoffs_find(&p->handoffs, &p->columns, p->tl, p->lane,
+					 1.1 * fig->f / p->column, err))
 			return err_prefix(err, p->path);
 	}
 	return 0;
@@ -452,8 +479,8 @@ static int fit_words(struct figure *fig, struct err *err)
 
 		if (!*s)
 			continue;
-		fit = figure_text_fit(fig->font, *s, (i < fig->n_captions ? 0.75 : 1.35) * fig->f, i == fig->n_captions,
-				      fig->width - 2.4 * fig->f);
+		fit = figure_text_fit(fig->font, *s, (i < fig->n_captions ? 0.75 : 1.35) * fig->f,
+				      i == fig->n_captions, fig->width - 2.4 * fig->f);
 		if (!fit)
 			return err_memory(err, "a figure's words");
 		free(*s);
@@ -464,7 +491,8 @@ static int fit_words(struct figure *fig, struct err *err)
 
 		if (!p->title)
 			continue;
-		fit = figure_text_fit(fig->font, p->title, fig->f, true, fig->width - fig->plot_x - fig->f);
+		fit = figure_text_fit(fig->font, p->title, fig->f, true,
+				      fig->width - fig->plot_x - fig->f);
 		if (!fit)
 			return err_memory(err, "a figure's words");
 		free(p->title);
@@ -511,7 +539,8 @@ static void tell_places(const struct figure *fig)
 				.trace = i, .lane = p->lane[row], .from = p->from, .to = p->to,
 				.x = (uint32_t)lround(fig->plot_x * o->scale),
 				.y = (uint32_t)lround(figure_row_y(fig, p, row) * o->scale),
-				.n = p->columns.n, .h = fig->h, .column = o->scale, .row = fig->row * o->scale,
+				.n = p->columns.n, .h = fig->h, .column = o->scale,
+				.row = fig->row * o->scale,
 			};
 
 			o->placed(o->ctx, &at);
@@ -522,8 +551,9 @@ static void tell_places(const struct figure *fig)
 static int draw(struct figure *fig, struct buf *out, struct err *err)
 {
 	const struct figure_canvas_options co = {
-		.format = fig->o->format, .width = fig->width, .height = fig->height, .scale = fig->o->scale,
-		.theme = &fig->theme, .font = fig->font, .title = fig->title ? fig->title : "gilscope",
+		.format = fig->o->format, .width = fig->width, .height = fig->height,
+		.scale = fig->o->scale, .theme = &fig->theme, .font = fig->font,
+		.title = fig->title ? fig->title : "gilscope",
 	};
 	struct figure_canvas *c = figure_canvas_new(&co, err);
 	int ret;

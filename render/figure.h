@@ -1,5 +1,6 @@
 /*
- * figure.h - a stretch of one or more timelines as a picture to show: PNG, SVG or PDF (docs/figure.md)
+ * figure.h - a stretch of one or more timelines as a picture to show: PNG, SVG or PDF
+ * (docs/figure.md)
  */
 #ifndef GILSCOPE_FIGURE_H
 #define GILSCOPE_FIGURE_H

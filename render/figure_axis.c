@@ -15,7 +15,10 @@ static const struct unit time_units[] = {
 };
 static const struct unit tick_units[] = { { "million ticks", 1000000 }, { "ticks", 1 }, { NULL, 0 } };
 
-/* The least of 1, 2, 5 times a power of ten that is not below least; sub: into how many parts it is divided. */
+/*
+ * The least of 1, 2, 5 times a power of ten that is not below least; sub: into how many parts it is
+ * divided.
+ */
 static uint64_t round_step(uint64_t least, unsigned *parts)
 {
 	static const unsigned factor[] = { 1, 2, 5 }, minor[] = { 5, 4, 5 };

@@ -1,9 +1,9 @@
 /*
  * figure_axis.h - where a time axis is marked, and with which words
  *
- * Marks lie at multiples of 1, 2 or 5 times a power of ten, and labels are written digit by digit from integers.
- * Where the step is far below the instants ("5.183201 s" after "5.183200 s"), a round instant is written once
- * and the labels count from there: "+20", "+40".
+ * Marks lie at multiples of 1, 2 or 5 times a power of ten, and labels are written digit by digit
+ * from integers. Where the step is far below the instants ("5.183201 s" after "5.183200 s"), a
+ * round instant is written once and the labels count from there: "+20", "+40".
  */
 #ifndef GILSCOPE_FIGURE_AXIS_H
 #define GILSCOPE_FIGURE_AXIS_H
@@ -29,7 +29,10 @@ void figure_axis_init(struct figure_axis *a, enum timeline_clock clock, uint64_t
 const char *figure_axis_label(const struct figure_axis *a, uint64_t t, char out[64]);
 /* "time, ms" or "5.183 2 s +, in us": what the labels are. */
 const char *figure_axis_words(const struct figure_axis *a, char out[96]);
-/* The marks in [from, to]: the first one's number (time / step, or time / (step / minor)), and how many. */
+/*
+ * The marks in [from, to]: the first one's number (time / step, or time / (step / minor)), and how
+ * many.
+ */
 uint64_t figure_axis_first(uint64_t step, uint64_t from);
 
 #endif

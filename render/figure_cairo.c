@@ -1,8 +1,8 @@
 /*
  * figure_cairo.c - a figure drawn by cairo and Pango: as pixels, or as PDF
  *
- * cairo's pixels are 0x00RRGGBB in the machine's own order here (CAIRO_FORMAT_RGB24).  Lanes are written into
- * them, not painted: each pixel is one column's ink, never a mixture.
+ * cairo's pixels are 0x00RRGGBB in the machine's own order here (CAIRO_FORMAT_RGB24).  Lanes are
+ * written into them, not painted: each pixel is one column's ink, never a mixture.
  */
 #include <cairo-pdf.h>
 #include <math.h>
@@ -31,7 +31,8 @@ static void set_colour(cairo_t *cr, struct colour c)
 	cairo_set_source_rgb(cr, c.r / 255.0, c.g / 255.0, c.b / 255.0);
 }
 
-static void draw_rect(struct figure_canvas *base, double x, double y, double w, double h, struct colour colour)
+static void draw_rect(struct figure_canvas *base, double x, double y, double w, double h,
+		      struct colour colour)
 {
 	struct canvas *c = (struct canvas *)base;
 
@@ -48,8 +49,8 @@ static void add_points(struct canvas *c, const struct figure_point *p, unsigned 
 		cairo_line_to(c->cr, p[i].x, p[i].y);
 }
 
-static void draw_line(struct figure_canvas *base, const struct figure_point *p, unsigned n, double width,
-		      struct colour colour)
+static void draw_line(struct figure_canvas *base, const struct figure_point *p, unsigned n,
+		      double width, struct colour colour)
 {
 	struct canvas *c = (struct canvas *)base;
 
@@ -106,7 +107,8 @@ static uint32_t pixel_of(struct colour c)
 static void put_lane_pixels(struct canvas *c, const struct figure_lane *l)
 {
 	uint32_t x0 = (uint32_t)lround(l->x * c->scale), y0 = (uint32_t)lround(l->y * c->scale);
-	uint32_t width = (uint32_t)lround(l->column * c->scale), per_row = (uint32_t)lround(l->row * c->scale);
+	uint32_t width = (uint32_t)lround(l->column * c->scale),
+		 per_row = (uint32_t)lround(l->row * c->scale);
 	size_t stride = (size_t)cairo_image_surface_get_stride(c->surface) / 4;
 	uint32_t *pixels;
 
@@ -226,16 +228,18 @@ static void free_canvas(struct figure_canvas *base)
 }
 
 static const struct figure_canvas_ops ops = {
-	.rect = draw_rect, .line = draw_line, .polygon = draw_polygon, .disc = draw_disc, .words = draw_words,
-	.lane = draw_lane, .finish = finish, .free = free_canvas,
+	.rect = draw_rect, .line = draw_line, .polygon = draw_polygon, .disc = draw_disc,
+	.words = draw_words, .lane = draw_lane, .finish = finish, .free = free_canvas,
 };
 
 static void make_pdf(struct canvas *c, const struct figure_canvas_options *o)
 {
-	c->surface = cairo_pdf_surface_create_for_stream(take_pdf, &c->pdf, o->width * FIGURE_PDF_POINTS,
+	c->surface = cairo_pdf_surface_create_for_stream(take_pdf, &c->pdf,
+							 o->width * FIGURE_PDF_POINTS,
 							 o->height * FIGURE_PDF_POINTS);
 	cairo_pdf_surface_set_metadata(c->surface, CAIRO_PDF_METADATA_TITLE, o->title);
-	cairo_pdf_surface_set_metadata(c->surface, CAIRO_PDF_METADATA_CREATOR, "gilscope " GILSCOPE_VERSION);
+	cairo_pdf_surface_set_metadata(c->surface, CAIRO_PDF_METADATA_CREATOR,
+				       "gilscope " GILSCOPE_VERSION);
 	/* the same file for the same figure */
 	cairo_pdf_surface_set_metadata(c->surface, CAIRO_PDF_METADATA_CREATE_DATE, "");
 	c->cr = cairo_create(c->surface);

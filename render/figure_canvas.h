@@ -1,9 +1,10 @@
 /*
  * figure_canvas.h - what a figure is drawn on: pixels (PNG), or shapes and text (SVG, PDF)
  *
- * All lengths are in the figure's units, x to the right and y down; a canvas is width x height of them.  Texts stay texts in
- * SVG and PDF.  A lane of pixels is its columns, as the tiles are: each pixel of a tile is scale x scale of them.  A lane of
- * shapes is a rectangle per run of equal columns, and per period where that is wider than a column.
+ * All lengths are in the figure's units, x to the right and y down; a canvas is width x height of
+ * them.  Texts stay texts in SVG and PDF.  A lane of pixels is its columns, as the tiles are: each
+ * pixel of a tile is scale x scale of them.  A lane of shapes is a rectangle per run of equal
+ * columns, and per period where that is wider than a column.
  */
 #ifndef GILSCOPE_FIGURE_CANVAS_H
 #define GILSCOPE_FIGURE_CANVAS_H
@@ -36,7 +37,8 @@ struct figure_lane {
 struct figure_canvas;
 
 struct figure_canvas_ops {
-	void (*rect)(struct figure_canvas *c, double x, double y, double w, double h, struct colour colour);
+	void (*rect)(struct figure_canvas *c, double x, double y, double w, double h,
+		     struct colour colour);
 	void (*line)(struct figure_canvas *c, const struct figure_point *p, unsigned n, double width,
 		     struct colour colour);
 	void (*polygon)(struct figure_canvas *c, const struct figure_point *p, unsigned n,
@@ -78,7 +80,10 @@ extern const uint8_t figure_shape_order[N_INKS - 1];
 
 /* Columns x0 to x1, rows y0 to y1. */
 typedef void figure_shape_fn(void *ctx, double x0, double x1, unsigned y0, unsigned y1);
-/* Calls shape() for every rectangle of that ink, from left to right; returns how many.  shape may be NULL. */
+/*
+ * Calls shape() for every rectangle of that ink, from left to right; returns how many.  shape may
+ * be NULL.
+ */
 size_t figure_shapes(const struct figure_lane *l, enum ink ink, figure_shape_fn *shape, void *ctx);
 
 #endif

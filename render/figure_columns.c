@@ -1,10 +1,11 @@
 /*
  * figure_columns.c - see figure_columns.h
  *
- * A few hundred thousand periods and events are added to the columns one by one.  Where there are more, bins are, and columns
- * are seldom whole bins.  Bins of at most an eighth of a column are added to the column that holds their last
- * unit; then, for each edge that lies inside of a bin, the exact sum of the bin's part before the edge moves from the
- * column on its right to the one on its left:
+ * A few hundred thousand periods and events are added to the columns one by one.  Where there are
+ * more, bins are, and columns are seldom whole bins.  Bins of at most an eighth of a column are
+ * added to the column that holds their last unit; then, for each edge that lies inside of a bin,
+ * the exact sum of the bin's part before the edge moves from the column on its right to the one on
+ * its left:
  *
  *   bins     |    |    |    |    |    |    |
  *   edges       ^               ^
@@ -175,7 +176,10 @@ out:
 	return ret;
 }
 
-/* Fewer units than columns: each shows the unit in which it begins, as a tile does that is stretched. */
+/*
+ * Fewer units than columns: each shows the unit in which it begins, as a tile does that is
+ * stretched.
+ */
 static int load_units(struct load *l, struct err *err)
 {
 	struct figure_columns *c = l->c;
@@ -286,8 +290,13 @@ static uint8_t whole_ink(const struct timeline_bin *b, uint64_t width)
 {
 	if (!(b->run | b->stall | b->signal | b->wait))
 		return INK_IDLE;
-	return b->run >= width ? INK_RUN : b->stall >= width ? INK_STALL : b->signal >= width ? INK_SIGNAL :
-	       b->wait >= width ? INK_WAIT : N_INKS;
+	if (b->run >= width)
+		return INK_RUN;
+	if (b->stall >= width)
+		return INK_STALL;
+	if (b->signal >= width)
+		return INK_SIGNAL;
+	return b->wait >= width ? INK_WAIT : N_INKS;
 }
 
 static uint64_t share_of(const struct timeline_bin *b, uint8_t ink, uint64_t width)
@@ -304,17 +313,18 @@ static uint64_t share_of(const struct timeline_bin *b, uint8_t ink, uint64_t wid
 }
 
 /*
- * A column between one whose end, and one that as a whole, are of one state each: if it holds time of these two alone, or
- * of a hand-off between a wait and a run, it is where the one ends and the other begins.
+ * A column between one whose end, and one that as a whole, are of one state each: if it holds time
+ * of these two alone, or of a hand-off between a wait and a run, it is where the one ends and the
+ * other begins.
  */
-static void find_edge(struct figure_cell *cell, const struct timeline_bin *b, uint8_t left, uint8_t right,
-		      uint64_t width)
+static void find_edge(struct figure_cell *cell, const struct timeline_bin *b, uint8_t left,
+		      uint8_t right, uint64_t width)
 {
 	uint64_t a, z, mid;
 	bool handoff = left == INK_WAIT && right == INK_RUN;
 
-	if (left == N_INKS || right == N_INKS || left == right || b->acquires > 1 || b->releases > 1 ||
-	    (b->acquires && right != INK_RUN))
+	if (left == N_INKS || right == N_INKS || left == right || b->acquires > 1 ||
+	    b->releases > 1 || (b->acquires && right != INK_RUN))
 		return;
 	a = share_of(b, left, width);
 	z = share_of(b, right, width);
@@ -390,7 +400,10 @@ static int load_lanes(struct load *l, const uint32_t *lane, struct err *err)
 	return 0;
 }
 
-/* The next lanes to work on, from `first` on: as many as there is room for, in groups, without those not shown. */
+/*
+ * The next lanes to work on, from `first` on: as many as there is room for, in groups, without
+ * those not shown.
+ */
 static bool next_lanes(struct load *l, const uint32_t *lane, uint32_t first)
 {
 	uint32_t n_lanes = timeline_info(l->tl)->n_lanes, least = UINT32_MAX, most;
@@ -413,7 +426,8 @@ static bool next_lanes(struct load *l, const uint32_t *lane, uint32_t first)
 	return true;
 }
 
-int figure_columns_load(struct figure_columns *c, struct timeline *tl, const uint32_t *lane, struct err *err)
+int figure_columns_load(struct figure_columns *c, struct timeline *tl, const uint32_t *lane,
+			struct err *err)
 {
 	struct load l = { .c = c, .tl = tl, .level = level_for(c) };
 	uint32_t first = 0;

@@ -1,9 +1,10 @@
 /*
- * figure_columns.h - a stretch of a timeline as pixel columns: what the tiles show, at any from and to
+ * figure_columns.h - a stretch of a timeline as pixel columns: what the tiles show, at any from and
+ * to
  *
- * Column i of n covers [from + i * span / n, from + (i + 1) * span / n), rounded down, at least one unit.  Its sums are exact
- * wherever its edges lie, and column_of() makes a picture of them; so where the columns are whole bins, they
- * are the tiles' own.
+ * Column i of n covers [from + i * span / n, from + (i + 1) * span / n), rounded down, at least one
+ * unit.  Its sums are exact wherever its edges lie, and column_of() makes a picture of them; so
+ * where the columns are whole bins, they are the tiles' own.
  */
 #ifndef GILSCOPE_FIGURE_COLUMNS_H
 #define GILSCOPE_FIGURE_COLUMNS_H
@@ -14,8 +15,8 @@
 #include "timeline.h"
 
 /*
- * A column, and for vectors: where one period ends in it and another one begins, from cut to the column's end, perhaps with
- * a hand-off between them.  In 255ths of the column's width.
+ * A column, and for vectors: where one period ends in it and another one begins, from cut to the
+ * column's end, perhaps with a hand-off between them.  In 255ths of the column's width.
  */
 struct figure_cell {
 	uint64_t column;
@@ -37,10 +38,11 @@ struct figure_columns {
 #define FIGURE_FEW_EVENTS (UINT64_C(1) << 19)
 
 /*
- * Fills c, which is all 0 but for from, to, n, n_rows, h and few: lane[row] is the lane of a row.  At least one column, unit and
- * row.  release in any case.
+ * Fills c, which is all 0 but for from, to, n, n_rows, h and few: lane[row] is the lane of a row.
+ * At least one column, unit and row.  release in any case.
  */
-int figure_columns_load(struct figure_columns *c, struct timeline *tl, const uint32_t *lane, struct err *err);
+int figure_columns_load(struct figure_columns *c, struct timeline *tl, const uint32_t *lane,
+			struct err *err);
 void figure_columns_release(struct figure_columns *c);
 
 /* Where column i begins; i may be n. */
@@ -49,8 +51,8 @@ uint64_t figure_column_time(const struct figure_columns *c, uint32_t i);
 double figure_column_at(const struct figure_columns *c, uint64_t t);
 
 /*
- * How many columns, of at most max, make each of them whole bins of the tiles, or each bin a whole number of columns;
- * 0: from and to do not lie on bins that would need at least max / 2 columns.
+ * How many columns, of at most max, make each of them whole bins of the tiles, or each bin a whole
+ * number of columns; 0: from and to do not lie on bins that would need at least max / 2 columns.
  */
 uint32_t figure_columns_exact(uint64_t from, uint64_t to, uint32_t max);
 

@@ -13,11 +13,12 @@ static void words(const struct figure *fig, struct figure_canvas *c, double x, d
 	c->ops->words(c, &w);
 }
 
-static void bold_words(const struct figure *fig, struct figure_canvas *c, double x, double y, double size,
-		       const char *s)
+static void bold_words(const struct figure *fig, struct figure_canvas *c, double x, double y,
+		       double size, const char *s)
 {
 	const struct figure_words w = {
-		.x = x, .y = y, .size = size * fig->f, .bold = true, .colour = fig->theme.text, .s = s,
+		.x = x, .y = y, .size = size * fig->f, .bold = true, .colour = fig->theme.text,
+		.s = s,
 	};
 
 	c->ops->words(c, &w);
@@ -46,7 +47,8 @@ static void draw_axis(const struct figure *fig, const struct panel *p, struct fi
 
 		if ((double)minor * width / (double)(p->to - p->from) < 0.25 * f && !major)
 			continue;
-		c->ops->rect(c, x - line / 2, y - length, line, length, major ? fig->theme.dim : fig->theme.rule);
+		c->ops->rect(c, x - line / 2, y - length, line, length,
+			     major ? fig->theme.dim : fig->theme.rule);
 		if (major)
 			words(fig, c, x, y - 0.62 * f, 0.85, ANCHOR_MIDDLE, fig->theme.text,
 			      figure_axis_label(a, t, text));
@@ -69,8 +71,8 @@ static void draw_names(const struct figure *fig, const struct panel *p, struct f
 		every++;
 	for (uint32_t row = 0; row < p->n_rows; row += every)
 		words(fig, c, fig->plot_x - 0.8 * f,
-		      figure_row_y(fig, p, row) + figure_row_height(fig) / 2 + 0.36 * size * f, size, ANCHOR_END,
-		      fig->theme.text, p->name[row]);
+		      figure_row_y(fig, p, row) + figure_row_height(fig) / 2 + 0.36 * size * f,
+		      size, ANCHOR_END, fig->theme.text, p->name[row]);
 }
 
 static void draw_lanes(const struct figure *fig, const struct panel *p, struct figure_canvas *c)
@@ -82,14 +84,16 @@ static void draw_lanes(const struct figure *fig, const struct panel *p, struct f
 	line = line < gap ? line : gap;
 	for (uint32_t row = 0; row < p->n_rows; row++) {
 		struct figure_lane l = {
-			.cell = p->columns.cell + (size_t)row * p->columns.n, .n = p->columns.n, .h = fig->h,
-			.x = fig->plot_x, .y = figure_row_y(fig, p, row), .column = p->column,
+			.cell = p->columns.cell + (size_t)row * p->columns.n,
+			.n = p->columns.n, .h = fig->h, .x = fig->plot_x,
+			.y = figure_row_y(fig, p, row), .column = p->column,
 			.row = fig->row,
 		};
 
 		/* a lane is seen, and how long its trace is, where it is idle too */
 		if (width > 0)
-			c->ops->rect(c, l.x, l.y + figure_row_height(fig), width, line, fig->theme.rule);
+			c->ops->rect(c, l.x, l.y + figure_row_height(fig), width, line,
+				     fig->theme.rule);
 		c->ops->lane(c, &l);
 	}
 }
@@ -134,10 +138,13 @@ static void draw_arrows(const struct figure *fig, const struct panel *p, struct 
 static void draw_note(const struct figure *fig, const struct panel *p, const struct figure_note *n,
 		      struct figure_canvas *c)
 {
-	double f = fig->f, bottom = p->y_notes + 0.1 * f, end = p->y_list - (p->numbered ? 1.5 : 0.15) * f;
+	double f = fig->f, bottom = p->y_notes + 0.1 * f,
+	       end = p->y_list - (p->numbered ? 1.5 : 0.15) * f;
 	double y = n->row == NO_THREAD ? p->y_lanes
 				       : figure_row_y(fig, p, n->row) + figure_row_height(fig) / 2;
-	const struct figure_point leader[] = { { n->x, y }, { n->rail, y }, { n->rail, bottom }, { n->label, end } };
+	const struct figure_point leader[] = {
+		{ n->x, y }, { n->rail, y }, { n->rail, bottom }, { n->label, end }
+	};
 	char number[16];
 
 	c->ops->line(c, leader, 3, 0.3 * f, fig->theme.page);
@@ -146,14 +153,15 @@ static void draw_note(const struct figure *fig, const struct panel *p, const str
 	c->ops->disc(c, n->x, y, 0.24 * f, fig->theme.note);
 	if (p->numbered) {
 		snprintf(number, sizeof(number), "%u", n->number);
-		c->ops->disc(c, n->label, end + 0.7 * p->disc * f, 0.7 * p->disc * f, fig->theme.note);
-		words(fig, c, n->label, end + 0.97 * p->disc * f, 0.75 * p->disc, ANCHOR_MIDDLE, fig->theme.page,
-		      number);
+		c->ops->disc(c, n->label, end + 0.7 * p->disc * f, 0.7 * p->disc * f,
+			     fig->theme.note);
+		words(fig, c, n->label, end + 0.97 * p->disc * f, 0.75 * p->disc, ANCHOR_MIDDLE,
+		      fig->theme.page, number);
 		return;
 	}
 	for (unsigned k = 0; k < n->n_lines; k++)
-		words(fig, c, n->label, p->y_list + (0.85 + 1.15 * k) * f, 0.9, ANCHOR_MIDDLE, fig->theme.text,
-		      n->line[k]);
+		words(fig, c, n->label, p->y_list + (0.85 + 1.15 * k) * f, 0.9, ANCHOR_MIDDLE,
+		      fig->theme.text, n->line[k]);
 }
 
 static void draw_notes(const struct figure *fig, const struct panel *p, struct figure_canvas *c)
@@ -185,8 +193,10 @@ static void draw_legend(const struct figure *fig, struct figure_canvas *c)
 		if (l->arrow)
 			arrow(fig, c, l->x + 0.4 * f, l->y + 0.1 * f, l->y + 1.1 * f);
 		else
-			c->ops->rect(c, l->x, l->y + 0.2 * f, 0.8 * f, 0.8 * f, fig->theme.ink[l->ink]);
-		words(fig, c, l->x + 1.2 * f, l->y + 0.9 * f, 0.85, ANCHOR_START, fig->theme.text, l->words);
+			c->ops->rect(c, l->x, l->y + 0.2 * f, 0.8 * f, 0.8 * f,
+				     fig->theme.ink[l->ink]);
+		words(fig, c, l->x + 1.2 * f, l->y + 0.9 * f, 0.85, ANCHOR_START, fig->theme.text,
+		      l->words);
 	}
 }
 
@@ -211,6 +221,6 @@ void figure_draw(const struct figure *fig, struct figure_canvas *c)
 	}
 	draw_legend(fig, c);
 	for (unsigned i = 0; i < fig->n_captions; i++)
-		words(fig, c, 1.2 * f, fig->y_caption + 1.2 * f * i, 0.75, ANCHOR_START, fig->theme.dim,
-		      fig->caption[i]);
+		words(fig, c, 1.2 * f, fig->y_caption + 1.2 * f * i, 0.75, ANCHOR_START,
+		      fig->theme.dim, fig->caption[i]);
 }

@@ -1,9 +1,10 @@
 /*
  * figure_handoff.c - see figure_handoff.h
  *
- * The end of a hand-off, an ACQUIRE or RETRY, says how long the thread was signalled before.  So far back lies
- * the RELEASE (or, in a log that has them, the WAKEUP) of the thread that signalled it.  Bins count such ends, but
- * not whether there was a signal: so a few near to each other are read all the same.
+ * The end of a hand-off, an ACQUIRE or RETRY, says how long the thread was signalled before.  So
+ * far back lies the RELEASE (or, in a log that has them, the WAKEUP) of the thread that signalled
+ * it.  Bins count such ends, but not whether there was a signal: so a few near to each other are
+ * read all the same.
  */
 #include "figure_handoff.h"
 
@@ -35,9 +36,11 @@ static int see_end(void *ctx, const struct event *e, const struct attr *attrs)
 	if ((e->kind != EV_ACQUIRE && e->kind != EV_RETRY) || row_of(s, e->thread) == NO_THREAD)
 		return 0;
 	for (unsigned i = 0; i < e->n_attrs; i++)
-		if (attrs[i].id == ATTR_SIGNAL && attrs[i].value > 0 && (uint64_t)attrs[i].value <= e->time) {
-			s->end[s->n_ends++] = (struct handoff_end){ e->time - (uint64_t)attrs[i].value,
-								    e->thread, e->lock };
+		if (attrs[i].id == ATTR_SIGNAL && attrs[i].value > 0 &&
+		    (uint64_t)attrs[i].value <= e->time) {
+			s->end[s->n_ends++] = (struct handoff_end){
+				e->time - (uint64_t)attrs[i].value, e->thread, e->lock
+			};
 			return s->n_ends == CROWD;
 		}
 	return 0;
@@ -73,8 +76,8 @@ static int add(struct figure_handoffs *out, struct figure_handoff h, struct err 
 }
 
 /* The hand-offs that end in column i. */
-static int look_at(struct search *s, struct timeline_cursor *cursor, uint32_t i, struct figure_handoffs *out,
-		   struct err *err)
+static int look_at(struct search *s, struct timeline_cursor *cursor, uint32_t i,
+		   struct figure_handoffs *out, struct err *err)
 {
 	uint64_t from = figure_column_time(s->c, i), to = figure_column_time(s->c, i + 1);
 	struct figure_handoff h;
@@ -89,7 +92,8 @@ static int look_at(struct search *s, struct timeline_cursor *cursor, uint32_t i,
 			continue;
 		if (timeline_events(cursor, s->of.signal, s->of.signal + 1, see_begin, s, err) < 0)
 			return -1;
-		h = (struct figure_handoff){ s->of.signal, row_of(s, s->from), row_of(s, s->of.thread) };
+		h = (struct figure_handoff){ s->of.signal, row_of(s, s->from),
+					     row_of(s, s->of.thread) };
 		if (h.from_row != NO_THREAD && h.from_row != h.to_row && add(out, h, err))
 			return -1;
 	}
@@ -136,8 +140,8 @@ static bool is_no_crowd(const struct figure_columns *c, uint32_t i, uint32_t apa
 	return n <= CROWD;
 }
 
-int figure_handoffs_find(struct figure_handoffs *out, const struct figure_columns *c, struct timeline *tl,
-			 const uint32_t *lane, double apart, struct err *err)
+int figure_handoffs_find(struct figure_handoffs *out, const struct figure_columns *c,
+			 struct timeline *tl, const uint32_t *lane, double apart, struct err *err)
 {
 	struct search s = { .c = c, .n_threads = timeline_info(tl)->n_threads };
 	struct timeline_cursor *cursor = timeline_cursor_new(tl, err);

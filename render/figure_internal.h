@@ -1,6 +1,6 @@
 /*
- * figure_internal.h - a figure on its way: what is shown (figure_open.c), where it stands (figure.c), how it is
- * drawn (figure_draw.c); private to these
+ * figure_internal.h - a figure on its way: what is shown (figure_open.c), where it stands
+ * (figure.c), how it is drawn (figure_draw.c); private to these
  *
  *   title
  *              0   20   40   60  ms       axis: one, or one for each panel

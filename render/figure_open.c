@@ -23,7 +23,10 @@ void figure_say(const struct figure *fig, const char *fmt, ...)
 
 /* --- threads ---------------------------------------------------------------------------------------- */
 
-/* "id", "name" or "pid/id" as a list or a note has it, without its backslashes; cut says where it ended. */
+/*
+ * "id", "name" or "pid/id" as a list or a note has it, without its backslashes; *s is moved to
+ * where it ends.
+ */
 static char *take_word(const char **s, char until)
 {
 	char *word = malloc(strlen(*s) + 1), *out = word;
@@ -51,8 +54,10 @@ static bool matches(const struct panel *p, uint32_t lane, const char *word, enum
 		return !strcmp(t->id, word);
 	if (how == MATCH_NAME)
 		return *t->name && !strcmp(t->name, word);
-	n = (size_t)snprintf(pid, sizeof(pid), "%" PRId64 "/", timeline_process(p->tl, t->process)->pid);
-	return !strncmp(word, pid, n) && (!strcmp(t->id, word + n) || (*t->name && !strcmp(t->name, word + n)));
+	n = (size_t)snprintf(pid, sizeof(pid), "%" PRId64 "/",
+			     timeline_process(p->tl, t->process)->pid);
+	return !strncmp(word, pid, n) &&
+	       (!strcmp(t->id, word + n) || (*t->name && !strcmp(t->name, word + n)));
 }
 
 static void add_row(struct panel *p, uint32_t lane)
@@ -86,7 +91,8 @@ static int choose_rows(struct figure *fig, struct panel *p, struct err *err)
 	char *word, *shown;
 
 	if (!p->info->n_lanes)
-		return err_set(err, ERR_FORMAT, "%s: no thread in it ever takes or waits for a lock", p->path);
+		return err_set(err, ERR_FORMAT,
+			       "%s: no thread in it ever takes or waits for a lock", p->path);
 	p->lane = calloc(p->info->n_lanes, sizeof(*p->lane));
 	if (!p->lane)
 		return err_memory(err, "a figure's lanes");
@@ -100,8 +106,10 @@ static int choose_rows(struct figure *fig, struct panel *p, struct err *err)
 			return err_memory(err, "a figure's lanes");
 		if (!add_rows_of(p, word) && fig->n_panels == 1) {
 			shown = figure_shown(word);
-			err_set(err, ERR_USAGE, "--threads: %s has no thread '%.100s' with events of a lock (gilscope info "
-				"lists them)", p->path, shown ? shown : "");
+			err_set(err, ERR_USAGE,
+				"--threads: %s has no thread '%.100s' with events of a lock "
+				"(gilscope info lists them)",
+				p->path, shown ? shown : "");
 			free(shown);
 			free(word);
 			return -1;
@@ -117,7 +125,8 @@ static int choose_rows(struct figure *fig, struct panel *p, struct err *err)
 static bool has_many_processes(const struct panel *p)
 {
 	for (uint32_t i = 1; i < p->n_rows; i++)
-		if (timeline_thread(p->tl, p->lane[i])->process != timeline_thread(p->tl, p->lane[0])->process)
+		if (timeline_thread(p->tl, p->lane[i])->process !=
+		    timeline_thread(p->tl, p->lane[0])->process)
 			return true;
 	return false;
 }
@@ -150,7 +159,10 @@ static int has_namesakes(const struct panel *p, bool *same, struct err *err)
 	return 0;
 }
 
-/* "worker", or "worker 9989" where there are several of that name, and " (pid)" where there are several processes. */
+/*
+ * "worker", or "worker 9989" where there are several of that name, and " (pid)" where there are
+ * several processes.
+ */
 static char *row_name(const struct panel *p, uint32_t row, bool id_too, bool pid_too)
 {
 	const struct timeline_thread *t = timeline_thread(p->tl, p->lane[row]);
@@ -213,8 +225,8 @@ static int choose_range(struct figure *fig, struct panel *p, struct err *err)
 	if (o->to && time_parse(o->to, clock, p->info->origin, &p->to, err))
 		return err_prefix(err, "--to");
 	if (p->to > TIMELINE_MAX_TIME)
-		return err_set(err, ERR_USAGE, "--to %s: no trace is longer than %s", o->to ? o->to : "",
-			       time_exact(a, TIMELINE_MAX_TIME, clock));
+		return err_set(err, ERR_USAGE, "--to %s: no trace is longer than %s",
+			       o->to ? o->to : "", time_exact(a, TIMELINE_MAX_TIME, clock));
 	if (p->from >= p->to)
 		return err_set(err, ERR_USAGE, "%s: nothing lies between %s and %s", p->path,
 			       time_exact(a, p->from, clock), time_exact(b, p->to, clock));
@@ -231,12 +243,17 @@ static int share_axis(struct figure *fig, struct err *err)
 		const struct panel *p = &fig->panel[i];
 
 		if (p->info->clock != first->info->clock)
-			return err_set(err, ERR_USAGE, "%s is in %s and %s is in %s: they share no axis (--axis own)",
-				       first->path, first->info->clock == CLOCK_TICKS ? "ticks" : "ns", p->path,
-				       p->info->clock == CLOCK_TICKS ? "ticks" : "ns");
+			return err_set(
+				err, ERR_USAGE,
+				"%s is in %s and %s is in %s: they share no axis (--axis own)",
+				first->path, first->info->clock == CLOCK_TICKS ? "ticks" : "ns",
+				p->path, p->info->clock == CLOCK_TICKS ? "ticks" : "ns");
 		if (p->from != first->from || (fig->o->to && p->to != first->to))
-			return err_set(err, ERR_USAGE, "a time with '@' is another instant in %s than in %s: they share "
-				       "no axis (--axis own)", p->path, first->path);
+			return err_set(
+				err, ERR_USAGE,
+				"a time with '@' is another instant in %s than in %s: they share "
+				"no axis (--axis own)",
+				p->path, first->path);
 		to = p->to > to ? p->to : to;
 	}
 	for (unsigned i = 0; i < fig->n_panels; i++)
@@ -267,8 +284,12 @@ static enum found find_row(const struct panel *p, const char *word, uint32_t *ro
 	return FOUND_NONE;
 }
 
-/* The panel that a note is for: the first that shows its thread.  "2/t1" means the second timeline's t1. */
-static struct panel *find_panel(struct figure *fig, const char *word, uint32_t *row, enum found *found)
+/*
+ * The panel that a note is for: the first that shows its thread.  "2/t1" means the second
+ * timeline's t1.
+ */
+static struct panel *find_panel(struct figure *fig, const char *word, uint32_t *row,
+				enum found *found)
 {
 	char *end;
 	unsigned long k;
@@ -296,8 +317,8 @@ static struct panel *find_panel(struct figure *fig, const char *word, uint32_t *
 	return &fig->panel[k - 1];
 }
 
-static int place_note(struct figure *fig, unsigned number, const char *time, const char *thread, const char *text,
-		      struct err *err)
+static int place_note(struct figure *fig, unsigned number, const char *time, const char *thread,
+		      const char *text, struct err *err)
 {
 	struct figure_note note = { .number = number };
 	enum found found;
@@ -307,7 +328,8 @@ static int place_note(struct figure *fig, unsigned number, const char *time, con
 
 	if (found == FOUND_NONE) {
 		shown = figure_shown(thread);
-		err_set(err, ERR_USAGE, "--note: there is no thread '%.100s' with events of a lock", shown ? shown : "");
+		err_set(err, ERR_USAGE, "--note: there is no thread '%.100s' with events of a lock",
+			shown ? shown : "");
 		free(shown);
 		return -1;
 	}
@@ -339,7 +361,8 @@ static int read_note(struct figure *fig, unsigned i, struct err *err)
 		err_memory(err, "a figure's notes");
 	} else if (*s != ':' || !s[1]) {
 		shown = figure_shown(fig->o->notes[i]);
-		err_set(err, ERR_USAGE, "--note is TIME:THREAD:TEXT, as in 1.25s:101:woken in vain; not '%.200s'",
+		err_set(err, ERR_USAGE,
+			"--note is TIME:THREAD:TEXT, as in 1.25s:101:woken in vain; not '%.200s'",
 			shown ? shown : "");
 		free(shown);
 	} else {
@@ -393,7 +416,10 @@ static size_t short_length(const char *s)
 	return more ? (size_t)(more - s) : strlen(s);
 }
 
-/* "Python 3.11.2 / machine / command", as far as the log says so; the same words of several traces once. */
+/*
+ * "Python 3.11.2 / machine / command", as far as the log says so; the same words of several traces
+ * once.
+ */
 static int choose_caption(struct figure *fig, struct err *err)
 {
 	static const char *const keys[] = { "python", "machine", "command" };
@@ -408,7 +434,9 @@ static int choose_caption(struct figure *fig, struct err *err)
 			if (*value)
 				buf_printf(&b, "%s%s%.*s", b.len ? " \302\267 " : "",
 					   strncmp(value, "Python", 6) ? before[k] : "",
-					   (int)(k ? strnlen(value, FIGURE_TEXT_BYTES) : short_length(value)), value);
+					   (int)(k ? strnlen(value, FIGURE_TEXT_BYTES)
+						   : short_length(value)),
+					   value);
 		}
 		buf_add(&b, "", 1);
 		if (buf_failed(&b)) {
@@ -416,7 +444,8 @@ static int choose_caption(struct figure *fig, struct err *err)
 			return err_memory(err, "a figure's caption");
 		}
 		if (b.len == 1)
-			figure_say(fig, "%s says nothing of its python, machine or command", fig->panel[i].path);
+			figure_say(fig, "%s says nothing of its python, machine or command",
+				   fig->panel[i].path);
 		else if (!(fig->caption[fig->n_captions++] = figure_shown((const char *)b.data)))
 			fig->n_captions--;
 		buf_release(&b);

@@ -18,7 +18,10 @@ bool figure_place(struct figure_label *l, size_t n, double gap, double from, dou
 		free(pool);
 		return false;
 	}
-	/* Less the place that those before it take at least, each label has the same lower and upper bound. */
+	/*
+	 * Less the place that those before it take at least, each label has the same lower and
+	 * upper bound.
+	 */
 	low = n ? from + l[0].width / 2 : from;
 	high = low + (to - from - total);
 	for (size_t k = 0; k < n; k++) {

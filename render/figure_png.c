@@ -124,12 +124,14 @@ static unsigned depth_for(unsigned n)
 	return n <= 2 ? 1 : n <= 4 ? 2 : n <= 16 ? 4 : 8;
 }
 
-static void write_header(png_structp png, png_infop info, const struct image *im, const struct colours *c)
+static void write_header(png_structp png, png_infop info, const struct image *im,
+			 const struct colours *c)
 {
 	png_color list[MAX_COLOURS];
 
 	for (unsigned i = 0; c && i < c->n; i++)
-		list[i] = (png_color){ c->list[i] >> 16 & 0xff, c->list[i] >> 8 & 0xff, c->list[i] & 0xff };
+		list[i] = (png_color){ c->list[i] >> 16 & 0xff, c->list[i] >> 8 & 0xff,
+				       c->list[i] & 0xff };
 	png_set_write_fn(png, im->out, write_bytes, flush_bytes);
 	png_set_compression_level(png, c ? 9 : 6);
 	png_set_IHDR(png, info, im->width, im->height, c ? (int)depth_for(c->n) : 8,
@@ -181,8 +183,9 @@ static int encode(const struct image *im, const struct colours *c, uint8_t *row,
 	return 0;
 }
 
-int figure_png_write(struct buf *out, uint32_t *pixels, uint32_t width, uint32_t height, size_t stride,
-		     unsigned pixels_per_metre, const uint32_t *keep, unsigned n_keep, struct err *err)
+int figure_png_write(struct buf *out, uint32_t *pixels, uint32_t width, uint32_t height,
+		     size_t stride, unsigned pixels_per_metre, const uint32_t *keep,
+		     unsigned n_keep, struct err *err)
 {
 	struct image im = { out, pixels, width, height, stride, pixels_per_metre, keep, n_keep };
 	struct colours *c = malloc(sizeof(*c));

@@ -1,8 +1,9 @@
 /*
  * figure_svg.c - a figure as SVG 1.1
  *
- * Written here and not by cairo, whose texts would become outlines of glyphs: here they can be searched, selected and
- * edited.  A lane's rectangles of one ink are one path, in its own coordinates: columns and rows.
+ * Written here and not by cairo, whose texts would become outlines of glyphs: here they can be
+ * searched, selected and edited.  A lane's rectangles of one ink are one path, in its own
+ * coordinates: columns and rows.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -18,7 +19,7 @@ struct svg {
 	struct buf b;
 };
 
-/* At most two digits behind the point (three: of a scale), and none of them a trailing zero; printf would ask the locale. */
+/* At most so many digits behind the point, none of them a trailing zero.  printf would ask the locale. */
 static void put_decimal(struct buf *b, double v, unsigned scale, unsigned digits)
 {
 	int64_t n = llround(v * scale);
@@ -53,7 +54,10 @@ static void put_colour(struct buf *b, const char *name, struct colour c)
 	buf_printf(b, " %s=\"#%02x%02x%02x\"", name, c.r, c.g, c.b);
 }
 
-/* XML 1.0 has no place for control characters, or for U+FFFE and U+FFFF; what is no UTF-8 comes out as U+FFFD. */
+/*
+ * XML 1.0 has no place for control characters, or for U+FFFE and U+FFFF; what is no UTF-8 comes out
+ * as U+FFFD.
+ */
 static void put_escaped(struct buf *b, const char *s)
 {
 	size_t n = strlen(s);
@@ -73,7 +77,8 @@ static void put_escaped(struct buf *b, const char *s)
 	}
 }
 
-static void svg_rect(struct figure_canvas *base, double x, double y, double w, double h, struct colour colour)
+static void svg_rect(struct figure_canvas *base, double x, double y, double w, double h,
+		     struct colour colour)
 {
 	struct buf *b = &((struct svg *)base)->b;
 
@@ -99,8 +104,8 @@ static void put_points(struct buf *b, const struct figure_point *p, unsigned n)
 	buf_str(b, "\"");
 }
 
-static void svg_line(struct figure_canvas *base, const struct figure_point *p, unsigned n, double width,
-		     struct colour colour)
+static void svg_line(struct figure_canvas *base, const struct figure_point *p, unsigned n,
+		     double width, struct colour colour)
 {
 	struct buf *b = &((struct svg *)base)->b;
 
@@ -155,7 +160,10 @@ static void put_shape(void *ctx, double x0, double x1, unsigned y0, unsigned y1)
 {
 	struct path *p = ctx;
 
-	/* After z the pen is where the rectangle began.  What is written is rounded, and the pen's place is that. */
+	/*
+	 * After z the pen is where the rectangle began.  What is written is rounded, and the pen's
+	 * place is that.
+	 */
 	x0 = round(x0 * 100) / 100;
 	x1 = round(x1 * 100) / 100;
 	buf_str(p->b, p->any ? "m" : "M");
@@ -217,8 +225,8 @@ static void svg_free(struct figure_canvas *base)
 }
 
 static const struct figure_canvas_ops svg_ops = {
-	.rect = svg_rect, .line = svg_line, .polygon = svg_polygon, .disc = svg_disc, .words = svg_words,
-	.lane = svg_lane, .finish = svg_finish, .free = svg_free,
+	.rect = svg_rect, .line = svg_line, .polygon = svg_polygon, .disc = svg_disc,
+	.words = svg_words, .lane = svg_lane, .finish = svg_finish, .free = svg_free,
 };
 
 /* A family as CSS has it: quoted, for it is any text. */
@@ -245,7 +253,8 @@ struct figure_canvas *figure_svg_new(const struct figure_canvas_options *o, stru
 		return NULL;
 	}
 	s->base = (struct figure_canvas){ &svg_ops, *o->theme };
-	buf_str(&s->b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\"");
+	buf_str(&s->b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		       "<svg xmlns=\"http://www.w3.org/2000/svg\"");
 	put_attr(&s->b, "width", o->width);
 	put_attr(&s->b, "height", o->height);
 	buf_str(&s->b, " viewBox=\"0 0 ");

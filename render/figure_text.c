@@ -10,8 +10,8 @@
 #define ELLIPSIS "\342\200\246"
 
 /*
- * What the sanitizers say of libraries that were not built with them: fontconfig loses 288 bytes while it reads its
- * configuration, and locks of Pango's thread that starts it are not seen.
+ * What the sanitizers say of libraries that were not built with them: fontconfig loses 288 bytes
+ * while it reads its configuration, and locks of Pango's thread that starts it are not seen.
  */
 #ifdef __SANITIZE_ADDRESS__
 const char *__lsan_default_suppressions(void);

@@ -1,9 +1,9 @@
 /*
  * figure_theme.h - the colours of a figure: those of the tiles, and what stands around the lanes
  *
- * Light and dark are the palettes of the tiles.  Print is for paper that may come out of a grey printer: its inks
- * keep their hues, but each has a lightness of its own, in steps that are seen without any colour
- * (tests/render/figure_themes.c).
+ * Light and dark are the palettes of the tiles.  Print is for paper that may come out of a grey
+ * printer: its inks keep their hues, but each has a lightness of its own, in steps that are seen
+ * without any colour (tests/render/figure_themes.c).
  */
 #ifndef GILSCOPE_FIGURE_THEME_H
 #define GILSCOPE_FIGURE_THEME_H

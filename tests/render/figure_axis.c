@@ -1,6 +1,6 @@
 /*
- * A time axis is marked at multiples of 1, 2 or 5 times a power of ten, as many as there is room for, and its labels
- * are the instants, exactly.
+ * A time axis is marked at multiples of 1, 2 or 5 times a power of ten, as many as there is room
+ * for, and its labels are the instants, exactly.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,10 @@
 #include "figure_axis.h"
 #include "random.h"
 
-/* A decimal number with narrow blanks, in units of that size, as an integer; *end is what follows it. */
+/*
+ * A decimal number with narrow blanks, in units of that size, as an integer; *end is what follows
+ * it.
+ */
 static uint64_t read_number(const char *s, uint64_t unit, const char **end)
 {
 	unsigned __int128 v = 0;
@@ -94,12 +97,13 @@ static void labels_are_exact(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 20000; i++) {
-		uint64_t from = random_next() >> (2 + random_below(62)), span = random_next() >> (2 + random_below(62));
+		uint64_t from = random_next() >> (2 + random_below(62)),
+			 span = random_next() >> (2 + random_below(62));
 
 		if (span > TIMELINE_MAX_TIME - from % TIMELINE_MAX_TIME)
 			continue;
-		check(i % 2 ? CLOCK_NS : CLOCK_TICKS, from % TIMELINE_MAX_TIME, from % TIMELINE_MAX_TIME + span + 1,
-		      1 + (unsigned)random_below(30));
+		check(i % 2 ? CLOCK_NS : CLOCK_TICKS, from % TIMELINE_MAX_TIME,
+		      from % TIMELINE_MAX_TIME + span + 1, 1 + (unsigned)random_below(30));
 	}
 	check(CLOCK_NS, 0, TIMELINE_MAX_TIME + 1, 12);
 	check(CLOCK_NS, TIMELINE_MAX_TIME - 1, TIMELINE_MAX_TIME, 12);
@@ -107,7 +111,11 @@ static void labels_are_exact(void **state)
 
 static void as_people_write_them(void **state)
 {
-	static const struct { uint64_t from, to; unsigned room; const char *words, *first; } cases[] = {
+	static const struct {
+		uint64_t from, to;
+		unsigned room;
+		const char *words, *first;
+	} cases[] = {
 		{ 0, 315308932, 16, "time, ms", "0" },
 		{ 0, 5000000000, 12, "time, s", "0.0" },
 		{ 43100000, 43400000, 16, "time, \302\265s", "43\342\200\257100" },
@@ -121,7 +129,10 @@ static void as_people_write_them(void **state)
 
 		figure_axis_init(&a, CLOCK_NS, cases[i].from, cases[i].to, cases[i].room);
 		assert_string_equal(figure_axis_words(&a, text), cases[i].words);
-		assert_string_equal(figure_axis_label(&a, figure_axis_first(a.step, cases[i].from) * a.step, text),
+		assert_string_equal(figure_axis_label(&a,
+						      figure_axis_first(a.step, cases[i].from) *
+							      a.step,
+						      text),
 				    cases[i].first);
 	}
 }

@@ -1,6 +1,6 @@
 /*
- * A damaged timeline, one of the fuzzer's corpus, or one whose times reach as far as they can, becomes a figure or a sentence; never
- * a crash, and never both.
+ * A damaged timeline, one of the fuzzer's corpus, or one whose times reach as far as they can,
+ * becomes a figure or a sentence; never a crash, and never both.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -21,8 +21,16 @@ static bool draw(const char *file, enum figure_format format, unsigned i)
 {
 	static const char *const notes[] = { "0ns::all of it", "1ns:t1:one" };
 	const struct figure_options o = {
-		.paths = &file, .n_paths = 1, .family = "DejaVu Sans", .scale = 1, .width = 300, .caption = true,
-		.format = format, .notes = notes, .n_notes = i % 3, .own_axes = i % 2,
+		.paths = &file,
+		.n_paths = 1,
+		.family = "DejaVu Sans",
+		.scale = 1,
+		.width = 300,
+		.caption = true,
+		.format = format,
+		.notes = notes,
+		.n_notes = i % 3,
+		.own_axes = i % 2,
 	};
 	struct buf out = BUF_INIT;
 	struct err err = { 0 };
@@ -47,7 +55,9 @@ static void put_file(const uint8_t *data, size_t len)
 
 static void changed_bytes_and_cut_files(void **state)
 {
-	const struct sim_options so = { .n_threads = 3, .n_events = 400, .max_step = 1000, .block_events = 50 };
+	const struct sim_options so = {
+		.n_threads = 3, .n_events = 400, .max_step = 1000, .block_events = 50
+	};
 	uint8_t *data, *copy;
 	unsigned drawn = 0;
 	struct err err;
@@ -98,7 +108,9 @@ static void the_longest_steps(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 6; i++) {
 		const struct sim_options so = {
-			.n_threads = 3, .n_events = 60, .max_step = i % 2 ? TIMELINE_MAX_TIME / 64 : 1,
+			.n_threads = 3,
+			.n_events = 60,
+			.max_step = i % 2 ? TIMELINE_MAX_TIME / 64 : 1,
 		};
 
 		random_timeline(path, &so);

@@ -1,7 +1,7 @@
 /*
- * A figure's lanes are the tiles, pixel for pixel, where its columns are the tiles' bins; and for any from and to each column
- * is what a naive painter makes of the periods and events in it, to within the row that a tie may go to; read from bins
- * or from events, columns are the same.
+ * A figure's lanes are the tiles, pixel for pixel, where its columns are the tiles' bins; and for
+ * any from and to each column is what a naive painter makes of the periods and events in it, to
+ * within the row that a tie may go to; read from bins or from events, columns are the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,8 +69,8 @@ static bool is_colour(const struct drawn *d, uint32_t x, uint32_t y, const struc
 }
 
 /* The ink of a column's row, all pixels of which must be the same. */
-static unsigned ink_at(const struct drawn *d, const struct figure_placed *p, const struct figure_theme *t, uint32_t i,
-		       uint32_t row)
+static unsigned ink_at(const struct drawn *d, const struct figure_placed *p,
+		       const struct figure_theme *t, uint32_t i, uint32_t row)
 {
 	uint32_t x = p->x + i * p->column, y = p->y + row * p->row;
 
@@ -99,8 +99,8 @@ static struct timeline *open_timeline(void)
 
 /* --- the tiles -------------------------------------------------------------------------------------- */
 
-static void check_tile(const struct drawn *d, struct timeline *tl, enum figure_look look, unsigned lane_height,
-		       unsigned width, unsigned z, uint64_t x, uint32_t first)
+static void check_tile(const struct drawn *d, struct timeline *tl, enum figure_look look,
+		       unsigned lane_height, unsigned width, unsigned z, uint64_t x, uint32_t first)
 {
 	enum theme theme = look == LOOK_DARK ? THEME_DARK : THEME_LIGHT;
 	struct buf png = BUF_INIT;
@@ -132,8 +132,10 @@ static void check_tile(const struct drawn *d, struct timeline *tl, enum figure_l
 					unsigned want = pic.pixels[(top + row) * width + i];
 
 					if (ink_at(d, p, &t, first + i, row) != want)
-						fail_msg("tile %u/%d/%u, lane %u, column %u, row %u: not %s", z, (int)x,
-							 y, p->lane, i, row, ink_names[want]);
+						fail_msg("tile %u/%d/%u, lane %u, column %u, row "
+							 "%u: not %s",
+							 z, (int)x, y, p->lane, i, row,
+							 ink_names[want]);
 				}
 		}
 		picture_release(&pic);
@@ -149,13 +151,17 @@ static void whole_tiles_are_the_same(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 6; i++) {
 		struct sim_options so = {
-			.n_threads = 1 + (uint32_t)random_below(i % 3 ? 4 : 11), .n_events = 1 + random_below(4000),
+			.n_threads = 1 + (uint32_t)random_below(i % 3 ? 4 : 11),
+			.n_events = 1 + random_below(4000),
 			.max_step = 1 + random_below(i % 2 ? 400 : 40000),
 			.block_events = random_below(2) ? 20 + (unsigned)random_below(400) : 0,
 		};
-		unsigned width = 256u << random_below(2), n = 1024 / width, height = heights[random_below(4)];
+		unsigned width = 256u << random_below(2), n = 1024 / width,
+			 height = heights[random_below(4)];
 		struct figure_options o = {
-			.scale = 1 + (unsigned)random_below(3), .lane_height = height, .look = i % 2 ? LOOK_DARK : LOOK_LIGHT,
+			.scale = 1 + (unsigned)random_below(3),
+			.lane_height = height,
+			.look = i % 2 ? LOOK_DARK : LOOK_LIGHT,
 		};
 		char from[32], to[32];
 		struct pyramid pyramid;
@@ -245,8 +251,8 @@ static int add_event(void *ctx, const struct event *e, const struct attr *attrs)
 	return 0;
 }
 
-static void check_column(const struct drawn *d, const struct figure_placed *p, const struct figure_theme *t,
-			 const struct naive *v, uint32_t i)
+static void check_column(const struct drawn *d, const struct figure_placed *p,
+			 const struct figure_theme *t, const struct naive *v, uint32_t i)
 {
 	uint8_t want[LANE_HEIGHT_MAX] = { 0 };
 	int rows[N_INKS] = { 0 };
@@ -257,9 +263,10 @@ static void check_column(const struct drawn *d, const struct figure_placed *p, c
 		rows[want[row]]--;
 	}
 	for (unsigned ink = 0; ink < N_INKS; ink++)
-		if (rows[ink] < -1 || rows[ink] > 1 || (rows[ink] && (ink == INK_BUSY || ink == INK_RETRY)))
-			fail_msg("lane %u, column %u of %u: %s is %d rows off", p->lane, i, v->n, ink_names[ink],
-				 rows[ink]);
+		if (rows[ink] < -1 || rows[ink] > 1 ||
+		    (rows[ink] && (ink == INK_BUSY || ink == INK_RETRY)))
+			fail_msg("lane %u, column %u of %u: %s is %d rows off", p->lane, i, v->n,
+				 ink_names[ink], rows[ink]);
 }
 
 static void any_stretch_is_exact(void **state)
@@ -270,7 +277,8 @@ static void any_stretch_is_exact(void **state)
 	figure_theme_init(&theme, LOOK_LIGHT);
 	for (unsigned i = 0; i < 8; i++) {
 		struct sim_options so = {
-			.n_threads = 1 + (uint32_t)random_below(i % 3 ? 3 : 10), .n_events = 1 + random_below(1500),
+			.n_threads = 1 + (uint32_t)random_below(i % 3 ? 3 : 10),
+			.n_events = 1 + random_below(1500),
 			.max_step = 1 + random_below(i % 2 ? 30 : 100000),
 			.block_events = random_below(2) ? 20 + (unsigned)random_below(400) : 0,
 		};
@@ -323,11 +331,14 @@ static void bins_and_events_agree(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 16; i++) {
 		struct sim_options so = {
-			.n_threads = 1 + (uint32_t)random_below(i % 5 ? 4 : 20), .n_events = 1 + random_below(i % 4 ? 3000 : 30000),
+			.n_threads = 1 + (uint32_t)random_below(i % 5 ? 4 : 20),
+			.n_events = 1 + random_below(i % 4 ? 3000 : 30000),
 			.max_step = 1 + random_below(i % 2 ? 300 : 1000000),
 			.block_events = random_below(2) ? 20 + (unsigned)random_below(400) : 0,
 		};
-		struct figure_columns c = { .h = 5 + (unsigned)random_below(100), .few = UINT64_MAX }, d;
+		struct figure_columns c = { .h = 5 + (unsigned)random_below(100),
+					    .few = UINT64_MAX },
+				      d;
 		uint32_t lane[20];
 		struct timeline *tl;
 		struct err err;
@@ -345,11 +356,13 @@ static void bins_and_events_agree(void **state)
 		}
 		d = c;
 		d.few = 0;
-		if (figure_columns_load(&c, tl, lane, &err) || figure_columns_load(&d, tl, lane, &err))
+		if (figure_columns_load(&c, tl, lane, &err) ||
+		    figure_columns_load(&d, tl, lane, &err))
 			fail_msg("%s", err.msg);
 		assert_memory_equal(c.handoffs, d.handoffs, c.n * sizeof(*c.handoffs));
 		for (size_t k = 0; k < (size_t)c.n * c.n_rows; k++) {
-			assert_true(c.cell[k].column == d.cell[k].column && c.cell[k].is_edge == d.cell[k].is_edge);
+			assert_true(c.cell[k].column == d.cell[k].column &&
+				    c.cell[k].is_edge == d.cell[k].is_edge);
 			assert_memory_equal(c.cell[k].ink, d.cell[k].ink, sizeof(c.cell[k].ink));
 			assert_memory_equal(c.cell[k].cut, d.cell[k].cut, sizeof(c.cell[k].cut));
 		}
@@ -379,7 +392,10 @@ static void check_edge(const struct figure_lane *l, uint32_t i)
 {
 	const struct figure_cell *cell = &l->cell[i];
 	static const unsigned shift[N_INKS] = {
-		[INK_RUN] = COLUMN_RUN, [INK_STALL] = COLUMN_STALL, [INK_SIGNAL] = COLUMN_SIGNAL, [INK_WAIT] = COLUMN_WAIT,
+		[INK_RUN] = COLUMN_RUN,
+		[INK_STALL] = COLUMN_STALL,
+		[INK_SIGNAL] = COLUMN_SIGNAL,
+		[INK_WAIT] = COLUMN_WAIT,
 	};
 	double at[4] = { 0, cell->cut[0] / 255.0, cell->cut[1] / 255.0, 1 };
 
@@ -399,9 +415,13 @@ static void shapes_are_the_columns(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 30; i++) {
 		struct sim_options so = {
-			.n_threads = 3, .n_events = 1 + random_below(i % 2 ? 60 : 3000), .max_step = 100000,
+			.n_threads = 3,
+			.n_events = 1 + random_below(i % 2 ? 60 : 3000),
+			.max_step = 100000,
 		};
-		struct figure_columns c = { .n = 1 + (uint32_t)random_below(900), .n_rows = 3, .h = 20 };
+		struct figure_columns c = { .n = 1 + (uint32_t)random_below(900),
+					    .n_rows = 3,
+					    .h = 20 };
 		const uint32_t lane[] = { 2, 0, 1 };
 		struct timeline *tl;
 		struct err err;
@@ -425,11 +445,15 @@ static void shapes_are_the_columns(void **state)
 
 				if (l.cell[x].is_edge)
 					check_edge(&l, x);
-				/* a take is marked a column wide from its instant on, and so in the next one */
+				/*
+				 * a take is marked a column wide from its instant on, and so in the
+				 * next one
+				 */
 				if (l.cell[x].is_edge || (x && l.cell[x - 1].is_edge))
 					continue;
 				for (unsigned k = 0; k < n; k++)
-					for (unsigned y = seg[k].row; y < (k + 1 < n ? seg[k + 1].row : c.h); y++)
+					for (unsigned y = seg[k].row;
+					     y < (k + 1 < n ? seg[k + 1].row : c.h); y++)
 						assert_int_equal(canvas.ink[x * c.h + y], seg[k].ink);
 			}
 			free(canvas.ink);

@@ -1,6 +1,6 @@
 /*
- * Labels in a row never touch, keep their order and stay inside, and no other such row is nearer to their places; where they
- * do not fit, this is said.
+ * Labels in a row never touch, keep their order and stay inside, and no other such row is nearer to
+ * their places; where they do not fit, this is said.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -46,8 +46,12 @@ static double cost(const struct figure_label *l, unsigned n)
 	return sum;
 }
 
-/* The problem is convex: where no run of neighbours can be moved together for the better, nothing is better. */
-static void assert_best(const struct figure_label *best, unsigned n, double gap, double from, double to)
+/*
+ * The problem is convex: where no run of neighbours can be moved together for the better, nothing
+ * is better.
+ */
+static void assert_best(const struct figure_label *best, unsigned n, double gap, double from,
+			double to)
 {
 	for (unsigned first = 0; first < n; first++)
 		for (unsigned last = first; last < n; last++)
@@ -71,12 +75,14 @@ static void labels_are_placed_best(void **state)
 	(void)state;
 	for (unsigned k = 0; k < 20000; k++) {
 		unsigned n = (unsigned)random_below(MAX + 1);
-		double from = random_double(50), to = from + random_double(400), gap = random_double(10), total = 0;
+		double from = random_double(50), to = from + random_double(400),
+		       gap = random_double(10), total = 0;
 		struct figure_label l[MAX];
 		bool fit;
 
 		for (unsigned i = 0; i < n; i++) {
-			l[i] = (struct figure_label){ .want = random_double(500) - 20, .width = random_double(60) };
+			l[i] = (struct figure_label){ .want = random_double(500) - 20,
+						      .width = random_double(60) };
 			total += l[i].width + (i ? gap : 0);
 		}
 		qsort(l, n, sizeof(*l), by_want);

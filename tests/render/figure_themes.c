@@ -1,6 +1,6 @@
 /*
- * In each theme of a figure its texts can be read and its inks stand out; in `print` any two inks differ in lightness
- * alone by ten steps of a hundred, so that a grey printer shows them apart.
+ * In each theme of a figure its texts can be read and its inks stand out; in `print` any two inks
+ * differ in lightness alone by ten steps of a hundred, so that a grey printer shows them apart.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -75,8 +75,8 @@ static void print_needs_no_colour(void **state)
 	for (unsigned a = 0; a < N_INKS; a++)
 		for (unsigned b = a + 1; b < N_INKS; b++)
 			if (fabs(lightness(&t.ink[a]) - lightness(&t.ink[b])) < 10)
-				fail_msg("%s has %.1f, %s has %.1f", ink_names[a], lightness(&t.ink[a]), ink_names[b],
-					 lightness(&t.ink[b]));
+				fail_msg("%s has %.1f, %s has %.1f", ink_names[a],
+					 lightness(&t.ink[a]), ink_names[b], lightness(&t.ink[b]));
 }
 
 int main(void)
