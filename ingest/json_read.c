@@ -179,7 +179,7 @@ static int end_word(struct json_reader *r, const uint8_t *p, size_t n, struct er
 			value_over(r);
 			return ret;
 		}
-	return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: the word \"%.*s\" is no value", r->pos,
+	return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: the word \"%.*s\" is no value", r->begin,
 		       n > 20 ? 20 : (int)n, s);
 }
 
@@ -239,8 +239,10 @@ static int between(struct json_reader *r, unsigned char c, struct err *err)
 		return open_bracket(r, c == '{', err);
 	} else if ((unsigned)(c - '0') < 10 || c == '-') {
 		r->lex = NUMBER;
+		r->begin = r->pos;
 	} else if (in_word(c)) {
 		r->lex = WORD;
+		r->begin = r->pos;
 	} else {
 		return unexpected(r, c, err);
 	}
@@ -363,9 +365,10 @@ int json_read_end(struct json_reader *r, struct err *err)
 {
 	int ret = 0;
 
-	if (r->lex == NUMBER)
+	/* Inside a bracket more of it may be missing than the bracket. */
+	if (r->lex == NUMBER && !r->depth)
 		ret = end_text(r, JSON_NUMBER, (const uint8_t *)"", 0, err);
-	else if (r->lex == WORD)
+	else if (r->lex == WORD && !r->depth)
 		ret = end_word(r, (const uint8_t *)"", 0, err);
 	if (ret)
 		return ret;

@@ -42,6 +42,7 @@ struct json_reader {
 
 	/* Private. */
 	uint8_t expect, lex;
+	uint64_t begin;		/* of a number or a word */
 	bool key;		/* the string is a key */
 	bool open[JSON_MAX_DEPTH];	/* true: an object */
 	uint16_t high;		/* the first half of a surrogate pair, or 0 */
