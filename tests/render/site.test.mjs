@@ -15,7 +15,7 @@ import vm from "node:vm";
 const gilscope = process.env.GILSCOPE;
 const { PMTiles } = createRequire(join(process.cwd(), "viewer/package.json"))("pmtiles");
 const dir = mkdtempSync(join(tmpdir(), "gilscope-site-"));
-const gtl = join(dir, "a.gtl"), convoy = join(dir, "b.gtl");
+const gtl = join(dir, "a.gtl"), convoy = join(dir, "b.gtl"), small = join(dir, "c.gtl");
 const at = (...names) => join(dir, ...names);
 
 function run(...args) {
@@ -72,11 +72,15 @@ const addresses = function* (t) {
 before(() => {
 	run("ingest", "-o", gtl, "samples/countdown2-py27.beazley.zst");
 	run("ingest", "-o", convoy, "samples/echo-spin1-py313.perf.zst");
+	/* Thousands of files are made at once and removed slowly: most of these tests make do with a few hundred. */
+	const lines = execFileSync("zstd", ["-dc", "samples/countdown2-py27.beazley.zst"], { encoding: "utf8" }).split("\n");
+	writeFileSync(join(dir, "small.log"), lines.slice(0, 2500).join("\n") + "\n");
+	run("ingest", "-o", small, join(dir, "small.log"));
 });
 after(() => rmSync(dir, { recursive: true }));
 
 test("loose files: what the manifest lists, each sound", () => {
-	run("render", "-o", at("loose"), gtl);
+	run("render", "-o", at("loose"), small);
 	const t = manifest(at("loose")).traces[0];
 	assert.equal(t.store, "dir");
 	const listed = new Set();
@@ -95,7 +99,7 @@ test("loose files: what the manifest lists, each sound", () => {
 });
 
 test("an archive: the npm reader finds every address, with the pixels of the loose files", async () => {
-	run("render", "--store", "pmtiles", "--depth", "full", "-o", at("full"), gtl);
+	run("render", "--store", "pmtiles", "--depth", "full", "-o", at("full"), small);
 	const t = manifest(at("full")).traces[0], a = archive(readFileSync(at("full", "tiles.pmtiles")));
 	const header = await a.getHeader();
 	let n = 0;
@@ -144,16 +148,25 @@ test("a depth that is asked for is the deepest zoom", async () => {
 	}
 });
 
+test("a log of a few thousand events becomes loose files, down to where its events stand apart", () => {
+	const r = run("render", "-o", at("deep"), convoy), t = manifest(at("deep")).traces[0], { store } = t;
+	const n = files(at("deep")).filter((f) => f.startsWith("tiles/")).length, deepest = t.stored.findLastIndex((groups) => groups.some((runs) => runs.length));
+	assert.equal(store, "dir");
+	assert.match(r.stderr, /loose files/);
+	assert.ok(n > 5000 && n <= 10000, `${n} tiles`);
+	assert.ok(2 ** (t.zMax - deepest) <= 16, `a pixel is ${2 ** (t.zMax - deepest)} ns`);
+});
+
 test("the same bytes for every -j", () => {
 	for (const store of ["dir", "pmtiles"]) {
-		run("render", "-j", "1", "--store", store, "-o", at(`${store}1`), gtl);
-		run("render", "-j", "7", "--store", store, "-o", at(`${store}7`), gtl);
+		run("render", "-j", "1", "--store", store, "-o", at(`${store}1`), small);
+		run("render", "-j", "7", "--store", store, "-o", at(`${store}7`), small);
 		same(at(`${store}1`), at(`${store}7`));
 	}
 });
 
 test("several timelines in one site, and in one file", () => {
-	run("render", "--title", "two </script> of them", "-o", at("two"), gtl, convoy);
+	run("render", "--title", "two </script> of them", "-o", at("two"), small, convoy);
 	const m = manifest(at("two"));
 	assert.equal(m.title, "two </script> of them");
 	assert.equal(m.traces.length, 2);
@@ -170,17 +183,17 @@ test("several timelines in one site, and in one file", () => {
 });
 
 test("a site that is there stays, unless -f says otherwise; what is no site stays in any case", () => {
-	run("render", "-o", at("s"), gtl);
+	run("render", "-o", at("s"), small);
 	const inode = statSync(at("s")).ino;
-	const r = spawnSync(gilscope, ["render", "-o", at("s"), gtl], { encoding: "utf8" });
+	const r = spawnSync(gilscope, ["render", "-o", at("s"), small], { encoding: "utf8" });
 	assert.equal(r.status, 1);
 	assert.match(r.stderr, /-f/);
 	assert.equal(statSync(at("s")).ino, inode);
-	run("render", "-f", "--theme", "dark", "-o", at("s"), gtl);
+	run("render", "-f", "--theme", "dark", "-o", at("s"), small);
 	assert.equal(manifest(at("s")).traces[0].theme, "dark");
 	execFileSync("mkdir", [at("mine")]);
 	writeFileSync(at("mine/thesis.txt"), "years of work");
-	assert.equal(spawnSync(gilscope, ["render", "-f", "-o", at("mine"), gtl]).status, 1);
+	assert.equal(spawnSync(gilscope, ["render", "-f", "-o", at("mine"), small]).status, 1);
 	assert.equal(readFileSync(at("mine/thesis.txt"), "utf8"), "years of work");
 	assert.deepEqual(readdirSync(dir).filter((n) => n.endsWith(".tmp")), []);
 });
