@@ -455,7 +455,7 @@ static int get_value(struct block_reader *r, unsigned id, int64_t *value)
 
 const struct block_symbol *block_next_rare(struct block_reader *r, struct err *err)
 {
-	uint64_t high, step;
+	uint64_t high = 0, step;
 	size_t symbol;
 
 	if (!r->left) {
