@@ -92,6 +92,15 @@ struct chrome {
 	struct err *err;
 };
 
+/* Where a function of names.h has failed with *l->err. */
+static int bad_err(struct log *l)
+{
+	const struct chrome *c = l->state;
+	struct err e = *l->err;
+
+	return e.code == ERR_MEMORY ? -1 : log_bad(l, "event %" PRIu64 ": %s", c->n_events, e.msg);
+}
+
 /* --- members -------------------------------------------------------------------------------------- */
 
 static const char *text(const struct chrome *c, unsigned slot, size_t *n)
@@ -231,7 +240,7 @@ static int find_thread(struct log *l, bool gil_track, uint32_t *thread)
 		    names_find(l->names, NAME_THREAD, process, tid,
 			       (size_t)((char *)c->key.data + c->key.len - tid), thread, NULL, l->err) ||
 		    names_alias(l->names, alias_scope(l), (char *)c->key.data, c->key.len, *thread, l->err))
-			return log_bad_err(l) ? -1 : 1;
+			return bad_err(l) ? -1 : 1;
 	}
 	if (grow_threads(l, *thread))
 		return -1;
@@ -420,7 +429,7 @@ static int add(struct log *l, uint64_t time, uint32_t thread, unsigned kind, uns
 	c->seen[source & ~BY_GILTRACER] = true;
 	if (kind != EV_SCHED_IN && kind != EV_SCHED_OUT &&
 	    (find_gil(l, thread, &lock) || names_lane(l->names, thread, l->err)))
-		return log_bad_err(l);
+		return bad_err(l);
 	if (time > MAX_TIME - c->offset)
 		return log_bad(l, "event %" PRIu64 ": a time that no clock shows", c->n_events);
 	return reorder_add(&c->order, l, time + c->offset, thread, lock, kind, source);
@@ -607,7 +616,7 @@ static int our_process(struct log *l)
 	uint64_t v;
 
 	if (find_process(l, &process))
-		return log_bad_err(l);
+		return bad_err(l);
 	p = &l->names->process[process];
 	if (number(c, A_PID, &v))
 		p->pid = (int64_t)v;
@@ -631,7 +640,7 @@ static int our_thread(struct log *l)
 	if (find_process(l, &process) ||
 	    names_find(l->names, NAME_THREAD, process, id, n, &thread, NULL, l->err) ||
 	    names_alias(l->names, alias_scope(l), (char *)c->key.data, c->key.len, thread, l->err))
-		return log_bad_err(l);
+		return bad_err(l);
 	buf_clear(&c->last_key);
 	if (!c->s[A_NAME].set || is(c, A_KIND, "nameless"))
 		return 0;
@@ -650,7 +659,7 @@ static int our_lock(struct log *l)
 		return log_bad(l, "event %" PRIu64 ": a lock without its id", c->n_events);
 	if (find_process(l, &process) || names_find(l->names, NAME_LOCK, process, s, n, &lock, NULL, l->err) ||
 	    first_lock(l, process, &first))
-		return log_bad_err(l);
+		return bad_err(l);
 	if (!*first)
 		*first = lock + 1;
 	if (is(c, A_KIND, "park"))
@@ -673,7 +682,7 @@ static int our_func(struct log *l)
 	    line > UINT32_MAX)
 		return log_bad(l, "event %" PRIu64 ": a function with an impossible number or line", c->n_events);
 	if (names_func(l->names, name, n_name, file, n_file, (uint32_t)line, &func, l->err))
-		return log_bad_err(l);
+		return bad_err(l);
 	if (at >= c->cap_funcs) {
 		uint32_t cap = 2 * (uint32_t)at + 64, *p = realloc(c->func, cap * sizeof(*p));
 
@@ -756,13 +765,13 @@ static int our_event(struct log *l)
 			s = text(c, A_LOCK, &len);
 			if (names_find(l->names, NAME_LOCK, l->names->thread[thread].process, s, len, &number_of, NULL,
 				       l->err))
-				return log_bad_err(l);
+				return bad_err(l);
 			lock = (uint16_t)number_of;
 		} else if (find_gil(l, thread, &lock)) {
-			return log_bad_err(l);
+			return bad_err(l);
 		}
 		if (names_lane(l->names, thread, l->err))
-			return log_bad_err(l);
+			return bad_err(l);
 	}
 	if (kind == EV_LOST) {
 		if (!(mask & 1u << ATTR_COUNT))
@@ -812,7 +821,7 @@ static int other_member(struct log *l, const char *s, size_t n)
 	else if (KEY("truncated"))
 		l->truncated |= n == 4 && !memcmp(s, "true", 4);
 	else if (len > 5 && !memcmp(key, "fact:", 5))
-		return names_fact(l->names, key + 5, len - 5, s, n, l->err) ? log_bad_err(l) : 0;
+		return names_fact(l->names, key + 5, len - 5, s, n, l->err) ? bad_err(l) : 0;
 #undef KEY
 	return 0;
 }
