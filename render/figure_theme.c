@@ -7,16 +7,16 @@
 
 const char *const figure_look_names[N_LOOKS] = { "light", "dark", "print" };
 
-/* CIE lightness from 0 to 88 in steps of 12 or so; neighbours in a lane are far apart. */
+/* CIE lightness from 0 to 88 in steps of ten and more; what often lies side by side is 18 apart. */
 static const struct colour print_inks[N_INKS] = {
 	[INK_IDLE] = RGB(0xffffff),
-	[INK_RUN] = RGB(0x004330),
-	[INK_ACQUIRE] = RGB(0x5cc99c),
-	[INK_STALL] = RGB(0x7a3f6d),
-	[INK_SIGNAL] = RGB(0x2f79b5),
-	[INK_WAIT] = RGB(0xd3d9e4),
-	[INK_BUSY] = RGB(0xb58a1e),
-	[INK_RETRY] = RGB(0x42000c),
+	[INK_RUN] = RGB(0x003d2d),
+	[INK_ACQUIRE] = RGB(0x54cf9f),
+	[INK_STALL] = RGB(0xc088b3),
+	[INK_SIGNAL] = RGB(0x1d66a2),
+	[INK_WAIT] = RGB(0xd8dde8),
+	[INK_BUSY] = RGB(0xa0760f),
+	[INK_RETRY] = RGB(0x42000b),
 	[INK_LOST] = RGB(0x000000),
 };
 

@@ -1,5 +1,5 @@
-"""A figure is small and well-formed whatever lies in its range; its texts are texts, and harmless; leaders of notes never
-cross; wrong options are refused by a sentence and exit 2, and no half of a figure is ever left."""
+"""A figure is small and well-formed whatever lies in its range; its texts are texts, and harmless; arrows are
+hand-offs, leaders of notes never cross; wrong options are refused by a sentence and exit 2, and no half of a figure is ever left."""
 import os
 import random
 import re
@@ -147,6 +147,30 @@ def check_notes(f):
 			expect(all(w in said for w in t.split()), "note %r is not said" % t)
 
 
+def check_arrows(f):
+	"""In the first 5 ms each RELEASE signals the next thread: there is an arrow, at its time, from lane to lane; where
+	hand-offs are too dense for that there is none."""
+	figure(f("w.svg"), "--no-legend", "--to", "5ms", "--note", "1ms::only this", f("names.gtl"))
+	root = ET.parse(f("w.svg")).getroot()
+	lanes = [tuple(map(float, re.match(r"translate\(([\d.]+) ([\d.]+)\)", g.get("transform")).groups())) for g in root.iter(SVG + "g")]
+	x0, width = lanes[0][0], max(float(r.get("width")) for r in root.iter(SVG + "rect") if r.get("x") == "%d" % lanes[0][0])
+	pitch = lanes[1][1] - lanes[0][1]
+	found = []
+	for e in root.iter(SVG + "polyline"):
+		if e.get("stroke") == "#1d232b":
+			(xa, ya), (xb, yb) = (tuple(map(float, p.split(","))) for p in e.get("points").split())
+			lane = [min(range(7), key=lambda k: abs(lanes[k][1] + pitch / 2 - y)) for y in (ya, yb)]
+			expect(xa == xb, "an arrow is not upright: %s" % e.get("points"))
+			found.append((round((xa - x0) / width * 5000), *lane))
+	want = [(500 + 690 * k, k % 7, (k + 1) % 7) for k in range(7)]
+	expect(len(found) == len(want) and all(abs(a[0] - b[0]) < 8 and a[1:] == b[1:] for a, b in zip(sorted(found), want)),
+	       "arrows %r, not %r" % (sorted(found), want))
+	for args in (("--no-arrows", "--to", "5ms", f("names.gtl")), (f("dense.gtl"),)):
+		figure(f("w.svg"), *args)
+		arrows = [e for e in ET.parse(f("w.svg")).iter(SVG + "polyline") if e.get("stroke") == "#1d232b"]
+		expect(not arrows, "%r has %d arrows" % (args, len(arrows)))
+
+
 def check_threads(f):
 	figure(f("t.svg"), "--threads", "104,a\\\\b,101", f("names.gtl"))
 	said = [t for t in texts(f("t.svg")) if t in NAMES.values()]
@@ -192,6 +216,7 @@ with compare.Folder() as folder:
 	check_names(folder)
 	check_sizes(folder)
 	check_notes(folder)
+	check_arrows(folder)
 	check_threads(folder)
 	check_refusals(folder)
 compare.report("figure", bad)

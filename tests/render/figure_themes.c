@@ -79,12 +79,34 @@ static void print_needs_no_colour(void **state)
 					 lightness(&t.ink[a]), ink_names[b], lightness(&t.ink[b]));
 }
 
+/* Side by side in a lane, or one over the other. */
+static void neighbours_in_print_are_far_apart(void **state)
+{
+	static const uint8_t pairs[][2] = {
+		{ INK_RUN, INK_STALL }, { INK_RUN, INK_SIGNAL }, { INK_RUN, INK_ACQUIRE }, { INK_WAIT, INK_SIGNAL },
+		{ INK_WAIT, INK_RUN }, { INK_STALL, INK_SIGNAL }, { INK_STALL, INK_WAIT }, { INK_BUSY, INK_WAIT },
+		{ INK_RETRY, INK_WAIT }, { INK_RETRY, INK_SIGNAL }, { INK_RETRY, INK_BUSY }, { INK_RUN, INK_LOST },
+	};
+	struct figure_theme t;
+
+	(void)state;
+	figure_theme_init(&t, LOOK_PRINT);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+		const struct colour *a = &t.ink[pairs[i][0]], *b = &t.ink[pairs[i][1]];
+
+		if (fabs(lightness(a) - lightness(b)) < 18)
+			fail_msg("%s and %s: %.1f and %.1f", ink_names[pairs[i][0]], ink_names[pairs[i][1]],
+				 lightness(a), lightness(b));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_can_be_read),
 		cmocka_unit_test(light_and_dark_are_the_tiles),
 		cmocka_unit_test(print_needs_no_colour),
+		cmocka_unit_test(neighbours_in_print_are_far_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
