@@ -2,7 +2,7 @@
 
     gilscope record -o pool.gillog -- python3 samples/pool.py
 
-    pool.py [THREADS [BLOCKS]]          2 threads, 400 blocks of 1 MB, and as many of 1 kB
+    pool.py [THREADS [BLOCKS]]          2 threads, 400 blocks of 1 MB, and a hundred times as many of 1 kB
 
 What to see.  First the large blocks: hashlib lets the lock go while it hashes more than 2047 bytes, so the
 threads' holds are short, with long idle stretches in which all of them compute at once: two cpus are used.  Then
@@ -45,8 +45,8 @@ def run(n, block, count):
 def main():
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 2
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 400
-    for size in (1000000, 1000):
-        print("%d threads, %d blocks of %d bytes: %.2f s" % (n, count, size, run(n, b"x" * size, count)))
+    for size, blocks in ((1000000, count), (1000, 100 * count)):
+        print("%d threads, %d blocks of %d bytes: %.2f s" % (n, blocks, size, run(n, b"x" * size, blocks)))
 
 
 if __name__ == "__main__":

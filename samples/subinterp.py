@@ -5,8 +5,10 @@
     subinterp.py [INTERPRETERS]         2
 
 What to see.  3.12 and later: several locks in one log, one per interpreter, and threads that run at the same time,
-because each holds another lock.  Before 3.12 there is one GIL for all of them, and they take turns.  Where
-sub-interpreters are not to be had (2.7, or a Python built without the test module) it says so and only uses threads.
+because each holds another lock.  Before 3.12 there is one GIL for all of them.  Up to 3.8 they take turns, 5 ms each;
+in 3.9 to 3.11 a request to let go is heard only by threads of the same interpreter: one computes to its end, while
+the other asks every 5 ms (TIMEOUT, DROP_REQUEST) in vain.  Where sub-interpreters are not to be had (before 3.8, or
+where the module is not built) it says so and only uses threads.
 """
 import sys
 import threading
