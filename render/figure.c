@@ -17,7 +17,6 @@
 
 #define WIDTH_DEFAULT 1600
 #define LANE_ROWS_MAX (LANE_HEIGHT_MAX - LANE_GAP)
-#define PITCH_MIN 6		/* units: a column of four rows, and the gap */
 
 /*
  * Shapes of a vector figure.  About 12 bytes each in SVG, 5 in PDF: a few hundred KB at most.

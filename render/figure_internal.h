@@ -20,6 +20,8 @@
 #include "figure_text.h"
 
 #define NOTE_LINES 3
+#define PITCH_MIN 6		/* units of a lane: a column of four rows, and the gap */
+#define FIGURE_ROWS_MAX (FIGURE_SIDE_MAX / PITCH_MIN)
 
 struct figure_note {
 	uint64_t t;

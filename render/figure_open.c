@@ -69,7 +69,7 @@ static void add_row(struct panel *p, uint32_t lane)
 }
 
 /* All lanes of that id; if there is none, of that name; else of that process and id. */
-static bool add_rows_of(struct panel *p, const char *word)
+static void add_rows_of(struct panel *p, const char *word)
 {
 	for (unsigned how = 0; how < N_MATCHES; how++) {
 		bool any = false;
@@ -80,15 +80,50 @@ static bool add_rows_of(struct panel *p, const char *word)
 				any = true;
 			}
 		if (any)
-			return true;
+			return;
 	}
+}
+
+static bool has_lane_of(const struct panel *p, const char *word)
+{
+	for (unsigned how = 0; how < N_MATCHES; how++)
+		for (uint32_t i = 0; i < p->info->n_lanes; i++)
+			if (matches(p, i, word, how))
+				return true;
 	return false;
+}
+
+/* Each word of the list is a thread of some timeline. */
+static int check_threads(const struct figure *fig, struct err *err)
+{
+	const char *list = fig->o->threads;
+
+	while (list) {
+		char *word = take_word(&list, ','), *shown;
+		bool found = false;
+
+		if (!word)
+			return err_memory(err, "a figure's lanes");
+		for (unsigned i = 0; i < fig->n_panels && !found; i++)
+			found = has_lane_of(&fig->panel[i], word);
+		shown = found ? NULL : figure_shown(word);
+		free(word);
+		if (!found) {
+			err_set(err, ERR_USAGE, "--threads: %s%s has no thread '%.100s' with events of a "
+				"lock (gilscope info lists them)", fig->panel[0].path,
+				fig->n_panels > 1 ? ", or any other," : "", shown ? shown : "");
+			free(shown);
+			return -1;
+		}
+		list = *list ? list + 1 : NULL;
+	}
+	return 0;
 }
 
 static int choose_rows(struct figure *fig, struct panel *p, struct err *err)
 {
 	const char *list = fig->o->threads;
-	char *word, *shown;
+	char *word;
 
 	if (!p->info->n_lanes)
 		return err_set(err, ERR_FORMAT,
@@ -104,21 +139,16 @@ static int choose_rows(struct figure *fig, struct panel *p, struct err *err)
 		word = take_word(&list, ',');
 		if (!word)
 			return err_memory(err, "a figure's lanes");
-		if (!add_rows_of(p, word) && fig->n_panels == 1) {
-			shown = figure_shown(word);
-			err_set(err, ERR_USAGE,
-				"--threads: %s has no thread '%.100s' with events of a lock "
-				"(gilscope info lists them)",
-				p->path, shown ? shown : "");
-			free(shown);
-			free(word);
-			return -1;
-		}
+		add_rows_of(p, word);
 		free(word);
 		list = *list ? list + 1 : NULL;
 	}
 	if (!p->n_rows)
 		return err_set(err, ERR_USAGE, "--threads: %s has none of these threads", p->path);
+	if (p->n_rows > FIGURE_ROWS_MAX)
+		return err_set(err, ERR_USAGE, "%s: %" PRIu32 " threads are too many for a figure, which shows "
+			       "at most %u: choose some with --threads", p->path, p->n_rows,
+			       FIGURE_ROWS_MAX);
 	return 0;
 }
 
@@ -460,40 +490,41 @@ static int choose_caption(struct figure *fig, struct err *err)
 
 /* --- all -------------------------------------------------------------------------------------------- */
 
+#define LANES_AT_ONCE 256	/* of which sums are made: 2 MB in timeline_sum() */
+
+static void see_sum(struct figure *fig, const struct timeline_bin *b)
+{
+	fig->seen[INK_RUN] |= b->run != 0;
+	fig->seen[INK_ACQUIRE] |= b->acquires != 0;
+	fig->seen[INK_STALL] |= b->stall != 0;
+	fig->seen[INK_SIGNAL] |= b->signal != 0;
+	fig->seen[INK_WAIT] |= b->wait != 0;
+	fig->seen[INK_BUSY] |= b->busy != 0;
+	fig->seen[INK_RETRY] |= b->retry != 0;
+	fig->seen[INK_LOST] |= b->lost != 0;
+}
+
 /* What occurs in the range, for the legend; without looking at each column. */
 static int see_inks(struct figure *fig, struct panel *p, struct err *err)
 {
 	struct timeline_cursor *cursor = timeline_cursor_new(p->tl, err);
-	struct timeline_bin *sum = calloc(p->info->n_lanes, sizeof(*sum));
-	int ret = -1;
+	struct timeline_bin sum[LANES_AT_ONCE];
+	int ret = cursor ? 0 : -1;
 
-	if (!cursor)
-		goto out;
-	if (!sum) {
-		err_memory(err, "a figure's legend");
-		goto out;
-	}
-	if (timeline_sum(cursor, p->from, p->to, 0, p->info->n_lanes, sum, err)) {
-		err_prefix(err, p->path);
-		goto out;
-	}
-	for (uint32_t i = 0; i < p->n_rows; i++) {
-		const struct timeline_bin *b = &sum[p->lane[i]];
+	for (uint32_t lane = 0, n; !ret && lane < p->info->n_lanes; lane += n) {
+		bool any = false;
 
-		fig->seen[INK_RUN] |= b->run != 0;
-		fig->seen[INK_ACQUIRE] |= b->acquires != 0;
-		fig->seen[INK_STALL] |= b->stall != 0;
-		fig->seen[INK_SIGNAL] |= b->signal != 0;
-		fig->seen[INK_WAIT] |= b->wait != 0;
-		fig->seen[INK_BUSY] |= b->busy != 0;
-		fig->seen[INK_RETRY] |= b->retry != 0;
-		fig->seen[INK_LOST] |= b->lost != 0;
+		n = p->info->n_lanes - lane < LANES_AT_ONCE ? p->info->n_lanes - lane : LANES_AT_ONCE;
+		for (uint32_t i = 0; i < p->n_rows && !any; i++)
+			any = p->lane[i] - lane < n;
+		if (any)
+			ret = timeline_sum(cursor, p->from, p->to, lane, n, sum, err);
+		for (uint32_t i = 0; any && !ret && i < p->n_rows; i++)
+			if (p->lane[i] - lane < n)
+				see_sum(fig, &sum[p->lane[i] - lane]);
 	}
-	ret = 0;
-out:
-	free(sum);
 	timeline_cursor_free(cursor);
-	return ret;
+	return ret ? err_prefix(err, p->path) : 0;
 }
 
 int figure_open(struct figure *fig, struct err *err)
@@ -508,6 +539,12 @@ int figure_open(struct figure *fig, struct err *err)
 		if (timeline_open(&p->tl, p->path, err))
 			return -1;
 		p->info = timeline_info(p->tl);
+	}
+	if (check_threads(fig, err))
+		return -1;
+	for (unsigned i = 0; i < o->n_paths; i++) {
+		struct panel *p = &fig->panel[i];
+
 		if (choose_range(fig, p, err) || choose_rows(fig, p, err) || name_rows(p, err))
 			return -1;
 		fig->n_rows += p->n_rows;
