@@ -5,7 +5,7 @@
 
 DEPS_BUILD := gcc libc6-dev pkg-config libzstd-dev liblzma-dev libpng-dev zlib1g-dev libisal-dev \
 	libxxhash-dev libmicrohttpd-dev libcairo2-dev libpango1.0-dev nodejs npm
-DEPS_TEST := libcmocka-dev pngcheck python3 zstd xz-utils gzip chromium firefox-esr fonts-dejavu-core poppler-utils
+DEPS_TEST := libcmocka-dev pngcheck python3 protobuf-compiler zstd xz-utils gzip chromium firefox-esr fonts-dejavu-core poppler-utils
 DEPS_BENCH := $(DEPS_TEST) python3-pil libvips-tools
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
