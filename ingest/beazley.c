@@ -12,13 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE 1024		/* threads that are found by their id's first bytes */
 
 struct beazley {
 	uint64_t interval;
 	uint32_t process;
 	uint32_t lock;
-	struct { uint64_t id; uint32_t thread; } cache[CACHE];
+	struct thread_cache cache;
 };
 
 static unsigned event_kind(const char *s, size_t n)
@@ -156,17 +155,13 @@ static int beazley_line(struct log *l, const char *s, size_t n)
 static int find_thread(struct log *l, const char *s, size_t n, uint64_t id, uint32_t *thread)
 {
 	struct beazley *b = l->state;
-	size_t at = (id * 0x9e3779b97f4a7c15ull) >> 54;
 
-	if (b->cache[at].id == id) {
-		*thread = b->cache[at].thread;
+	if (thread_cache_find(&b->cache, id, thread))
 		return 0;
-	}
 	if (names_find(l->names, NAME_THREAD, b->process, s, n, thread, NULL, l->err) ||
 	    names_lane(l->names, *thread, l->err))
 		return -1;
-	b->cache[at].id = id;
-	b->cache[at].thread = *thread;
+	thread_cache_add(&b->cache, id, *thread);
 	return 0;
 }
 

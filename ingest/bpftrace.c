@@ -15,12 +15,11 @@
 #include <xxhash.h>
 
 #define DAY (86400ull * 1000000000)
-#define CACHE 1024
 
 struct bpftrace {
 	uint32_t process, lock;
 	uint64_t day;			/* begin of the day of the latest time */
-	struct { uint64_t tid; uint32_t thread; } cache[CACHE];
+	struct thread_cache cache;
 };
 
 struct fields { const char *s[6]; size_t n[6]; };
@@ -131,17 +130,13 @@ static uint64_t unwrap(struct bpftrace *b, uint64_t time, uint64_t last)
 static int find_thread(struct log *l, const struct fields *f, uint64_t tid, uint32_t *thread)
 {
 	struct bpftrace *b = l->state;
-	size_t at = (tid * 0x9e3779b97f4a7c15ull) >> 54;
 
-	if (tid < UINT64_MAX && b->cache[at].tid == tid + 1) {
-		*thread = b->cache[at].thread;
+	if (thread_cache_find(&b->cache, tid + 1, thread))
 		return 0;
-	}
 	if (names_find(l->names, NAME_THREAD, b->process, f->s[0], f->n[0], thread, NULL, l->err) ||
 	    names_lane(l->names, *thread, l->err))
 		return -1;
-	b->cache[at].tid = tid + 1;
-	b->cache[at].thread = *thread;
+	thread_cache_add(&b->cache, tid + 1, *thread);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE 1024
 #define NONE UINT32_MAX
 #define MAX_WORDS 32
 
@@ -14,7 +13,7 @@ struct gillog_text {
 	uint32_t cap_locks;
 	uint32_t *func;			/* the log's numbers of functions -> the trace's + 1 */
 	uint32_t cap_funcs;
-	struct { uint64_t id; uint32_t thread; } cache[CACHE];
+	struct thread_cache cache;
 };
 
 /* A word of a line: "key=value", or a value with an empty key. */
@@ -175,28 +174,14 @@ static int find_thread_in(struct log *l, uint32_t process, const char *s, size_t
 	return names_find(l->names, NAME_THREAD, process, s, n, thread, NULL, l->err);
 }
 
-static uint64_t short_id(const char *s, size_t n)
-{
-	uint64_t id = 0;
-
-	if (n > 8)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		id = id << 8 | (unsigned char)s[i];
-	return id;
-}
-
 static int find_thread(struct log *l, const struct word *w, const struct word *process, uint32_t *thread)
 {
 	struct gillog_text *g = l->state;
-	uint64_t id = short_id(w->s, w->n);
-	size_t at = (id * 0x9e3779b97f4a7c15ull) >> 54;
+	uint64_t id = thread_cache_id(w->s, w->n);
 	uint32_t p;
 
-	if (!process && id && g->cache[at].id == id) {
-		*thread = g->cache[at].thread;
+	if (!process && thread_cache_find(&g->cache, id, thread))
 		return 0;
-	}
 	if (process) {
 		if (find_process(l, process, &p))
 			return -1;
@@ -205,10 +190,7 @@ static int find_thread(struct log *l, const struct word *w, const struct word *p
 	if (!names_known(l->names, NAME_ALIAS, plain_scope(l), w->s, w->n, thread) &&
 	    (find_process(l, NULL, &p) || find_thread_in(l, p, w->s, w->n, thread)))
 		return -1;
-	if (id) {
-		g->cache[at].id = id;
-		g->cache[at].thread = *thread;
-	}
+	thread_cache_add(&g->cache, id, *thread);
 	return 0;
 }
 
@@ -291,7 +273,7 @@ static int header_thread(struct log *l, const struct word *w, int n)
 	    find_thread_in(l, process, w[1].s, w[1].n, &thread) ||
 	    names_alias(l->names, plain_scope(l), w[1].s, w[1].n, thread, l->err))
 		return log_bad_err(l);
-	memset(g->cache, 0, sizeof(g->cache));
+	memset(&g->cache, 0, sizeof(g->cache));
 	return name ? names_set(&l->names->thread[thread].name, name->s, name->n, l->err) : 0;
 }
 

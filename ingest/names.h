@@ -79,6 +79,46 @@ int names_fact(struct names *n, const char *key, size_t key_len, const char *val
 int names_func(struct names *n, const char *name, size_t name_len, const char *file, size_t file_len,
 	       uint32_t line, uint32_t *number, struct err *err);
 
+/*
+ * Threads by ids of at most eight bytes, so that the usual line needs no look into the table.  An id of 0 is
+ * none: it is empty, or too long to be kept.
+ */
+#define THREAD_CACHE 1024
+
+struct thread_cache { struct { uint64_t id; uint32_t thread; } slot[THREAD_CACHE]; };
+
+static inline uint64_t thread_cache_id(const char *s, size_t n)
+{
+	uint64_t id = 0;
+
+	if (n > 8)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		id = id << 8 | (unsigned char)s[i];
+	return id;
+}
+
+static inline size_t thread_cache_at(uint64_t id)
+{
+	return (id * 0x9e3779b97f4a7c15ull) >> 54;
+}
+
+static inline bool thread_cache_find(const struct thread_cache *c, uint64_t id, uint32_t *thread)
+{
+	size_t at = thread_cache_at(id);
+
+	*thread = c->slot[at].thread;
+	return id && c->slot[at].id == id;
+}
+
+static inline void thread_cache_add(struct thread_cache *c, uint64_t id, uint32_t thread)
+{
+	size_t at = thread_cache_at(id);
+
+	c->slot[at].id = id;
+	c->slot[at].thread = thread;
+}
+
 /* A thread has an event of a lock: it is a lane. */
 int names_lane(struct names *n, uint32_t thread, struct err *err);
 

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE 1024
 #define NO_PROCESS UINT32_MAX
 
 struct perf {
@@ -21,7 +20,7 @@ struct perf {
 	uint32_t cap_locks;
 	bool *placed;			/* of each thread: its pid is known */
 	uint32_t cap_placed;
-	struct { uint64_t tid; uint32_t thread; } cache[CACHE];
+	struct thread_cache cache;
 };
 
 struct anchor {
@@ -204,29 +203,15 @@ static uint32_t tid_scope(const struct log *l)
 	return 1u << 31 | l->number;
 }
 
-static uint64_t short_id(const char *s, size_t n)
-{
-	uint64_t id = 0;
-
-	if (n > 8)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		id = id << 8 | (unsigned char)s[i];
-	return id;
-}
-
 static int find_tid(struct log *l, const char *s, size_t n, uint32_t *thread)
 {
 	struct perf *p = l->state;
-	uint64_t id = short_id(s, n);
-	size_t at = (id * 0x9e3779b97f4a7c15ull) >> 54;
+	uint64_t id = thread_cache_id(s, n);
 	uint32_t base;
 	bool known;
 
-	if (id && p->cache[at].tid == id) {
-		*thread = p->cache[at].thread;
+	if (thread_cache_find(&p->cache, id, thread))
 		return 0;
-	}
 	if (names_find(l->names, NAME_THREAD, tid_scope(l), s, n, thread, &known, l->err))
 		return -1;
 	if (*thread >= p->cap_placed) {
@@ -244,10 +229,7 @@ static int find_tid(struct log *l, const char *s, size_t n, uint32_t *thread)
 			return -1;
 		l->names->thread[*thread].process = base;
 	}
-	if (id) {
-		p->cache[at].tid = id;
-		p->cache[at].thread = *thread;
-	}
+	thread_cache_add(&p->cache, id, *thread);
 	return 0;
 }
 
