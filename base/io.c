@@ -129,9 +129,15 @@ fail:
 
 int outfile_open(struct outfile *o, const char *path, bool force, struct err *err)
 {
+	struct stat st;
+
 	*o = (struct outfile){ .fd = -1 };
-	if (!force && access(path, F_OK) == 0)
-		return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", path);
+	if (!stat(path, &st)) {
+		if (!S_ISREG(st.st_mode))	/* a rename would put a file in the place of a device */
+			return err_set(err, ERR_EXISTS, "%s: exists already and is no file", path);
+		if (!force)
+			return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", path);
+	}
 	o->path = strdup(path);
 	o->pend = malloc(PEND_SIZE);
 	if (asprintf(&o->tmp, "%s.tmp", path) < 0)

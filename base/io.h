@@ -32,7 +32,7 @@ struct outfile {
 	size_t n_pend;
 };
 
-/* With force false an existing path is ERR_EXISTS.  PATH.tmp is replaced in any case. */
+/* With force false an existing path is ERR_EXISTS, as is what is no file in any case.  PATH.tmp is replaced. */
 int outfile_open(struct outfile *o, const char *path, bool force, struct err *err);
 int outfile_append(struct outfile *o, const void *data, size_t n, struct err *err);
 int outfile_flush(struct outfile *o, struct err *err);
