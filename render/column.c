@@ -84,7 +84,7 @@ uint64_t column_of(const struct shares *s, unsigned level, unsigned h)
 
 	column = (uint64_t)mark_rows(s->busy, h, h / 3) << COLUMN_BUSY |
 		 (uint64_t)mark_rows(s->retry, h, h / 2) << COLUMN_RETRY |
-		 (uint64_t)!!s->acquires << COLUMN_ACQUIRE | (uint64_t)!!s->lost << COLUMN_LOST;
+		 (uint64_t)(s->acquires && !s->plain) << COLUMN_ACQUIRE | (uint64_t)!!s->lost << COLUMN_LOST;
 	if (s->run == width)		/* the usual case of all */
 		return column | (uint64_t)h << COLUMN_RUN;
 	for (unsigned i = 0; i < PART_IDLE; i++) {

@@ -7,7 +7,7 @@
  *               wait
  *               signal
  *               stall
- *   row h - 1   run     or acquire, brighter, where the lock is taken in this bin
+ *   row h - 1   run     or acquire, brighter, where the lock is taken in this bin (`plain`: see below)
  *   h, h + 1    nothing: the gap between lanes
  *
  * The states are stacked by their share of the bin: rows by largest remainder, and any time at all is at least
@@ -20,6 +20,7 @@
 #ifndef GILSCOPE_COLUMN_H
 #define GILSCOPE_COLUMN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The pixel's value, and its place in the PNG's palette. */
@@ -42,6 +43,7 @@ enum {
 struct shares {
 	uint64_t run, stall, signal, wait;	/* their sum is at most the width */
 	uint32_t acquires, busy, retry, lost;
+	bool plain;			/* the acquires are not worth a brighter column */
 };
 
 /* The column of a bin of 2^level units; h is the lane's height without the gap. */

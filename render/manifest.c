@@ -259,7 +259,7 @@ static const char *fact(const struct timeline *tl, const char *key)
 	return "";
 }
 
-static int put_trace(struct json *j, const struct manifest_trace *t, struct err *err)
+int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct err *err)
 {
 	const struct tile_set *set = t->set;
 	const struct timeline_info *info = timeline_info(set->tl);
@@ -282,6 +282,7 @@ static int put_trace(struct json *j, const struct manifest_trace *t, struct err 
 	put_number(j, "laneHeight", set->lane_height);
 	put_number(j, "lanesPerTile", LANES_PER_TILE);
 	put_number(j, "leafEvents", set->rule.leaf_events);
+	put_number(j, "acquireZoom", p->z_max - set->bright_level);
 	put_string(j, "theme", theme_names[set->theme]);
 	put_stored(j, t->stored);
 	put_palettes(j, set->theme);
@@ -318,7 +319,7 @@ int manifest_write(struct buf *out, const char *title, const struct manifest_tra
 	json_key(&j, "traces");
 	json_begin(&j, '[');
 	for (unsigned i = 0; i < n; i++)
-		if (put_trace(&j, &trace[i], err))
+		if (manifest_put_trace(&j, &trace[i], err))
 			return -1;
 	json_end(&j, ']');
 	put_string(&j, "axes", linked ? "linked" : "free");

@@ -5,6 +5,7 @@
 #define GILSCOPE_MANIFEST_H
 
 #include "buf.h"
+#include "json.h"
 #include "tiler.h"
 
 /* Runs of x that are stored, for each zoom and group; only a folder of tiles tells the page. */
@@ -30,5 +31,7 @@ struct manifest_trace {
 /* The manifest's object, without GILSCOPE_MANIFEST =.  title NULL: the first trace's. */
 int manifest_write(struct buf *out, const char *title, const struct manifest_trace *trace, unsigned n,
 		   bool linked, struct err *err);
+/* One trace's object alone, as the next value of j. */
+int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct err *err);
 
 #endif

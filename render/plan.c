@@ -26,6 +26,20 @@ uint64_t tile_leaf_events(const struct pyramid *p, uint64_t n_events)
 	return leaf;
 }
 
+unsigned tile_bright_level(const struct pyramid *p, struct timeline *tl)
+{
+	uint64_t most = 0, apart;
+	unsigned level = 0;
+
+	for (uint32_t i = 0; i < p->n_lanes; i++)
+		if (timeline_thread(tl, i)->acquires > most)
+			most = timeline_thread(tl, i)->acquires;
+	apart = most ? p->end / most / 4 : p->end;
+	while (level < p->z_max && apart >> (level + 1))
+		level++;
+	return level;
+}
+
 static int add_job(struct tile_plan *p, struct tile_job job, struct err *err)
 {
 	struct tile_job *q;

@@ -64,6 +64,7 @@ int tile_set_init(struct tile_set *set, struct timeline *tl, unsigned tile_width
 		return err_set(err, ERR_FORMAT, "no thread of it has an event of a lock: nothing to draw");
 	*set = (struct tile_set){ .tl = tl, .lane_height = lane_height, .theme = theme };
 	pyramid_init(&set->pyramid, info->end, info->n_lanes, tile_width);
+	set->bright_level = tile_bright_level(&set->pyramid, tl);
 	set->rule.z_limit = set->pyramid.z_max;
 	set->rule.leaf_events = tile_leaf_events(&set->pyramid, info->events);
 	return 0;
@@ -253,11 +254,15 @@ static int draw_tiles(const struct site_options *o, struct trace *t, struct tile
 
 /* --- one trace's tiles ------------------------------------------------------------------------------ */
 
+/* With all that the manifest says of the trace: any page of ours can show an archive by itself. */
 static int archive_metadata(struct buf *out, const struct trace *t, struct err *err)
 {
+	const struct manifest_trace trace = { .set = &t->set, .store = "pmtiles", .tiles = t->tiles_address };
 	struct json j = json_new(out);
 
 	json_begin(&j, '{');
+	json_key(&j, "gilscope");
+	json_u64(&j, 1);
 	json_key(&j, "name");
 	json_str(&j, timeline_info(t->tl)->title);
 	json_key(&j, "type");
@@ -266,6 +271,11 @@ static int archive_metadata(struct buf *out, const struct trace *t, struct err *
 	json_str(&j, "A timeline of Python's GIL: x is time, y a group of threads, z - z offset the zoom");
 	json_key(&j, "generator");
 	json_str(&j, "gilscope " GILSCOPE_VERSION);
+	json_key(&j, "title");
+	json_str(&j, timeline_info(t->tl)->title);
+	json_key(&j, "trace");
+	if (manifest_put_trace(&j, &trace, err))
+		return -1;
 	json_end(&j, '}');
 	return buf_failed(out) ? err_memory(err, "metadata") : 0;
 }

@@ -64,22 +64,26 @@ static inline void pen_add(struct pen *p, uint64_t column, uint64_t n)
 struct gather {
 	uint64_t time[N_STATES];
 	struct shares s;
+	bool switched;			/* the lock came from another thread */
 	bool marked;			/* an event or a change of state lies in it */
 };
 
-static void end_column(struct pen *p, struct gather *g, unsigned level, unsigned h)
+static void end_column(struct pen *p, struct gather *g, unsigned level, unsigned h, bool plain)
 {
 	g->s.run = g->time[STATE_RUN];
 	g->s.stall = g->time[STATE_STALL];
 	g->s.signal = g->time[STATE_SIGNAL];
 	g->s.wait = g->time[STATE_WAIT];
+	g->s.plain = plain && !g->switched;
 	pen_add(p, column_of(&g->s, level, h), 1);
 	*g = (struct gather){ .marked = false };
 }
 
 /* Counts what the mark is in the sums and in its column. */
-static inline void count_mark(const struct mark *m, struct shares *s, struct lane_sums *sums)
+static inline void count_mark(const struct mark *m, struct gather *g, struct lane_sums *sums)
 {
+	struct shares *s = &g->s;
+
 	sums->events += m->kind != EV_STATE;
 	sums->checks += m->checks;
 	sums->lost += m->lost;
@@ -88,6 +92,7 @@ static inline void count_mark(const struct mark *m, struct shares *s, struct lan
 	case EV_ACQUIRE:
 		s->acquires++;
 		sums->acquires++;
+		g->switched |= m->flags & EVF_SWITCH;
 		sums->switches += m->flags & EVF_SWITCH ? 1 : 0;
 		break;
 	case EV_RELEASE:
@@ -134,7 +139,7 @@ static size_t draw_lane(const struct tiler *t, const struct tile_marks *tm, unsi
 		if (next != column) {
 			if (g.marked) {
 				g.time[state] += ((column + 1) << level) - pos;
-				end_column(&pen, &g, level, h);
+				end_column(&pen, &g, level, h, level > t->set->bright_level);
 				column++;
 			}
 			if (next != column)
@@ -147,7 +152,7 @@ static size_t draw_lane(const struct tiler *t, const struct tile_marks *tm, unsi
 		g.time[state] += rel - pos;
 		g.marked = true;
 		pos = rel;
-		count_mark(m, &g.s, sums);
+		count_mark(m, &g, sums);
 		state = m->state;
 		if (rel)		/* what is over at the tile's begin does not touch it */
 			count_wait(m, sums);
@@ -191,6 +196,7 @@ static size_t draw_bins(const struct tiler *t, const struct timeline_bin *bin, u
 			.run = bin->run, .stall = bin->stall, .signal = bin->signal, .wait = bin->wait,
 			.acquires = bin->acquires, .busy = bin->busy, .retry = bin->retry,
 			.lost = bin->lost,
+			.plain = level > t->set->bright_level && !bin->switches,
 		};
 
 		add_bin(sums, bin);

@@ -30,9 +30,16 @@ struct tile_set {
 	struct pyramid pyramid;
 	struct tile_rule rule;
 	unsigned lane_height;
+	unsigned bright_level;		/* in bins above it only an ACQUIRE from another thread is bright */
 	enum theme theme;
 	bool all_bytes;			/* a tile that was made before comes with its bytes again */
 };
+
+/*
+ * Far out every column holds ACQUIREs of threads that give the lock back and take it again, and a lane would be
+ * bright all over.  The level up to which they stand apart: on average at least four columns in the busiest lane.
+ */
+unsigned tile_bright_level(const struct pyramid *p, struct timeline *tl);
 
 /*
  * How many events a leaf of `auto` may hold: as few as a page draws at once, and more in a large trace, so that at

@@ -24,9 +24,9 @@ const lean = {
 	name: "lean",
 	setup(b) {
 		b.onResolve({ filter: /^pmtiles$/ }, () => ({ path: join(here, "node_modules/pmtiles/src/index.ts"), sideEffects: false }));
-		/* Our sources fetch by themselves (source.js): without its mention the class is left out. */
-		b.onLoad({ filter: /pmtiles.src.index\.ts$/ }, (a) => ({ loader: "ts",
-			contents: readFileSync(a.path, "utf8").replace("new FetchSource(source)", "undefined") }));
+		/* Our sources fetch by themselves (source.js): without its mention the class is left out; nor do we need TileJSON. */
+		b.onLoad({ filter: /pmtiles.src.index\.ts$/ }, (a) => ({ loader: "ts", contents: readFileSync(a.path, "utf8")
+			.replace("new FetchSource(source)", "undefined").replace(/ {2}async getTileJson[^]*?\n {2}}\n/, "") }));
 		b.onResolve({ filter: /adapters$/ }, (a) => ({ path: join(a.resolveDir, "adapters.ts"), sideEffects: false }));
 		b.onResolve({ filter: /^fflate$/ }, () => ({ path: "fflate", namespace: "none" }));
 		b.onLoad({ filter: /./, namespace: "none" }, () => ({ contents:

@@ -16,12 +16,29 @@ export const SORTS = {
 
 const compare = (a, b) => String(a).localeCompare(String(b), "en", { numeric: true });
 
-export const label = (lane) => lane.name || lane.id;
+export const label = (lane) => lane.name ? lane.twin ? `${lane.name} ${lane.id}` : lane.name : lane.id;
 export const defaults = () => ({ sort: "trace", filter: "", hidden: new Set(), pinned: new Set(), folded: new Set(), height: 0 });
 
 export const HEADER = 30;		/* pixels of a process' row, which shows who holds its lock */
 
+/*
+ * What the manifest does not say in so many words: twin, that a lane's name alone does not tell it from others of its process; and
+ * lost, as in a tile's figures.  The row of a process that is alone and has no name is there for its lock.
+ */
+export function prepare(trace) {
+	const names = trace.lanes.map((l) => `${l.process} ${l.name}`), [p, more] = trace.processes;
+
+	trace.lanes.forEach((l, i) => {
+		l.twin = names.indexOf(names[i]) !== names.lastIndexOf(names[i]);
+		l.lost ??= (l.lostAcquires || 0) + (l.lostEvents || 0);
+	});
+	if (p && !more && p.pid < 0 && !p.name)
+		p.label = "lock owner";
+}
+
 export function process_label(p) {
+	if (p.label)
+		return p.label;
 	const name = p.name || "process";
 
 	return p.pid >= 0 ? `${name} ${p.pid}` : name;
@@ -34,8 +51,8 @@ export function matches(lane, processes, filter) {
 	return text.split(/\s+/).every((w) => own.includes(w)) || (!!p && process_label(p).toLowerCase().includes(text));
 }
 
-/* Pinned lanes first, then process by process; processes in the order of their first lane. */
-export function layout(trace, look, lane_height) {
+/* Pinned lanes first, then process by process; processes in the order of their first lane.  owner: their locks' owners are drawn. */
+export function layout(trace, look, lane_height, owner = true) {
 	const order = SORTS[look.sort]?.[1] || SORTS.trace[1], rows = [];
 	const shown = trace.lanes.map((lane, i) => ({ lane, i }))
 		.filter(({ lane, i }) => !look.hidden.has(i) && matches(lane, trace.processes, look.filter))
@@ -56,7 +73,8 @@ export function layout(trace, look, lane_height) {
 			groups.get(lane.process).push(i);
 	}
 	for (const [process, lanes] of groups) {
-		row({ kind: "process", process, lanes: lanes.length }, HEADER);
+		if (owner || !trace.processes[process]?.label)
+			row({ kind: "process", process, lanes: lanes.length }, HEADER);
 		if (!look.folded.has(process))
 			for (const lane of lanes)
 				row({ kind: "lane", lane, pinned: false }, lane_height);

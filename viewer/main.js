@@ -112,9 +112,6 @@ class Page {
 		} catch (e) {
 			trouble = e;
 		}
-		/* Figures begin with the manifest's totals, in the same words as a tile's. */
-		for (const l of trace.lanes)
-			l.lost ??= (l.lostAcquires || 0) + (l.lostEvents || 0);
 		const view = new View(this, i, trace, source);
 
 		this.views.push(view);
@@ -499,8 +496,6 @@ class Page {
 	replace(i, trace, source) {
 		const old = this.views[i], view = new View(this, i, trace, source);
 
-		for (const l of trace.lanes)
-			l.lost ??= (l.lostAcquires || 0) + (l.lostEvents || 0);
 		this.banner.replaceChildren();
 		if (old) {
 			old.element.replaceWith(view.element);

@@ -6,7 +6,7 @@
 import { h, icon, ICONS } from "./dom.js";
 import * as figures from "./figures.js";
 import * as grid from "./grid.js";
-import { SORTS, label, lane_height_choices } from "./lanes.js";
+import { SORTS, lane_height_choices } from "./lanes.js";
 import { badness_of, checks_in } from "./paint.js";
 import { colour_of } from "./owner.js";
 import { absolute_text, grouped, length_text, percent, plural, time_text, visible } from "./text.js";
@@ -216,7 +216,7 @@ function lanes_tab(page, view) {
 	} }), "Badness under each tile (failed acquisitions per check)"),
 	hidden.length > 0 && h("p", { class: "buttons" }, `${plural(hidden.length, "lane")} hidden `, button("Show all", () => change({ hidden: new Set() }))),
 	h("ul", { class: "lane-list", "aria-label": "All lanes" }, view.trace.lanes.map((l, i) => h("li", {}, h("label", { class: "check" },
-		h("input", { type: "checkbox", checked: !look.hidden.has(i), onchange: () => view.toggle("hidden", i) }), swatch(page, i), h("span", { class: "name" }, visible(label(l)))),
+		h("input", { type: "checkbox", checked: !look.hidden.has(i), onchange: () => view.toggle("hidden", i) }), swatch(page, i), h("span", { class: "name" }, view.name_of(i))),
 	h("button", { type: "button", class: "act", "aria-pressed": String(look.pinned.has(i)), "aria-label": `Pin ${view.name_of(i)}`, onclick: () => { view.toggle("pinned", i); page.panel(); } },
 		"\u2191"))))];
 }

@@ -103,7 +103,7 @@ export class Pyramid {
 
 		for (const name of t.paletteOrder)
 			colours[name] = rgba(palette[name]);
-		const pixels = draw(leaf, n, grid.tile_from(t, a.z, a.x), unit, t.tileWidth, t.laneHeight, t.end, colours);
+		const pixels = draw(leaf, n, grid.tile_from(t, a.z, a.x), unit, t.tileWidth, t.laneHeight, t.end, colours, a.z < t.acquireZoom);
 		const canvas = new OffscreenCanvas(t.tileWidth, height);
 
 		canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), t.tileWidth, height), 0, 0);

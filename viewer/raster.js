@@ -5,7 +5,7 @@
  * BUSY below it, and from the bottom each column's shares of run, stall, signal and wait.  Where something was
  * lost, the two lowest rows say so.
  */
-import { ACQUIRE, BUSY, F_LOST_ACQUIRE, F_LOST_RELEASE, LOST, RETRY, RUN, SIGNAL, STALL, WAIT, periods } from "./figures.js";
+import { ACQUIRE, BUSY, F_LOST_ACQUIRE, F_LOST_RELEASE, F_SWITCH, LOST, RETRY, RUN, SIGNAL, STALL, WAIT, periods } from "./figures.js";
 
 export const GAP = 2;
 const rest = [0, 0, 0, 0, 0];
@@ -57,20 +57,21 @@ export const mark_rows = (n, h, most) =>
 
 /*
  * Columns of tile (from, unit clock units per pixel) for one lane of a leaf, into out: per column
- * {times: [per STACK], acquire, busy, retry, lost}.  Reused between lanes: see Columns.
+ * {times: [per STACK], acquire, switch, busy, retry, lost}.  Reused between lanes: see Columns.
  */
 export class Columns {
 	constructor(width) {
 		this.width = width;
 		this.times = STACK.map(() => new Float64Array(width));
 		this.acquire = new Uint32Array(width);
+		this.switch = new Uint32Array(width);
 		this.busy = new Uint32Array(width);
 		this.retry = new Uint32Array(width);
 		this.lost = new Uint32Array(width);
 	}
 
 	fill(leaf, lane, from, unit, end) {
-		for (const a of [...this.times, this.acquire, this.busy, this.retry, this.lost])
+		for (const a of [...this.times, this.acquire, this.switch, this.busy, this.retry, this.lost])
 			a.fill(0);
 		const to = from + this.width * unit;
 
@@ -92,9 +93,10 @@ export class Columns {
 	}
 
 	mark(e, c) {
-		if (e.kind === ACQUIRE)
+		if (e.kind === ACQUIRE) {
 			this.acquire[c]++;
-		else if (e.kind === BUSY)
+			this.switch[c] += e.flags & F_SWITCH;
+		} else if (e.kind === BUSY)
 			this.busy[c]++;
 		else if (e.kind === RETRY)
 			this.retry[c]++;
@@ -107,9 +109,10 @@ export class Columns {
 const word = ([r, g, b, a]) => (r | g << 8 | b << 16 | a << 24) >>> 0;
 
 /*
- * The tile's pixels as a Uint32Array of width times laneHeight * lanes.  colours: {run: [r, g, b, a], ...}.
+ * The tile's pixels as a Uint32Array of width times laneHeight * lanes.  colours: {run: [r, g, b, a], ...}.  far: only an
+ * ACQUIRE from another thread is bright.
  */
-export function draw(leaf, n_lanes, from, unit, width, lane_height, end, colours) {
+export function draw(leaf, n_lanes, from, unit, width, lane_height, end, colours, far = false) {
 	const h = lane_height - GAP, pixels = new Uint32Array(width * lane_height * n_lanes);
 	const columns = new Columns(width), count = new Array(STACK.length + 1), times = new Array(STACK.length);
 	const c = Object.fromEntries(Object.entries(colours).map(([name, v]) => [name, word(v)]));
@@ -129,7 +132,7 @@ export function draw(leaf, n_lanes, from, unit, width, lane_height, end, colours
 
 			for (let i = 0; i < STACK.length; i++)
 				times[i] = columns.times[i][x];
-			paint[0] = acquires ? c.acquire : c.run;
+			paint[0] = (far ? columns.switch[x] : acquires) ? c.acquire : c.run;
 			const alone = times.indexOf(unit);	/* most columns are of one state */
 
 			if (alone >= 0 && (!alone || !acquires)) {

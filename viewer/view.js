@@ -39,6 +39,7 @@ export class View {
 	constructor(page, index, trace, source) {
 		Object.assign(this, { page, index, trace, selection: null, lane: null, look: lanes.defaults(), notes: [],
 			cursor: null, pointed: null, measured: null, badness: false, stack: [], place: -1, hover: 0, measuring: 0 });
+		lanes.prepare(trace);
 		this.strips = new Cache(STRIP_BYTES, (b) => b.close?.());
 		this.dirty = { lanes: true, over: true, mini: true, labels: true };
 		this.viewport = vp.all(Math.max(trace.end, 1), 800);
@@ -80,6 +81,10 @@ export class View {
 		return this.trace.locks.filter((l) => l.process === process && l.kind === "gil").length;
 	}
 
+	shows_owner(process) {
+		return this.locks_of(process) > 0 && !!this.pyramid?.readable;
+	}
+
 	name_of(lane) {
 		return visible(lanes.label(this.trace.lanes[lane]));
 	}
@@ -119,7 +124,7 @@ export class View {
 
 	/* Heights and order of the rows, and their labels. */
 	arrange() {
-		const out = lanes.layout(this.trace, this.look, this.lane_height());
+		const out = lanes.layout(this.trace, this.look, this.lane_height(), this.trace.processes.some((_, p) => this.shows_owner(p)));
 
 		this.rows = out.rows;
 		this.tall.style.height = `${out.height}px`;
@@ -159,7 +164,7 @@ export class View {
 		const p = this.trace.processes[r.process], folded = this.look.folded.has(r.process);
 		const button = h("button", { type: "button", class: "process", "aria-expanded": String(!folded), title: "Fold or unfold; the line shows who holds the lock",
 			onclick: () => this.toggle("folded", r.process) }, icon(ICONS.fold), h("span", { class: "name" }, visible(lanes.process_label(p))),
-			h("span", { class: "extra" }, this.locks_of(r.process) && this.pyramid?.readable ? "owner" : ""));
+			h("span", { class: "extra" }, this.shows_owner(r.process) && !p.label ? "owner" : ""));
 
 		button.dataset.key = `p${r.process}`;
 		return this.row_element(r, "row process-row", button);
@@ -167,14 +172,14 @@ export class View {
 
 	lane_label(r) {
 		const lane = this.trace.lanes[r.lane], chosen = this.lane === r.lane, name = this.name_of(r.lane), t = this.trace;
-		const id = lane.name ? visible(lane.id) : "";
+		const id = lane.name && !lane.twin ? visible(lane.id) : "";
 		const swatch = h("span", { class: "swatch" });
 
 		swatch.style.background = colour_of(r.lane, this.page.theme);
 		const main = h("button", { type: "button", class: "lane", "aria-pressed": String(chosen),
 			title: `${name}${id ? ` (${id})` : ""}: run ${percent(lane.run, t.end)}, wait ${percent(lane.wait + lane.signal, t.end)}`,
-			onclick: () => this.choose(chosen ? null : r.lane) }, swatch, h("span", { class: "name" }, name),
-			h("span", { class: "extra" }, percent(lane.run, t.end)));
+			onclick: () => this.choose(chosen ? null : r.lane) }, swatch, h("span", { class: "name" }, visible(lane.name || lane.id)),
+			lane.name && lane.twin && h("span", { class: "id" }, visible(lane.id)), h("span", { class: "extra" }, percent(lane.run, t.end)));
 		const pin = h("button", { type: "button", class: "act", "aria-pressed": String(!!r.pinned), "aria-label": `Pin ${name} on top`,
 			title: "Pin on top", onclick: () => this.toggle("pinned", r.lane) }, "\u2191");
 		const hide = h("button", { type: "button", class: "act", "aria-label": `Hide ${name}`, title: "Hide",

@@ -8,13 +8,19 @@
 
 #include <png.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "column.h"
 
-struct naive_bin { uint64_t run, stall, signal, wait; uint32_t acquires, busy, retry, lost; };
+struct naive_bin {
+	uint64_t run, stall, signal, wait;
+	uint32_t acquires, busy, retry, lost;
+	uint32_t switches;
+	bool far;		/* only an ACQUIRE from another thread is bright */
+};
 
 /* Rows for n events of a mark in a lane of h rows. */
 static inline unsigned naive_mark(uint32_t n, unsigned h, unsigned most)
@@ -32,6 +38,8 @@ static inline unsigned naive_mark(uint32_t n, unsigned h, unsigned most)
 /* The inks of one column, from the top, into ink[0 .. h - 1]. */
 static inline void naive_column(const struct naive_bin *b, uint64_t width, unsigned h, uint8_t *ink)
 {
+	bool bright = b->far ? b->switches : b->acquires;
+
 	/* run, stall, signal, wait, idle */
 	uint64_t part[5] = { b->run, b->stall, b->signal, b->wait, 0 };
 	static const uint8_t inks[5] = { INK_RUN, INK_STALL, INK_SIGNAL, INK_WAIT, INK_IDLE };
@@ -71,7 +79,7 @@ static inline void naive_column(const struct naive_bin *b, uint64_t width, unsig
 	}
 	for (int i = 0; i < 5; i++)
 		for (unsigned k = 0; k < rows[i]; k++)
-			ink[--at] = i == 0 && b->acquires ? INK_ACQUIRE : inks[i];
+			ink[--at] = i == 0 && bright ? INK_ACQUIRE : inks[i];
 	if (b->lost)
 		ink[h - 1] = ink[h - 2] = INK_LOST;
 	at = naive_mark(b->retry, h, h / 2);

@@ -68,7 +68,7 @@ static void make_tile(struct tile *t, unsigned style)
 			else
 				random_bin(b, UINT64_C(1) << t->level, style);
 			s = (struct shares){ b->run, b->stall, b->signal, b->wait,
-					     b->acquires, b->busy, b->retry, b->lost };
+					     b->acquires, b->busy, b->retry, b->lost, false };
 			c = column_of(&s, t->level, t->lane_height - LANE_GAP);
 			if (r && last == c)
 				runs[r - 1] += RUN_OF(0, 1);

@@ -37,6 +37,7 @@ static void make(struct fixture *f, const struct sim_options *o, unsigned width,
 	};
 	pyramid_init(&f->set.pyramid, timeline_info(f->tl)->end, timeline_info(f->tl)->n_lanes, width);
 	f->set.rule.z_limit = f->set.pyramid.z_max;
+	f->set.bright_level = tile_bright_level(&f->set.pyramid, f->tl);
 }
 
 static void run(struct tiler *t, unsigned z, uint64_t x, bool subtree, struct tile_batch *out)
@@ -128,6 +129,7 @@ static int add_event(void *ctx, const struct event *e, const struct attr *attrs)
 		return 0;
 	bin = &v->bin[(e->thread - v->lane0) * v->n + (e->time - v->from) / v->width];
 	bin->acquires += e->kind == EV_ACQUIRE;
+	bin->switches += e->kind == EV_ACQUIRE && e->flags & EVF_SWITCH;
 	bin->busy += e->kind == EV_BUSY;
 	bin->retry += e->kind == EV_RETRY;
 	bin->lost += !!(e->flags & EVF_LOST_ACQUIRE) + !!(e->flags & EVF_LOST_RELEASE);
@@ -159,6 +161,7 @@ static void check_pixels(const struct fixture *f, const struct batch_tile *t, co
 		for (uint32_t x = 0; x < v.n; x++) {
 			uint8_t want[LANE_HEIGHT_MAX] = { 0 };
 
+			v.bin[l * v.n + x].far = pyramid_level(p, t->z) > f->set.bright_level;
 			naive_column(&v.bin[l * v.n + x], v.width, h, want);
 			for (unsigned r = 0; r < f->set.lane_height; r++)
 				if (pic.pixels[(l * f->set.lane_height + r) * v.n + x] != want[r])

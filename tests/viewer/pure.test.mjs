@@ -242,8 +242,8 @@ test("below the last stored tile, pixels are made from events exactly as the ren
 			const leaf = leaves[r(leaves.length)], z = leaf.z + r(g.zMax - leaf.z + 1), x = leaf.x * 2 ** (z - leaf.z) + r(2 ** (z - leaf.z));
 			const from = grid.tile_from(g, leaf.z, leaf.x), f = figures.parse(find_chunk(leaf.png(), "giLs"), from, from + grid.tile_span(g, leaf.z));
 			const lanes_here = model.lanes.slice(leaf.y * 8, leaf.y * 8 + 8), unit = grid.unit(g, z);
-			const got = raster.draw(f.leaf, lanes_here.length, x * 512 * unit, unit, 512, 32, model.end, colours);
-			const want = site.pixels(lanes_here, x * 512 * unit, unit);
+			const far = i % 2 === 1, got = raster.draw(f.leaf, lanes_here.length, x * 512 * unit, unit, 512, 32, model.end, colours, far);
+			const want = site.pixels(lanes_here, x * 512 * unit, unit, far);
 
 			want.forEach((row, y) => row.forEach((index, c) => {
 				const px = got[y * 512 + c];

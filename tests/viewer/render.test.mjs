@@ -110,6 +110,18 @@ test("in every store, the page's figures are info's", async () => {
 	}, ["A page opened from a folder may not read archives beside it."]));
 });
 
+test("an archive shows itself on any page: one of another trace, and one that was opened from a folder", async () => {
+	writeFileSync(join(top, "other.log"), "# gillog 1\n# clock ns\n# title Other\n1 a ACQUIRE\n5 a RELEASE\n");
+	run("ingest", "-o", join(top, "other.gtl"), join(top, "other.log"));
+	run("render", "-o", join(top, "other"), join(top, "other.gtl"));
+	const got = await figures_of(pathToFileURL(join(top, "other/index.html")).href, async (page) => {
+		await page.locator("input[type=file]").setInputFiles(join(top, "pm/tiles.pmtiles"));
+		await page.waitForFunction(() => gilscope.views[0].trace.title === "Rendered");
+	});
+
+	same_as_info(got);
+});
+
 test("our own server gives the same, from a site and from a timeline, and its sums of any range are the walk's", async () => {
 	for (const what of ["pm", "t.gtl"]) {
 		const child = spawn(GILSCOPE, ["serve", "--port", "0", join(top, what)], { stdio: ["ignore", "pipe", "pipe"] });
@@ -152,7 +164,7 @@ test("below a leaf, the page's pixels are the renderer's", () => {
 					if (!has(deeper, at, y))
 						continue;
 					const n = Math.min(8, t.lanes.length - 8 * y), want = decode(read(deeper, at, y), n * t.laneHeight);
-					const got = raster.draw(f.leaf, n, grid.tile_from(t, deeper, at), grid.unit(t, deeper), t.tileWidth, t.laneHeight, t.end, colours);
+					const got = raster.draw(f.leaf, n, grid.tile_from(t, deeper, at), grid.unit(t, deeper), t.tileWidth, t.laneHeight, t.end, colours, deeper < t.acquireZoom);
 
 					want.forEach((row, r) => row.forEach((index, c) => {
 						const px = got[r * t.tileWidth + c];

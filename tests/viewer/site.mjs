@@ -97,7 +97,7 @@ function since(lane, p) {
 }
 
 /* Columns by the rule of docs/site.md: largest remainder, at least a row each. */
-export function pixels(lanes, from, unit) {
+export function pixels(lanes, from, unit, far = false) {
 	const h = HEIGHT - 2, rows = Array.from({ length: lanes.length * HEIGHT }, () => new Uint8Array(WIDTH));
 
 	lanes.forEach((lane, n) => {
@@ -125,7 +125,7 @@ export function pixels(lanes, from, unit) {
 
 			for (const p of all)
 				for (let k = 0; k < p.rows; k++)
-					column.push(ORDER.indexOf(p.name === "run" && s.acquires ? "acquire" : p.name));
+					column.push(ORDER.indexOf(p.name === "run" && (far ? s.switches : s.acquires) ? "acquire" : p.name));
 			column.reverse();
 			const mark = (k, most) => k ? Math.min(most, 3 + Math.floor(Math.floor(Math.log2(k)) * h / 32)) : 0;
 			const red = mark(s.retry, 15), yellow = mark(s.busy, 10);
@@ -141,7 +141,7 @@ export function pixels(lanes, from, unit) {
 /* As sums(), from the first period that can matter. */
 function sums_fast(lane, a, b) {
 	const first = lower(lane.periods, (p) => p.end > a), at = lower(lane.events, (e) => e.t >= a);
-	const s = { run: 0, stall: 0, wait: 0, signal: 0, acquires: 0, busy: 0, retry: 0 };
+	const s = { run: 0, stall: 0, wait: 0, signal: 0, acquires: 0, switches: 0, busy: 0, retry: 0 };
 
 	for (let i = first; i < lane.periods.length && lane.periods[i].begin < b; i++) {
 		const p = lane.periods[i], name = [null, "wait", "signal", "run", "stall"][p.state];
@@ -153,6 +153,7 @@ function sums_fast(lane, a, b) {
 		const { kind } = lane.events[i];
 
 		s.acquires += kind === KIND.ACQUIRE;
+		s.switches += kind === KIND.ACQUIRE && !!(lane.events[i].flags & 2);
 		s.busy += kind === KIND.BUSY;
 		s.retry += kind === KIND.RETRY;
 	}
