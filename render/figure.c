@@ -14,6 +14,7 @@
 
 #include "figure_internal.h"
 #include "figure_place.h"
+#include "tiler.h"
 
 #define WIDTH_DEFAULT 1600
 #define LANE_ROWS_MAX (LANE_HEIGHT_MAX - LANE_GAP)
@@ -307,7 +308,7 @@ static void divide_pitch(struct figure *fig, unsigned pitch)
 
 /*
  * From top to bottom, with lanes of that many units; returns the height.  Lanes begin on whole
- * units, and nothing above the legend depends on whether there are arrows.
+ * units, and nothing above the legend depends on what is in it.
  */
 static double stack(struct figure *fig, unsigned pitch, bool arrows)
 {
@@ -404,6 +405,15 @@ static int check_size(const struct figure *fig, struct err *err)
 
 /* --- contents --------------------------------------------------------------------------------------- */
 
+/* As in the tiles, whose width does not matter for that. */
+static uint64_t bright_width(const struct panel *p)
+{
+	struct pyramid pyramid;
+
+	pyramid_init(&pyramid, p->info->end, p->info->n_lanes, 1);
+	return UINT64_C(1) << tile_bright_level(&pyramid, p->tl);
+}
+
 /* Columns of so many units. */
 static int load(struct figure *fig, unsigned units, struct err *err)
 {
@@ -415,7 +425,7 @@ static int load(struct figure *fig, unsigned units, struct err *err)
 		figure_columns_release(&p->columns);
 		p->columns = (struct figure_columns){
 			.from = p->from, .to = p->to, .n = n, .n_rows = p->n_rows, .h = fig->h,
-			.few = FIGURE_FEW_EVENTS,
+			.few = FIGURE_FEW_EVENTS, .bright = bright_width(p),
 		};
 		p->column = (double)p->units / n;
 		if (figure_columns_load(&p->columns, p->tl, p->lane, err))
@@ -518,8 +528,11 @@ static int lay_out(struct figure *fig, struct err *err)
 		return -1;
 	if (load_columns(fig, err) || find_handoffs(fig, err))
 		return -1;
-	for (unsigned i = 0; i < fig->n_panels; i++)
+	fig->seen[INK_ACQUIRE] = false;
+	for (unsigned i = 0; i < fig->n_panels; i++) {
 		arrows |= fig->panel[i].handoffs.n != 0;
+		fig->seen[INK_ACQUIRE] |= fig->panel[i].columns.any_bright;
+	}
 	height = ceil(stack(fig, fig->pitch, arrows));
 	if (!fig->o->height)
 		fig->height = height;

@@ -274,15 +274,16 @@ static uint64_t cell_width(const struct figure_columns *c, uint32_t i)
 	return width ? width : 1;
 }
 
-static uint64_t column_of_sum(const struct timeline_bin *b, uint64_t width, unsigned h)
+static uint64_t column_of_sum(const struct timeline_bin *b, uint64_t width, const struct figure_columns *c)
 {
 	struct shares s = {
 		.run = scaled(b->run, width), .stall = scaled(b->stall, width),
 		.signal = scaled(b->signal, width), .wait = scaled(b->wait, width),
 		.acquires = b->acquires, .busy = b->busy, .retry = b->retry, .lost = b->lost,
+		.plain = width > c->bright && !b->switches,
 	};
 
-	return column_of(&s, 54, h);
+	return column_of(&s, 54, c->h);
 }
 
 /* The ink of a column that is of one state throughout, or N_INKS. */
@@ -339,18 +340,6 @@ static void find_edge(struct figure_cell *cell, const struct timeline_bin *b, ui
 	cell->cut[1] = (uint8_t)((unsigned __int128)(a + mid) * 255 / width);
 }
 
-static void see_inks(struct figure_columns *c, const struct timeline_bin *b)
-{
-	c->seen[INK_RUN] |= b->run != 0;
-	c->seen[INK_ACQUIRE] |= b->acquires != 0;
-	c->seen[INK_STALL] |= b->stall != 0;
-	c->seen[INK_SIGNAL] |= b->signal != 0;
-	c->seen[INK_WAIT] |= b->wait != 0;
-	c->seen[INK_BUSY] |= b->busy != 0;
-	c->seen[INK_RETRY] |= b->retry != 0;
-	c->seen[INK_LOST] |= b->lost != 0;
-}
-
 static void make_row(struct figure_columns *c, uint32_t row, const struct timeline_bin *sum)
 {
 	struct figure_cell *cell = &c->cell[(size_t)row * c->n];
@@ -360,8 +349,8 @@ static void make_row(struct figure_columns *c, uint32_t row, const struct timeli
 		uint64_t width = cell_width(c, i);
 		uint8_t whole = whole_ink(&sum[i], width);
 
-		cell[i].column = column_of_sum(&sum[i], width, c->h);
-		see_inks(c, &sum[i]);
+		cell[i].column = column_of_sum(&sum[i], width, c);
+		c->any_bright |= cell[i].column >> COLUMN_ACQUIRE & 1;
 		right = i + 1 < c->n ? whole_ink(&sum[i + 1], cell_width(c, i + 1)) : N_INKS;
 		if (whole == N_INKS)
 			find_edge(&cell[i], &sum[i], left, right, width);

@@ -195,6 +195,7 @@ static void whole_tiles_are_the_same(void **state)
 
 struct naive {
 	uint64_t from, to;
+	uint64_t bright;		/* in wider columns only a switch is bright */
 	uint32_t n, n_lanes;
 	struct naive_bin *bin;		/* [lane * n + column] */
 };
@@ -209,6 +210,14 @@ static uint64_t column_end(const struct naive *v, uint32_t i)
 	uint64_t a = column_begin(v, i), b = column_begin(v, i + 1);
 
 	return b > a ? b : a + 1;
+}
+
+static uint64_t bright_width(struct timeline *tl)
+{
+	struct pyramid p;
+
+	pyramid_init(&p, timeline_info(tl)->end, timeline_info(tl)->n_lanes, 64);
+	return UINT64_C(1) << tile_bright_level(&p, tl);
 }
 
 static int add_period(void *ctx, const struct period *p)
@@ -241,6 +250,7 @@ static int add_event(void *ctx, const struct event *e, const struct attr *attrs)
 		if (e->time < column_begin(v, i) || e->time >= column_end(v, i))
 			continue;
 		bin->acquires += e->kind == EV_ACQUIRE;
+		bin->switches += e->kind == EV_ACQUIRE && e->flags & EVF_SWITCH;
 		bin->busy += e->kind == EV_BUSY;
 		bin->retry += e->kind == EV_RETRY;
 		bin->lost += !!(e->flags & EVF_LOST_ACQUIRE) + !!(e->flags & EVF_LOST_RELEASE);
@@ -257,6 +267,7 @@ static void check_column(const struct drawn *d, const struct figure_placed *p,
 	uint8_t want[LANE_HEIGHT_MAX] = { 0 };
 	int rows[N_INKS] = { 0 };
 
+	v->bin[p->lane * v->n + i].far = column_end(v, i) - column_begin(v, i) > v->bright;
 	naive_column(&v->bin[p->lane * v->n + i], column_end(v, i) - column_begin(v, i), p->h, want);
 	for (uint32_t row = 0; row < p->h; row++) {
 		rows[ink_at(d, p, t, i, row)]++;
@@ -310,6 +321,7 @@ static void any_stretch_is_exact(void **state)
 		}
 		draw(&d, &o);
 		v.n = d.at[0].n;
+		v.bright = bright_width(tl);
 		assert_true(d.at[0].from == v.from && d.at[0].to == v.to);
 		v.bin = calloc((size_t)v.n * v.n_lanes, sizeof(*v.bin));
 		c = timeline_cursor_new(tl, &err);
@@ -354,6 +366,7 @@ static void bins_and_events_agree(void **state)
 			lane[c.n_rows] = so.n_threads - 1 - c.n_rows;
 			c.n_rows++;
 		}
+		c.bright = 1 + random_below(end);
 		d = c;
 		d.few = 0;
 		if (figure_columns_load(&c, tl, lane, &err) ||
