@@ -168,25 +168,34 @@ static const char *label_of(const struct panel *p, uint32_t row)
 	return *t->name ? t->name : t->id;
 }
 
+struct label { const char *s; uint32_t row; };
+
 static int by_label(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	const struct label *x = a, *y = b;
+
+	return strcmp(x->s, y->s);
 }
 
-/* Sets *same if two rows would be called the same. */
-static int has_namesakes(const struct panel *p, bool *same, struct err *err)
+/* Which rows would be called the same as another one: the caller's to free, or NULL without memory. */
+static bool *find_namesakes(const struct panel *p)
 {
-	const char **label = malloc(p->n_rows * sizeof(*label));
+	struct label *label = malloc(p->n_rows * sizeof(*label));
+	bool *same = calloc(p->n_rows, sizeof(*same));
 
-	if (!label)
-		return err_memory(err, "a figure's names");
+	if (!label || !same) {
+		free(label);
+		free(same);
+		return NULL;
+	}
 	for (uint32_t i = 0; i < p->n_rows; i++)
-		label[i] = label_of(p, i);
+		label[i] = (struct label){ label_of(p, i), i };
 	qsort(label, p->n_rows, sizeof(*label), by_label);
 	for (uint32_t i = 1; i < p->n_rows; i++)
-		*same |= !strcmp(label[i - 1], label[i]);
+		if (!strcmp(label[i - 1].s, label[i].s))
+			same[label[i - 1].row] = same[label[i].row] = true;
 	free(label);
-	return 0;
+	return same;
 }
 
 /*
@@ -218,19 +227,18 @@ static char *row_name(const struct panel *p, uint32_t row, bool id_too, bool pid
 
 static int name_rows(struct panel *p, struct err *err)
 {
-	bool many = has_many_processes(p), same = false;
+	bool many = has_many_processes(p), *same = find_namesakes(p);
+	int ret = 0;
 
 	p->name = calloc(p->n_rows, sizeof(*p->name));
-	if (!p->name)
-		return err_memory(err, "a figure's names");
-	if (has_namesakes(p, &same, err))
-		return -1;
-	for (uint32_t i = 0; i < p->n_rows; i++) {
-		p->name[i] = row_name(p, i, same, many);
-		if (!p->name[i])
-			return err_memory(err, "a figure's names");
+	for (uint32_t i = 0; same && p->name && i < p->n_rows && !ret; i++) {
+		p->name[i] = row_name(p, i, same[i], many);
+		ret = p->name[i] ? 0 : -1;
 	}
-	return 0;
+	if (!same || !p->name || ret)
+		ret = err_memory(err, "a figure's names");
+	free(same);
+	return ret;
 }
 
 /* --- time ------------------------------------------------------------------------------------------- */
