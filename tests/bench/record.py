@@ -2,7 +2,9 @@
 """record.py --build B [--json FILE] [--quick]: what the recorder costs, beside the plain program and beside perf
 
 One release+acquire pair is an os.write of one byte to /dev/null by one thread.  Plain and recorded run in turns;
-each figure is the median of the runs, each run the median of its fifths.  perf's uprobes need root.
+each figure is the median of the runs.  A run is cut into slices of some milliseconds, and its figure is that of its
+third best slice: what the program takes where nothing else on the machine disturbs it.  Two threads that compute
+cannot be cut: their figure is a run's whole time.  perf's uprobes need root.
 """
 import argparse
 import json
@@ -33,19 +35,19 @@ try:
     clock = time.perf_counter
 except AttributeError:
     clock = time.time
-n = int(sys.argv[1]) // 5
+n = int(sys.argv[1]) // 50
 fd = os.open('/dev/null', os.O_WRONLY)
 t = threading.Thread(target=time.sleep, args=(0,)); t.start(); t.join()
 write = os.write
 def loop(n):
     for i in range(n):
         write(fd, b'x')
-loop(n // 10)
-def fifth():
+loop(n)
+def slice():
     began = clock()
     loop(n)
     return (clock() - began) / n * 1e9
-print(sorted(fifth() for i in range(5))[2])
+print(sorted(slice() for i in range(50))[2])
 """
 SPIN = """
 import threading, time
@@ -63,10 +65,12 @@ THREADS = """
 import threading, time
 def f():
     pass
-began = time.time()
-for i in range(10000):
-    t = threading.Thread(target=f); t.start(); t.join()
-print((time.time() - began) * 1e6 / 10000)
+def slice():
+    began = time.time()
+    for i in range(100):
+        t = threading.Thread(target=f); t.start(); t.join()
+    return (time.time() - began) * 1e6 / 100
+print(sorted(slice() for i in range(50))[2])
 """
 rows = []
 
@@ -106,7 +110,7 @@ def measure(version, python, folder):
             f.write(script)
         argv = [python, path, str(n)]
         plain, ours = [], []
-        for i in range(RUNS if script is PAIR else (RUNS + 1) // 2):
+        for i in range(RUNS):
             plain.append(number(argv))
             ours.append(number([GILSCOPE, "record", "-f", "-o", log, "--"] + argv))
         a, b = statistics.median(plain), statistics.median(ours)
@@ -116,7 +120,7 @@ def measure(version, python, folder):
             continue
         perf = probes(python, folder) if version >= (3,) else None
         if perf:
-            c = statistics.median(number(perf + [python, path, str(n // 10)]) for i in range(3))
+            c = statistics.median(number(perf + [python, path, str(n // 4)]) for i in range(3))
             show(name, "  under perf with four uprobes", {"perf": c, "more": c - a, "ratio": c / a}, unit)
         subprocess.run(["perf", "probe", "-q", "-d", "gilscopebench:*"], capture_output=True)
         facts = Log(log).facts["end"]
@@ -127,8 +131,11 @@ def measure(version, python, folder):
 
 
 with tempfile.TemporaryDirectory(prefix="gilscope-bench-") as folder:
-    wanted = [p for p in pythons() if p[0][:2] in ((2, 7), (3, 11), (3, 13))]
-    for version, python in wanted or pythons():
+    minors = {}                     # one of each, rather pyenv's: it has symbols for the probes
+    for version, python in pythons():
+        if version[:2] in ((2, 7), (3, 11), (3, 13)) and (version[:2] not in minors or "pyenv" in python):
+            minors[version[:2]] = version, python
+    for version, python in list(minors.values()) or pythons()[:1]:
         measure(version, python, folder)
 if args.json:
     with open(args.json, "w") as f:
