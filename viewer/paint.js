@@ -208,7 +208,7 @@ function leaves(view, addresses) {
 		if (hit?.found.leaf)
 			out.add(hit);
 	}
-	return [...new Map([...out].map((l) => [grid.key(l.a.z, l.a.x, l.a.y), l])).values()];
+	return [...new Map([...out].map((l) => [grid.key(l.a.z, l.a.x, l.a.y), l])).values()].sort((a, b) => a.found.from - b.found.from);
 }
 
 /* Words on periods that are wide enough: state is told by more than its colour. */
@@ -223,11 +223,24 @@ function words(ctx, view, opts, addresses) {
 	for (const r of rows) {
 		if (r.kind !== "lane" || r.height < 18)
 			continue;
-		for (const { a, found } of list)
-			if (a.y === Math.floor(r.lane / t.lanesPerTile))
-				row_words(ctx, view, figures.periods(found.leaf, t.end)[r.lane % t.lanesPerTile] || [], r.top - top, r.height, colours);
+		row_words(ctx, view, joined(list.filter(({ a }) => a.y === Math.floor(r.lane / t.lanesPerTile)), r.lane % t.lanesPerTile, t.end), r.top - top, r.height, colours);
 	}
 	ctx.setTransform(1, 0, 0, 1, 0, 0);
+}
+
+/* The periods of one lane: those that were cut at a tile's edge in one piece again. */
+function joined(list, lane, end) {
+	const out = [];
+
+	for (const p of list.flatMap(({ found }) => figures.periods(found.leaf, end)[lane] || [])) {
+		const last = out.at(-1);
+
+		if (last?.end === p.begin && last.state === p.state && last.since === p.since)
+			last.end = p.end;
+		else
+			out.push({ ...p });
+	}
+	return out;
 }
 
 function row_words(ctx, view, periods, y, h, colours) {
@@ -320,10 +333,10 @@ export function ruler(ctx, view, { width, height, dpr, colours, scale = axis(vie
 	ctx.textAlign = "center";
 	ctx.fillStyle = colours.text;
 	for (const m of scale.marks) {
-		const half = ctx.measureText(m.label).width / 2, x = vp.x_at(v, m.t);
+		const half = ctx.measureText(m.label).width / 2 + 1, x = vp.x_at(v, m.t);
 
-		if (x - half > 1 && x + half < width - 1)
-			ctx.fillText(m.label, x, height - 14);
+		if (x >= 0 && x <= width)
+			ctx.fillText(m.label, Math.min(Math.max(x, half), width - half), height - 14);
 	}
 	ctx.textAlign = "start";
 	return scale;

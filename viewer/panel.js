@@ -93,27 +93,25 @@ function facts(t) {
 
 /* --- hot spots --- */
 
-const INTERVAL = 5e6;		/* of CPython's switch interval, unless the trace says otherwise */
+const INTERVAL = 5e6;		/* of CPython's switch interval, unless the trace says otherwise ("5000 us") */
+const waits_of = (s) => s.busy || s.switches;		/* perf's logs have no BUSY */
 
 /*
  * Stretches where a thread pays the switch interval again and again (convoys), or is woken in vain (battles): tiles of
- * a middling zoom whose sums say so, neighbours joined.  A convoy: at least three waits, each of 0.7 intervals or more on average, and holds
- * that are short beside them.
+ * a middling zoom, at least 16 intervals wide, whose sums say so, neighbours joined.  A convoy: at least three waits, each of 0.7 intervals
+ * or more on average, and holds that are short beside them.
  */
 export async function hot_stretches(pyramid) {
 	const t = pyramid.trace, groups = pyramid.groups();
-	const z = Math.min(t.zMax, Math.max(3, Math.floor(Math.log2(256 / groups.length)))), open = new Map(), out = [];
-	const interval = Number(t.facts?.["switch-interval-ns"]) || INTERVAL;
-	/* Neighbouring tiles are one stretch; in a leaf its ends are those of the waits themselves. */
-	const join = (kind, lane, row, x, s) => {
-		const k = `${kind}${lane}`, last = open.get(k), list = x.leaf ? figures.waits(x.leaf, row, t.end).filter((w) => w.end - w.begin > interval / 2) : [];
-		const from = list.length && kind === "convoy" ? Math.max(x.from, list[0].begin) : x.from;
-		const to = list.length && kind === "convoy" ? list[list.length - 1].end : Math.min(x.to, t.end);
+	const interval = parseFloat(t.facts?.["switch interval"]) * 1e3 || INTERVAL, ns = t.clock === "ns", open = new Map(), out = [];
+	const z = Math.min(Math.max(3, Math.floor(Math.log2(256 / groups.length))), ns ? grid.level(t, 16 * interval / t.tileWidth) : t.zMax);
+	const join = (kind, lane, x, s) => {
+		const k = `${kind}${lane}`, last = open.get(k), to = Math.min(x.to, t.end);
 
 		if (last && last.edge === x.from)
 			Object.assign(last, { to, edge: x.to, sums: figures.add(last.sums, s) });
 		else
-			open.set(k, out[out.push({ kind, lane, from, to, edge: x.to, sums: { ...s } }) - 1]);
+			open.set(k, out[out.push({ kind, lane, from: x.from, to, edge: x.to, sums: { ...s } }) - 1]);
 	};
 
 	await Promise.all(groups.map(async (y) => {
@@ -123,13 +121,21 @@ export async function hot_stretches(pyramid) {
 			x.lanes.forEach((s, i) => {
 				const lane = y * t.lanesPerTile + i, waited = s.wait + s.signal;
 
-				if (t.clock === "ns" && s.busy >= 3 && waited >= 0.7 * interval * s.busy && s.run < interval / 4 * Math.max(s.acquires, 1))
-					join("convoy", lane, i, x, s);
+				if (ns && waits_of(s) >= 3 && waited >= 0.7 * interval * waits_of(s) && s.run < interval / 4 * Math.max(s.acquires, 1))
+					join("convoy", lane, x, s);
 				if (s.retry >= 3 && s.retry > s.busy)
-					join("battle", lane, i, x, s);
+					join("battle", lane, x, s);
 			});
 	}));
-	return out.sort((a, b) => cost(b) - cost(a)).slice(0, 50);
+	return Promise.all(out.sort((a, b) => cost(b) - cost(a)).slice(0, 50).map((s) => trim(pyramid, s)));
+}
+
+/* From tiles' edges to those of the waits in them. */
+async function trim(pyramid, s) {
+	const may = (x) => waits_of(x) > 0, is = (e) => e.kind === figures.BUSY || (e.kind === figures.ACQUIRE && !!(e.flags & figures.F_SWITCH));
+	const first = await pyramid.find(s.from - 1, 1, s.lane, may, is), last = await pyramid.find(s.to, -1, s.lane, may, is);
+
+	return first && last && first.t < last.t ? { ...s, from: first.t, to: last.t } : s;
 }
 
 const cost = (s) => s.kind === "convoy" ? s.sums.wait + s.sums.signal : s.sums.retry;
@@ -160,7 +166,7 @@ function spots_tab(page, view) {
 		out.push(h("p", { class: "hint" }, "None: no thread pays the switch interval again and again, and none is woken in vain."));
 	else
 		out.push(h("ol", { class: "jumps", "data-list": "stretches" }, view.found.map((s) => jump(
-			s.kind === "convoy" ? `${length_text(s.sums.wait + s.sums.signal, c)} lost in ${plural(s.sums.busy, "wait")}` : `${plural(s.sums.retry, "false alarm")}`,
+			s.kind === "convoy" ? `${length_text(s.sums.wait + s.sums.signal, c)} lost in ${plural(waits_of(s.sums), "wait")}` : `${plural(s.sums.retry, "false alarm")}`,
 			`${s.kind} \u00b7 ${view.name_of(s.lane)} at ${time_text(s.from, c, Math.max(1, 10 ** Math.floor(Math.log10((s.to - s.from) / 10 || 1))))}`, () => {
 				view.choose(s.lane);
 				view.fly({ from: s.from, span: s.to - s.from });
