@@ -14,10 +14,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "decimal.h"
 #include "json_read.h"
 #include "reorder.h"
+#include "stacks.h"
 
 #define NS_PER_US_DIGITS 3
 #define GIL_TID_OFFSET 100000000	/* perf-viz-merge puts a thread's GIL on a track of its own: its tid and this */
@@ -79,7 +81,10 @@ struct chrome {
 	bool too_long;
 	struct buf other_key;		/* of a member of "otherData" */
 	struct buf key;			/* a thread's, for its alias */
-	uint64_t n_events, n_funcs, n_left;
+	uint64_t n_events, n_calls, n_left;
+	uint64_t n_calls_kept;
+	uint32_t first_stack;		/* of this log's threads in the trace of calls */
+	bool any_stack, calls_done;
 	struct chrome_thread *thread;	/* by thread */
 	uint32_t cap_threads;
 	uint32_t last_thread;
@@ -173,7 +178,6 @@ static int find_process(struct log *l, uint32_t *process)
 	return 0;
 }
 
-/* The scope of keys "PID TID". */
 static uint32_t alias_scope(const struct log *l)
 {
 	return 1u << 31 | l->number;
@@ -196,7 +200,11 @@ static int grow_threads(struct log *l, uint32_t thread)
 	return 0;
 }
 
-/* "PID TID" of two members into c->key. */
+/*
+ * What NAME_ALIAS is used for: threads by "TPID\0TID", those of calls by "SPID\0TID", functions by "F" and a hash.
+ */
+
+/* The key of a thread by two members, into c->key. */
 static int make_key(struct log *l, unsigned pid_slot, unsigned tid_slot, bool gil_track)
 {
 	struct chrome *c = l->state;
@@ -205,11 +213,10 @@ static int make_key(struct log *l, unsigned pid_slot, unsigned tid_slot, bool gi
 	const char *s;
 
 	buf_clear(&c->key);
-	if (c->s[pid_slot].set) {
-		s = text(c, pid_slot, &n);
-		buf_add(&c->key, s, n);
-	}
-	buf_add(&c->key, "\0", 1);
+	buf_str(&c->key, "T");
+	s = text(c, pid_slot, &n);
+	buf_add(&c->key, s, n);
+	buf_add(&c->key, "", 1);
 	s = text(c, tid_slot, &n);
 	if (gil_track && number(c, tid_slot, &tid) && tid >= GIL_TID_OFFSET)
 		buf_printf(&c->key, "%" PRIu64, tid - GIL_TID_OFFSET);
@@ -342,14 +349,6 @@ static int by_id(const void *a, const void *b)
 	return d ? d : x->thread < y->thread ? -1 : x->thread > y->thread;
 }
 
-static bool same_process(const struct name_process *p, const char *pid)
-{
-	uint64_t v;
-	const char *end = pid + strlen(pid);
-
-	return p->pid < 0 || !*pid || (parse_u64(pid, end, &v) == end && v == (uint64_t)p->pid);
-}
-
 /* Gives a thread's name to all threads that it can mean. */
 static int name_threads(struct log *l, const struct companion *p, const struct by_id *v, uint32_t n)
 {
@@ -366,7 +365,7 @@ static int name_threads(struct log *l, const struct companion *p, const struct b
 	for (; low < n && !strcmp(v[low].id, p->tid); low++) {
 		struct name_thread *t = &l->names->thread[v[low].thread];
 
-		if (same_process(&l->names->process[t->process], p->pid) &&
+		if (names_is_pid(&l->names->process[t->process], p->pid) &&
 		    names_set(&t->name, p->name, strlen(p->name), l->err))
 			return -1;
 	}
@@ -376,7 +375,7 @@ static int name_threads(struct log *l, const struct companion *p, const struct b
 static int name_processes(struct log *l, const struct companion *p)
 {
 	for (uint32_t i = 0; *p->pid && i < l->names->n_processes; i++)
-		if (l->names->process[i].pid >= 0 && same_process(&l->names->process[i], p->pid) &&
+		if (l->names->process[i].pid >= 0 && names_is_pid(&l->names->process[i], p->pid) &&
 		    names_set(&l->names->process[i].name, p->name, strlen(p->name), l->err))
 			return -1;
 	return 0;
@@ -398,9 +397,12 @@ static int chrome_end(struct log *l)
 		ret = c->companion[i].tid ? name_threads(l, &c->companion[i], v, n)
 					  : name_processes(l, &c->companion[i]);
 	free(v);
-	if (c->n_funcs)
-		log_note(l, "%" PRIu64 " calls of functions are left out: a timeline has the threads' names of them",
-			 c->n_funcs);
+	if (!c->calls_done)
+		c->n_calls_kept = 0;
+	if (c->n_calls_kept)
+		log_note(l, "%" PRIu64 " calls of functions: of each ACQUIRE it is told which one it is in", c->n_calls_kept);
+	if (c->n_calls > c->n_calls_kept)
+		log_note(l, "%" PRIu64 " calls of functions are left out", c->n_calls - c->n_calls_kept);
 	if (c->n_left)
 		log_note(l, "%" PRIu64 " events that say nothing of a lock are left out", c->n_left);
 	return ret;
@@ -576,6 +578,85 @@ static int scheduler_span(struct log *l)
 	return add(l, time + length, thread, on ? EV_SCHED_OUT : EV_SCHED_IN, on ? BY_ON : BY_OFF);
 }
 
+/* --- calls of functions, as VizTracer tells them ----------------------------------------------------- */
+
+/* "f (dir/a.py:12)": the function, of which equal ones are one. */
+static int find_func(struct log *l, uint32_t *func)
+{
+	struct chrome *c = l->state;
+	struct { char kind; XXH128_canonical_t hash; } key = { .kind = 'F' };
+	size_t n, n_file = 0;
+	const char *s = text(c, S_NAME, &n), *end = s + n, *file = "", *p;
+	uint64_t line = 0;
+
+	XXH128_canonicalFromHash(&key.hash, XXH3_128bits(s, n));
+	if (names_known(l->names, NAME_ALIAS, alias_scope(l), (char *)&key, sizeof(key), func))
+		return 0;
+	for (p = end; p > s && *p != ':';)
+		p--;
+	if (n && end[-1] == ')' && *p == ':' && parse_u64(p + 1, end - 1, &line) == end - 1 && line <= UINT32_MAX) {
+		const char *open = memmem(s, (size_t)(p - s), " (", 2);
+
+		if (open) {
+			file = open + 2;
+			n_file = (size_t)(p - file);
+			n = (size_t)(open - s);
+		}
+	}
+	return names_func(l->names, s, n, file, n_file, n_file ? (uint32_t)line : 0, func, l->err) ||
+	       names_alias(l->names, alias_scope(l), (char *)&key, sizeof(key), *func, l->err) ? -1 : 0;
+}
+
+/* The thread of the trace of calls; NO_THREAD: none. */
+static int find_stack(struct log *l, uint32_t *number)
+{
+	struct chrome *c = l->state;
+	size_t n_pid = 0, n_tid;
+	const char *pid = text(c, S_PID, &n_pid), *tid = text(c, S_TID, &n_tid);
+
+	buf_clear(&c->key);
+	buf_str(&c->key, "S");
+	buf_add(&c->key, pid, n_pid);
+	buf_add(&c->key, "", 1);
+	buf_add(&c->key, tid, n_tid);
+	if (buf_failed(&c->key))
+		return err_memory(l->err, "a thread's id");
+	if (names_known(l->names, NAME_ALIAS, alias_scope(l), (char *)c->key.data, c->key.len, number))
+		return 0;
+	if (!l->names->stacks && stacks_new(&l->names->stacks, l->err))
+		return -1;
+	if (!c->any_stack)
+		c->first_stack = stacks_n_threads(l->names->stacks);
+	c->any_stack = true;
+	return stacks_thread(l->names->stacks, pid, n_pid, tid, n_tid, number, l->err) ||
+	       names_alias(l->names, alias_scope(l), (char *)c->key.data, c->key.len, *number, l->err) ? -1 : 0;
+}
+
+/* What comes after the first events were merged would be too late for them, so it is left out. */
+static int call(struct log *l)
+{
+	struct chrome *c = l->state;
+	uint64_t begin, length;
+	uint32_t number_of, func;
+	bool kept = false;
+
+	if (!time_of(l, c, S_TS, &begin) || !time_of(l, c, S_DUR, &length) || length > MAX_TIME - begin)
+		return bad_time(l);
+	c->n_calls++;
+	if (l->prefix_read || !c->s[S_NAME].set || !c->s[S_TID].set)
+		return 0;
+	if (find_stack(l, &number_of))
+		return bad_err(l);
+	if (number_of == NO_THREAD)
+		return 0;
+	if (find_func(l, &func))
+		return bad_err(l);
+	if (stacks_call(l->names->stacks, number_of, begin, begin + length, func, &kept, l->err))
+		return -1;
+	c->n_calls_kept += kept;
+	return 0;
+}
+
 static int foreign_event(struct log *l, char ph)
 {
 	struct chrome *c = l->state;
@@ -600,7 +681,7 @@ static int foreign_event(struct log *l, char ph)
 	if (ph == 'B' || ph == 'E')
 		other_span(l, ph == 'B');
 	else if (ph == 'X' && starts(c, S_CAT, "FEE"))
-		c->n_funcs++;
+		return call(l);
 	else if (!(is(c, S_CAT, "GIL state") && (starts(c, S_NAME, "GIL"))))	/* giltracer's whole, of what we have */
 		c->n_left++;
 	return 0;
@@ -1081,7 +1162,8 @@ static int chrome_read(struct log *l)
 		if (reorder_drain(&c->order, l, DRAIN))
 			return -1;
 		l->eof = !c->order.n;
-		return 0;
+		c->calls_done = l->eof && !l->prefix_read && c->any_stack;
+		return c->calls_done ? stacks_done(l->names->stacks, c->first_stack, l->err) : 0;
 	}
 	if (log_piece(l, &p, &n))
 		return -1;

@@ -12,6 +12,7 @@
 
 #include "formats.h"
 #include "pool.h"
+#include "stacks.h"
 #include "tracker.h"
 
 struct ingest {
@@ -249,6 +250,30 @@ static size_t run_of_first(const struct ingest *in)
 	return end;
 }
 
+/* ACQUIREs that say no function get the one that a trace of calls beside this log tells. */
+static int add_funcs(struct ingest *in, struct log *l, size_t end)
+{
+	for (size_t i = l->head; i < end; i++) {
+		struct record *r = &l->rec[i];
+		uint32_t attr = (uint32_t)l->n_attrs;
+		int64_t func;
+
+		if (r->kind != EV_ACQUIRE || (r->n_attrs && l->attr[r->attr + r->n_attrs - 1u].id == ATTR_FUNC))
+			continue;
+		func = stacks_func(in->names.stacks, &in->names, r->thread, r->time);
+		if (func < 0)
+			continue;
+		for (unsigned k = 0; k < r->n_attrs; k++)
+			if (log_attr(l, l->attr[r->attr + k].id, l->attr[r->attr + k].value))
+				return -1;
+		if (log_attr(l, ATTR_FUNC, func))
+			return -1;
+		r->attr = attr;
+		r->n_attrs++;
+	}
+	return 0;
+}
+
 static int merge(struct ingest *in)
 {
 	/* Every log's beginning is looked at before the first event is taken. */
@@ -264,6 +289,8 @@ static int merge(struct ingest *in)
 		struct log *l = &in->log[in->heap[0]];
 		size_t end = run_of_first(in);
 
+		if (in->names.stacks && add_funcs(in, l, end))
+			return -1;
 		if (tracker_events(in->tracker, l, l->head, end, in->err))
 			return -1;
 		l->head = end;

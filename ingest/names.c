@@ -5,6 +5,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "stacks.h"
+
 struct name_slot {
 	uint64_t hash;		/* 0: free */
 	uint32_t scope, number;
@@ -56,6 +58,7 @@ void names_release(struct names *n)
 	free(n->fact);
 	free(n->slot);
 	free(n->title);
+	stacks_free(n->stacks);
 	*n = (struct names){ 0 };
 }
 
@@ -288,4 +291,18 @@ int names_lane(struct names *n, uint32_t thread, struct err *err)
 	n->thread[thread].is_lane = true;
 	n->n_lanes++;
 	return 0;
+}
+
+bool names_is_pid(const struct name_process *p, const char *pid)
+{
+	uint64_t v = 0;
+
+	if (p->pid < 0 || !*pid)
+		return true;
+	for (; *pid; pid++) {
+		if ((unsigned char)(*pid - '0') > 9 || v > INT64_MAX / 10 - 1)
+			return false;
+		v = 10 * v + (unsigned)(*pid - '0');
+	}
+	return v == (uint64_t)p->pid;
 }

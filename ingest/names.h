@@ -39,6 +39,7 @@ struct name_lock {
 };
 
 struct name_slot;
+struct stacks;
 
 struct names {
 	struct name_thread *thread;
@@ -53,6 +54,7 @@ struct names {
 	char *title;			/* owned; NULL: none */
 	uint64_t check_interval;	/* ticks per check; 0: unknown */
 	uint64_t lost_events;		/* that no thread is known of */
+	struct stacks *stacks;		/* owned; NULL: no log tells of calls (stacks.h) */
 };
 
 void names_release(struct names *n);
@@ -118,6 +120,9 @@ static inline void thread_cache_add(struct thread_cache *c, uint64_t id, uint32_
 	c->slot[at].id = id;
 	c->slot[at].thread = thread;
 }
+
+/* Whether a process may be the one of this pid, of which one of the two may not know it. */
+bool names_is_pid(const struct name_process *p, const char *pid);
 
 /* A thread has an event of a lock: it is a lane. */
 int names_lane(struct names *n, uint32_t thread, struct err *err);
