@@ -9,6 +9,8 @@ import * as figures from "../../viewer/figures.js";
 import * as grid from "../../viewer/grid.js";
 import * as hash from "../../viewer/hash.js";
 import * as lanes from "../../viewer/lanes.js";
+import { badness_of, checks_in } from "../../viewer/paint.js";
+import { hot_stretches } from "../../viewer/panel.js";
 import { crc32, find_chunk, recolour } from "../../viewer/png.js";
 import { Pyramid } from "../../viewer/pyramid.js";
 import * as raster from "../../viewer/raster.js";
@@ -185,6 +187,60 @@ test("lanes are sorted, filtered, folded, pinned and hidden as asked", () => {
 	assert.deepEqual(order({ pinned: new Set([1]), folded: new Set([0]) }), [1, "p0", "p1"]);
 	assert.deepEqual(order({ hidden: new Set([0, 2]) }), ["p1", 1]);
 	assert.deepEqual(order({ sort: "nonsense" }), ["p0", 0, 2, "p1", 1]);
+});
+
+test("lanes of one name are told apart by their ids, and a process that is nothing but there is its lock's row", () => {
+	const lane = (id, name, process) => ({ id, name, process, run: 0, wait: 0, signal: 0, lostAcquires: 1, lostEvents: 2 });
+	const trace = { laneHeight: 32, processes: [{ pid: -1, name: "" }, { pid: 7, name: "" }], lanes: [lane("11", "python", 0), lane("12", "python", 0), lane("13", "main", 0), lane("14", "python", 1), lane("15", "", 1), lane("16", "", 1)] };
+
+	lanes.prepare(trace);
+	assert.deepEqual(trace.lanes.map(lanes.label), ["python 11", "python 12", "main", "python", "15", "16"]);
+	assert.deepEqual(trace.processes.map(lanes.process_label), ["process", "process 7"]);
+	assert.equal(trace.lanes[0].lost, 3);
+	const alone = { ...trace, processes: [{ pid: -1, name: "" }], lanes: trace.lanes.slice(0, 2) };
+
+	lanes.prepare(alone);
+	assert.equal(lanes.process_label(alone.processes[0]), "lock owner");
+	const kinds = (...args) => lanes.layout(alone, lanes.defaults(), 32, ...args).rows.map((r) => r.kind);
+
+	assert.deepEqual(kinds(), ["process", "lane", "lane"]);
+	assert.deepEqual(kinds(false), ["lane", "lane"], "without an owner to show it says nothing");
+});
+
+test("checks follow from the ticks; on a clock of nanoseconds they are those that the events tell; badness is failures by checks", () => {
+	const old = { clock: "ticks", checkInterval: 100, checks: 11888, end: 1188855 }, ns = { clock: "ns", checkInterval: 100, checks: 500, end: 1e6 };
+	const lane = (busy, retry, checks, acquires = 40) => ({ busy, retry, checks, acquires });
+
+	assert.equal(checks_in(old, [lane(1, 2, 0), lane(3, 4, 0)], 25000), 250);
+	assert.equal(checks_in(old, [null, lane(1, 2, 999)], 25000), 250, "whatever the events tell");
+	assert.equal(checks_in(ns, [lane(1, 2, 30), null, lane(3, 4, 20)], 25000), 50);
+	assert.equal(checks_in(ns, [lane(1, 2, 0)], 1e6), 500, "the whole trace knows its own");
+	assert.equal(checks_in({ clock: "ns", checkInterval: 0, checks: 0, end: 1e6 }, [lane(1, 2, 0)], 25000), 0);
+	assert.equal(badness_of(lane(3, 7, 0), 250), 0.04);
+	assert.equal(badness_of(lane(3, 7, 0), 0), 0.25, "of a lock without checks: by its acquires");
+	assert.equal(badness_of(lane(0, 0, 0, 0), 0), 0);
+});
+
+test("convoys are found in short traces and in long ones, with BUSY in the log or without", async () => {
+	const K = oracle.KIND, STEP = 5100000;
+
+	for (const [n, from, to, told] of [[60, 20, 50, true], [60, 20, 50, false], [4000, 1500, 1560, true], [4000, 100, 3900, false]]) {
+		const model = { ...oracle.make({ seed: 71, lanes: 2, holds: 3 }), end: n * STEP, lanes: [0, 1].map((i) => ({ id: `t${i}`, name: "python", process: 0, periods: [], events: [] })) };
+		const [cpu, io] = model.lanes;
+
+		for (let i = 0; i < n; i++) {
+			const t = i * STEP, waits = i >= from && i < to;
+
+			cpu.events.push({ t, kind: K.ACQUIRE, state: 3, flags: waits ? 2 : 0 }, { t: t + 5000000, kind: K.RELEASE, state: 0, flags: 0 });
+			cpu.periods.push({ begin: t, end: t + 5000000, state: 3 }, { begin: t + 5000000, end: t + STEP, state: 0 });
+			io.periods.push(...waits ? [{ begin: t, end: t + 1000, state: 0 }, { begin: t + 1000, end: t + 5000000, state: 1 }, { begin: t + 5000000, end: t + STEP, state: 3 }] : [{ begin: t, end: t + STEP, state: 0 }]);
+			if (waits)
+				io.events.push({ t: t + 1000, kind: told ? K.BUSY : K.ENTRY, state: 1, flags: 0 }, { t: t + 5000000, kind: K.ACQUIRE, state: 3, flags: 2 }, { t: t + STEP, kind: K.RELEASE, state: 0, flags: 0 });
+		}
+		const found = await hot_stretches(pyramid_of(model));
+
+		assert.deepEqual(found.map((s) => [s.kind, s.lane, s.from, s.to]), [["convoy", 1, from * STEP + (told ? 1000 : 5000000), (to - 1) * STEP + 5000000]], `${n} turns`);
+	}
 });
 
 test("the sums of any range equal a loop over the periods", async () => {

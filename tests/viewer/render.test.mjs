@@ -122,6 +122,33 @@ test("an archive shows itself on any page: one of another trace, and one that wa
 	same_as_info(got);
 });
 
+test("badness in any range is failures by checks, as the page's table has it", async () => {
+	run("ingest", "-o", join(top, "old.gtl"), join(TOP, "samples/countdown2-py27.beazley.zst"));
+	run("render", "--store", "html", "-o", join(top, "old.html"), join(top, "old.gtl"));
+	const old = JSON.parse(run("info", "--json", join(top, "old.gtl"))), page = await open(browser, `${pathToFileURL(join(top, "old.html")).href}`, { width: 1600 });
+	const shown = () => page.$$eval("[data-column=badness]", (l) => l.map((e) => e.textContent));
+
+	await settled(page);
+	const end = await page.evaluate(() => gilscope.views[0].trace.end), want = (t, width) => ((t.busy + t.retry) / (width / 100)).toFixed(2);
+
+	assert.ok(old.threads.some((t) => t.busy + t.retry > 0));
+	assert.deepEqual(await shown(), old.threads.map((t) => want(t, end)));
+	/* Around one of its failures, in a range of a few checks. */
+	const [lane, at] = await page.evaluate(async () => {
+		const e = await gilscope.views[0].pyramid.find(1000, 1, null, (s) => s.busy > 0, (r) => r.kind === 2);
+
+		return [e.lane, e.t];
+	});
+
+	await page.evaluate((t) => gilscope.views[0].select(t - 150, t + 150), at);
+	await page.waitForFunction(() => gilscope.views[0].measured && document.querySelector("[data-column=badness]"));
+	const m = await page.evaluate(() => gilscope.views[0].measured.lanes);
+
+	assert.ok(m[lane].busy > 0);
+	assert.deepEqual(await shown(), m.map((s) => want(s, 300)));
+	await page.context().close();
+});
+
 test("our own server gives the same, from a site and from a timeline, and its sums of any range are the walk's", async () => {
 	for (const what of ["pm", "t.gtl"]) {
 		const child = spawn(GILSCOPE, ["serve", "--port", "0", join(top, what)], { stdio: ["ignore", "pipe", "pipe"] });
