@@ -108,8 +108,11 @@ class Timeline:
 
     def one_holder(self):
         """Walks over the events: no lock is held by two threads at once.  The first reason why not, else ''."""
-        holder, unsure = {}, set()          # after LOST nobody knows what the thread holds
+        holder, unsure, gaps = {}, set(), []    # after LOST, and in its gap, nobody knows what the thread holds
         owner = dict(m.groups() for m in (re.match(r"# thread (\S+) process=(\S+)", h) for h in self.header) if m)
+        for time, thread, kind, a in self.events:
+            if kind == "LOST":
+                gaps.append(((a.get("process") or owner.get(thread, ""), thread), time - int(a["since"]), time))
         for time, thread, kind, a in self.events:
             process = a.get("process") or owner.get(thread, "")
             lock, who = (process, a.get("lock", "")), (process, thread)
@@ -117,7 +120,7 @@ class Timeline:
                 unsure.add(who)
                 holder = {l: t for l, t in holder.items() if t != who}
             elif kind == "ACQUIRE":
-                if holder.get(lock):
+                if holder.get(lock) and not any(w == holder[lock] and b <= time <= e for w, b, e in gaps):
                     return "%s acquires what %s holds at %d" % (who, holder[lock], time)
                 holder[lock] = who
             elif kind == "RELEASE":

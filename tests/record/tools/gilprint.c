@@ -20,6 +20,9 @@ static struct entry *entries;
 static size_t n_entries, cap_entries;
 static int64_t holder[65536];		/* thread + 1 */
 static uint8_t lost_in[1 << 20];	/* a thread with a gap: its next release may be without an acquire */
+/* Acquires of what another thread holds: forgiven where its release was in a gap, of which LOST tells afterwards. */
+static struct conflict { uint64_t time; uint32_t thread, holder; } conflicts[4096];
+static size_t n_conflicts;
 static bool checking;
 static unsigned long long wrong;
 static uint64_t raw;			/* bytes of all blocks, decompressed */
@@ -33,18 +36,37 @@ static int by_time(const void *a, const void *b)
 	return x < y ? -1 : x > y;	/* stable enough: glibc's qsort merges */
 }
 
+static void forgive(const struct entry *lost)
+{
+	uint64_t since = 0;
+	size_t kept = 0;
+
+	for (unsigned i = 0; i < lost->n_attrs; i++)
+		if (lost->attrs[i].id == GL_ATTR_SINCE)
+			since = (uint64_t)lost->attrs[i].value;
+	for (size_t i = 0; i < n_conflicts; i++)
+		if (conflicts[i].holder != lost->thread || conflicts[i].time < lost->time - since)
+			conflicts[kept++] = conflicts[i];
+	n_conflicts = kept;
+}
+
 static void check(const struct gillog_info *info, const struct entry *x)
 {
 	int64_t *h = &holder[x->e.lock], me = (int64_t)x->thread + 1;
 
 	if (info->locks[x->e.lock].park)
 		return;
-	if (x->e.kind == GL_LOST)
-		lost_in[x->thread & 0xfffff] = 1, *h = 0;
+	if (x->e.kind == GL_LOST) {
+		lost_in[x->thread & 0xfffff] = 1;
+		if (*h == me)
+			*h = 0;
+		forgive(x);
+	}
 	if (x->e.kind == GL_ACQUIRE) {
-		if (*h && !wrong++)
-			fprintf(stderr, "%" PRIu64 ": %" PRIu32 " acquires what %" PRId64 " holds\n", x->time,
-				x->thread, *h - 1);
+		if (*h && n_conflicts == sizeof(conflicts) / sizeof(*conflicts))
+			wrong++;
+		else if (*h)
+			conflicts[n_conflicts++] = (struct conflict){ x->time, x->thread, (uint32_t)(*h - 1) };
 		*h = me;
 	}
 	if (x->e.kind == GL_RELEASE) {
@@ -152,6 +174,10 @@ int main(int argc, char **argv)
 		names(gillog_info(g));
 	if (next != GILLOG_DONE)
 		fprintf(stderr, "gilprint: %s\n", err.msg);
+	if (n_conflicts)
+		fprintf(stderr, "%" PRIu64 ": %" PRIu32 " acquires what %" PRIu32 " holds\n", conflicts[0].time,
+			conflicts[0].thread, conflicts[0].holder);
+	wrong += n_conflicts;
 	if (wrong)
 		fprintf(stderr, "gilprint: %llu events cannot be\n", wrong);
 	gillog_close(g);
