@@ -20,3 +20,9 @@ $(B)/viewer/assets.o: $(VIEWER_OUT)/assets.c render/assets.h Makefile
 
 .PHONY: viewer
 viewer: $(VIEWER_OUT)/assets.c
+
+# The pictures in README.md, taken anew from the page.
+.PHONY: pictures
+pictures: $(TEST_NPM) | deps-test
+	$(Q)$(MAKE) --no-print-directory all gilgen
+	$(Q)GILSCOPE=$(CURDIR)/$(B)/gilscope GILSCOPE_BUILD=$(CURDIR)/$(B) node tests/viewer/pictures.mjs docs/pictures

@@ -394,10 +394,10 @@ export function ruler_overlay(ctx, view, { width, height, dpr, colours, length }
 
 		ctx.fillStyle = back;
 		ctx.beginPath();
-		ctx.roundRect(left, 2, w, 18, 5);
+		ctx.roundRect(left, 1, w, 17, 5);
 		ctx.fill();
 		ctx.fillStyle = front;
-		ctx.fillText(text, left + 6, 11.5);
+		ctx.fillText(text, left + 6, 10);
 	};
 
 	ctx.setTransform(dpr, 0, 0, dpr, 0, 0);
