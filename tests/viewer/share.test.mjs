@@ -31,6 +31,8 @@ before(async () => {
 		() => `<script type="application/json" id="gilscope-manifest">${manifest}</script>\n<script type="application/octet-stream" id="tiles">${site.archive(model).toString("base64")}</script>`));
 	browser = await launch();
 	fox = have_firefox() ? await firefox() : null;
+	if (!fox)
+		console.log("no firefox-esr here: Firefox's cases are skipped");
 });
 after(async () => {
 	await browser?.close();
