@@ -209,7 +209,7 @@ struct beazley {
 	uint64_t interval, origin;
 	uint16_t lock;
 	char **id;			/* of each thread; owned */
-	uint64_t n_written, n_other_locks, n_without, n_kind[N_EVENT_KINDS];
+	uint64_t n_written, n_other_locks, n_without, n_below, n_kind[N_EVENT_KINDS];
 };
 
 static bool beazley_kind(unsigned kind)
@@ -240,7 +240,7 @@ static int beazley_event(void *ctx, const struct event *e, const struct attr *at
 		else if (attrs[i].id == ATTR_COUNTDOWN)
 			countdown = &attrs[i];
 	}
-	if (!b->ticks && (!checks || !countdown || countdown->value < 0)) {
+	if (!b->ticks && (!checks || !countdown)) {
 		b->n_without++;
 		return 0;
 	}
@@ -248,8 +248,12 @@ static int beazley_event(void *ctx, const struct event *e, const struct attr *at
 	at = b->origin + e->time;
 	p = put_str(b->out.data + b->out.len, b->id[e->thread]);
 	*p++ = ' ';
-	p = put_u64(p, countdown && countdown->value >= 0 ? (uint64_t)countdown->value :
-							     b->interval - at % b->interval);
+	if (countdown && countdown->value < 0) {	/* a little below 0 while its check is about to be made */
+		*p++ = '0';
+		b->n_below++;
+	} else {
+		p = put_u64(p, countdown ? (uint64_t)countdown->value : b->interval - at % b->interval);
+	}
 	*p++ = ' ';
 	p = put_u64(p, checks ? (uint64_t)checks->value : at / b->interval);
 	*p++ = ' ';
@@ -315,6 +319,7 @@ static void beazley_lost(struct beazley *b)
 	convert_lost_events(b->c, b->n_kind);
 	convert_lost(b->c, b->n_other_locks, "events of other locks than the first are not carried");
 	convert_lost(b->c, b->n_without, "events without a count of ticks are not carried");
+	convert_lost(b->c, b->n_below, "countdowns stand below 0: the columns have 0");
 	convert_lost(b->c, named, "threads' names are not carried: the columns have their ids");
 	if (!b->ticks)
 		convert_say(b->c, "times in nanoseconds are not carried: the columns count ticks");
