@@ -18,9 +18,9 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ap = argparse.ArgumentParser()
-ap.add_argument("--build", default="build/release")
+ap.add_argument("--build", default=os.environ.get("GILSCOPE_BUILD", "build/release"))
 ap.add_argument("--json")
-ap.add_argument("--quick", action="store_true")
+ap.add_argument("--quick", action="store_true", default=bool(os.environ.get("GILSCOPE_BENCH_QUICK")))
 args = ap.parse_args()
 os.environ["GILSCOPE_BUILD"] = os.path.abspath(args.build)
 os.environ["GILSCOPE"] = os.path.abspath(args.build) + "/gilscope"
