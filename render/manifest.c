@@ -266,6 +266,8 @@ int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct er
 	const struct pyramid *p = &set->pyramid;
 	char origin[32];
 
+	if (timeline_load_hists(set->tl, err))
+		return -1;
 	snprintf(origin, sizeof(origin), "%" PRIu64, info->origin);
 	json_begin(j, '{');
 	put_string(j, "title", info->title);

@@ -28,7 +28,7 @@ struct tiler {
 	uint64_t *words;		/* what is hashed: the tile's runs, then its chunk */
 	size_t cap_words;
 	struct buf chunk;
-	struct tile_hash *seen;		/* by the low bits; all 0: none */
+	struct tile_hash *seen;		/* by the low bits; all 0: none; made by the first job */
 	struct tile_batch *out;		/* of this call */
 	uint64_t constant[N_STATES];	/* the column of one state alone */
 };
@@ -637,6 +637,10 @@ static int run_tile(struct tiler *t, unsigned z, uint64_t x, struct err *err)
 int tiler_run(struct tiler *t, const struct tile_job *job, struct tile_batch *out, struct err *err)
 {
 	t->out = out;
+	if (!t->seen)
+		t->seen = calloc((size_t)1 << SEEN_BITS, sizeof(*t->seen));
+	if (!t->seen)
+		return err_memory(err, "tiles that were made");
 	begin_lanes(t, 0, t->set->pyramid.n_lanes);
 	return job->subtree ? run_subtree(t, job->z, job->x, err) : run_tile(t, job->z, job->x, err);
 }
@@ -743,8 +747,7 @@ struct tiler *tiler_new(const struct tile_set *set, struct err *err)
 			 p->tile_width, sizeof(*t->bins));
 	t->parents = calloc(p->n_lanes + 1, sizeof(*t->parents));
 	t->skip = calloc(p->n_groups, sizeof(*t->skip));
-	t->seen = calloc((size_t)1 << SEEN_BITS, sizeof(*t->seen));
-	if (!t->bins || !t->parents || !t->skip || !t->seen ||
+	if (!t->bins || !t->parents || !t->skip ||
 	    reserve_words(t, (size_t)LANES_PER_TILE * p->tile_width, err))
 		goto memory;
 	for (unsigned s = 0; s < N_STATES; s++) {

@@ -680,7 +680,7 @@ int cmd_info(int argc, char **argv)
 		return r < 0 ? 2 : 0;
 	if (n != 1)
 		return opts_usage(&opts, n ? "one timeline at a time" : "no timeline given");
-	ret = timeline_open(&tl, argv[1], &err);
+	ret = timeline_open(&tl, argv[1], &err) || timeline_load_hists(tl, &err) ? -1 : 0;
 	if (!ret && stat(argv[1], &st))
 		ret = err_system(&err, "%s", argv[1]);
 	if (!ret) {

@@ -40,9 +40,8 @@ struct timeline {
 	uint32_t *perm;			/* number in the file -> index */
 	uint32_t *number;		/* index -> number in the file */
 	char *text;			/* all strings, each with its NUL */
-	struct hist (*hist)[N_HISTS];	/* per lane; decoded when first asked for */
-	uint8_t *hist_raw;
-	size_t hist_len;
+	struct section { uint64_t off, len; uint32_t crc; bool there; } hists;
+	struct hist (*_Atomic hist)[N_HISTS];	/* per lane, then of all; NULL before timeline_load_hists() */
 
 	struct block_entry *block;
 	uint64_t *events_before;	/* n_blocks + 1 */
@@ -106,9 +105,6 @@ int node_decode(struct timeline_bin *bin, uint32_t n_lanes, uint32_t n, uint64_t
 
 /* The fields of a bin that add up; max_wait is the larger of the two. */
 void bin_add(struct timeline_bin *a, const struct timeline_bin *b);
-
-/* Sorts the tables of an index that was read or built: fills level_first, events_before. */
-int tl_index(struct timeline *tl, struct err *err);
 
 uint32_t tl_crc(const void *data, size_t len);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,8 +15,6 @@
 #include "bytes.h"
 #include "io.h"
 #include "meta.h"
-
-struct section { uint64_t off, len; uint32_t crc; bool there; };
 
 /* CRC-32 as in gzip, PNG and zlib; ISA-L's folds 16 bytes at a time, which keeps opening fast. */
 uint32_t tl_crc(const void *data, size_t len)
@@ -100,61 +99,44 @@ const struct node_entry *tl_node(const struct timeline *tl, unsigned level, uint
 	return lo < tl->level_first[level + 1] && tl->node[lo].x == x ? &tl->node[lo] : NULL;
 }
 
-int tl_index(struct timeline *tl, struct err *err)
-{
-	uint32_t i = 0;
-
-	free(tl->events_before);
-	tl->events_before = malloc((tl->info.n_blocks + 1) * sizeof(*tl->events_before));
-	if (!tl->events_before)
-		return err_memory(err, "a timeline's index");
-	tl->events_before[0] = 0;
-	for (size_t b = 0; b < tl->info.n_blocks; b++) {
-		const struct block_entry *e = &tl->block[b];
-
-		if ((b ? e->begin < tl->block[b - 1].begin : e->begin != 0) ||
-		    e->begin > tl->info.end || !e->n_events || e->off > tl->size ||
-		    e->len > tl->size - e->off || e->raw_len < e->len || e->raw_len > BLOCK_MAX_RAW)
-			return err_set(err, ERR_FORMAT, "damaged index: block %zu", b);
-		tl->events_before[b + 1] = tl->events_before[b] + e->n_events;
-	}
-	for (unsigned level = 0; level <= 64; level++) {
-		while (i < tl->info.n_nodes && tl->node[i].level < level)
-			i++;
-		tl->level_first[level] = i;
-	}
-	for (i = 0; i < tl->info.n_nodes; i++) {
-		const struct node_entry *e = &tl->node[i];
-
-		if (e->level > 62 || (i && (e->level < e[-1].level ||
-					    (e->level == e[-1].level && e->x <= e[-1].x))) ||
-		    e->off > tl->size || e->len > tl->size - e->off || e->raw_len > BLOCK_MAX_RAW)
-			return err_set(err, ERR_FORMAT, "damaged index: node %u", i);
-	}
-	return 0;
-}
-
 static int read_block_index(struct timeline *tl, const uint8_t *p, size_t len, struct err *err)
 {
+	uint64_t last = 0, n_events = 0;
+
 	if (len % BLOCK_ENTRY)
 		return err_set(err, ERR_FORMAT, "damaged index: %zu bytes are no multiple of %d", len,
 			       BLOCK_ENTRY);
 	tl->info.n_blocks = len / BLOCK_ENTRY;
 	tl->block = malloc((tl->info.n_blocks + 1) * sizeof(*tl->block));
-	if (!tl->block)
+	tl->events_before = malloc((tl->info.n_blocks + 1) * sizeof(*tl->events_before));
+	if (!tl->block || !tl->events_before)
 		return err_memory(err, "a timeline's index");
-	for (size_t i = 0; i < tl->info.n_blocks; i++, p += BLOCK_ENTRY)
-		tl->block[i] = (struct block_entry){
+	for (size_t i = 0; i < tl->info.n_blocks; i++, p += BLOCK_ENTRY) {
+		const struct block_entry e = {
 			.begin = get_le64(p), .off = get_le64(p + 8), .len = get_le32(p + 16),
 			.raw_len = get_le32(p + 20), .n_events = get_le32(p + 24),
 			.crc = get_le32(p + 28),
 		};
+
+		if (e.begin < last || (!i && e.begin) || e.begin > tl->info.end || !e.n_events ||
+		    e.off > tl->size || e.len > tl->size - e.off || e.raw_len < e.len ||
+		    e.raw_len > BLOCK_MAX_RAW)
+			return err_set(err, ERR_FORMAT, "damaged index: block %zu", i);
+		tl->block[i] = e;
+		tl->events_before[i] = n_events;
+		last = e.begin;
+		n_events += e.n_events;
+	}
+	tl->events_before[tl->info.n_blocks] = n_events;
 	return 0;
 }
 
 /* The section begins with the number of bins of a node, as a power of two. */
 static int read_node_index(struct timeline *tl, const uint8_t *p, size_t len, struct err *err)
 {
+	uint64_t last = 0;
+	unsigned level = 0;
+
 	if (len < 8 || (len - 8) % NODE_ENTRY || (len - 8) / NODE_ENTRY > UINT32_MAX / 2)
 		return err_set(err, ERR_FORMAT, "damaged index of nodes: %zu bytes", len);
 	tl->bins_per_node_bits = get_le32(p);
@@ -166,11 +148,22 @@ static int read_node_index(struct timeline *tl, const uint8_t *p, size_t len, st
 	if (!tl->node)
 		return err_memory(err, "a timeline's index");
 	p += 8;
-	for (size_t i = 0; i < tl->info.n_nodes; i++, p += NODE_ENTRY)
-		tl->node[i] = (struct node_entry){
+	for (uint32_t i = 0; i < tl->info.n_nodes; i++, p += NODE_ENTRY) {
+		const struct node_entry e = {
 			.x = get_le64(p), .off = get_le64(p + 8), .len = get_le32(p + 16),
 			.level = get_le32(p + 20), .crc = get_le32(p + 24), .raw_len = get_le32(p + 28),
 		};
+
+		if (e.level < level || e.level > 62 || (i && e.level == level && e.x <= last) ||
+		    e.off > tl->size || e.len > tl->size - e.off || e.raw_len > BLOCK_MAX_RAW)
+			return err_set(err, ERR_FORMAT, "damaged index: node %u", i);
+		while (level < e.level)
+			tl->level_first[++level] = i;
+		last = e.x;
+		tl->node[i] = e;
+	}
+	while (level < 64)
+		tl->level_first[++level] = (uint32_t)tl->info.n_nodes;
 	return 0;
 }
 
@@ -249,39 +242,35 @@ static int read_table(struct timeline *tl, struct section *section, struct buf *
 	return 0;
 }
 
+static int have_section(const struct section *s, unsigned kind, struct err *err)
+{
+	if (!s[kind].there)
+		return err_set(err, ERR_FORMAT, "section %u is missing", kind);
+	return 0;
+}
+
+static const uint8_t *section_bytes(const struct timeline *tl, const struct section *s, unsigned kind,
+				    struct buf *scratch, struct err *err)
+{
+	const uint8_t *p = tl_bytes(tl, s->off, s->len, scratch, err);
+
+	if (p && tl_crc(p, s->len) != s->crc) {
+		err_set(err, ERR_FORMAT, "damaged section %u: wrong checksum", kind);
+		return NULL;
+	}
+	return p;
+}
+
 static int read_section(struct timeline *tl, const struct section *s, unsigned kind,
 			int (*read)(struct timeline *, const uint8_t *, size_t, struct err *),
 			struct buf *scratch, struct err *err)
 {
 	const uint8_t *p;
 
-	if (!s[kind].there)
-		return err_set(err, ERR_FORMAT, "section %u is missing", kind);
-	p = tl_bytes(tl, s[kind].off, s[kind].len, scratch, err);
-	if (!p)
+	if (have_section(s, kind, err))
 		return -1;
-	if (tl_crc(p, s[kind].len) != s[kind].crc)
-		return err_set(err, ERR_FORMAT, "damaged section %u: wrong checksum", kind);
-	return read(tl, p, s[kind].len, err);
-}
-
-/* Kept as bytes until the first percentile is asked for. */
-static int read_hists(struct timeline *tl, const uint8_t *p, size_t len, struct err *err)
-{
-	const uint8_t *end = p + len;
-	size_t n = (size_t)tl->info.n_lanes + 1;
-
-	tl->hist = calloc(n, sizeof(*tl->hist));
-	if (!tl->hist)
-		return err_memory(err, "a timeline's histograms");
-	for (uint32_t i = 0; i < tl->info.n_lanes; i++)
-		for (unsigned h = 0; h < N_HISTS; h++) {
-			p = hist_decode(&tl->hist[i][h], p, end);
-			if (!p)
-				return err_set(err, ERR_FORMAT, "damaged histogram of lane %u", i);
-			hist_merge(&tl->hist[tl->info.n_lanes][h], &tl->hist[i][h]);
-		}
-	return 0;
+	p = section_bytes(tl, &s[kind], kind, scratch, err);
+	return p ? read(tl, p, s[kind].len, err) : -1;
 }
 
 static int open_sections(struct timeline *tl, struct err *err)
@@ -294,11 +283,11 @@ static int open_sections(struct timeline *tl, struct err *err)
 		ret = read_section(tl, s, GTL_META, meta_decode, &scratch, err) ||
 		      read_section(tl, s, GTL_BLOCK_INDEX, read_block_index, &scratch, err) ||
 		      read_section(tl, s, GTL_NODE_INDEX, read_node_index, &scratch, err) ||
-		      read_section(tl, s, GTL_HISTS, read_hists, &scratch, err) ||
+		      have_section(s, GTL_HISTS, err) ||
 		      read_section(tl, s, GTL_FUNCS, funcs_decode, &scratch, err) ||
-		      read_section(tl, s, GTL_PATCHES, read_patches, &scratch, err) ||
-		      tl_index(tl, err);
+		      read_section(tl, s, GTL_PATCHES, read_patches, &scratch, err);
 	buf_release(&scratch);
+	tl->hists = s[GTL_HISTS];
 	tl->info.version = GTL_VERSION;
 	return ret ? -1 : 0;
 }
@@ -350,16 +339,21 @@ fail:
 	return -1;
 }
 
+static void free_hists(struct hist (*hist)[N_HISTS], uint32_t n_lanes)
+{
+	for (size_t i = 0; hist && i <= n_lanes; i++)
+		for (unsigned h = 0; h < N_HISTS; h++)
+			hist_release(&hist[i][h]);
+	free(hist);
+}
+
 void timeline_close(struct timeline *tl)
 {
 	if (!tl)
 		return;
-	for (size_t i = 0; tl->hist && i <= tl->info.n_lanes; i++)
-		for (unsigned h = 0; h < N_HISTS; h++)
-			hist_release(&tl->hist[i][h]);
+	free_hists(tl->hist, tl->info.n_lanes);
 	if (tl->fd >= 0)
 		close(tl->fd);
-	free(tl->hist);
 	free(tl->thread);
 	free(tl->process);
 	free(tl->lock);
@@ -410,9 +404,46 @@ const struct timeline_fact *timeline_fact(const struct timeline *tl, uint32_t i)
 	return &tl->fact[i];
 }
 
+/* --- histograms ----------------------------------------------------------------------------------- */
+
+static int decode_hists(struct hist (*hist)[N_HISTS], uint32_t n_lanes, const uint8_t *p, const uint8_t *end,
+			struct err *err)
+{
+	for (uint32_t i = 0; i < n_lanes; i++)
+		for (unsigned h = 0; h < N_HISTS; h++) {
+			p = hist_decode(&hist[i][h], p, end);
+			if (!p)
+				return err_set(err, ERR_FORMAT, "damaged histogram of lane %u", i);
+			hist_merge(&hist[n_lanes][h], &hist[i][h]);
+		}
+	return 0;
+}
+
+int timeline_load_hists(struct timeline *tl, struct err *err)
+{
+	struct hist (*hist)[N_HISTS], (*none)[N_HISTS] = NULL;
+	struct buf scratch = BUF_INIT;
+	const uint8_t *p;
+	int ret = -1;
+
+	if (tl->hist)
+		return 0;
+	hist = calloc((size_t)tl->info.n_lanes + 1, sizeof(*hist));
+	if (!hist)
+		return err_memory(err, "a timeline's histograms");
+	p = section_bytes(tl, &tl->hists, GTL_HISTS, &scratch, err);
+	if (p)
+		ret = decode_hists(hist, tl->info.n_lanes, p, p + tl->hists.len, err);
+	/* Of threads that load them at the same time, one wins. */
+	if (ret || !atomic_compare_exchange_strong(&tl->hist, &none, hist))
+		free_hists(hist, tl->info.n_lanes);
+	buf_release(&scratch);
+	return ret;
+}
+
 uint64_t timeline_quantile(const struct timeline *tl, enum timeline_hist which, uint32_t i, double q)
 {
-	assert(i < tl->info.n_lanes || i == NO_THREAD);
+	assert(tl->hist && (i < tl->info.n_lanes || i == NO_THREAD));
 	return hist_quantile(&tl->hist[i == NO_THREAD ? tl->info.n_lanes : i][which], q);
 }
 

@@ -596,6 +596,8 @@ static int stored_figures(struct stats *s, struct timeline *tl, struct err *err)
 {
 	uint32_t worst[N_HISTS] = { 0 };
 
+	if (timeline_load_hists(tl, err))
+		return -1;
 	for (uint32_t i = 0; i < tl->info.n_lanes; i++) {
 		stored_lane(&s->lane[i], &tl->thread[i]);
 		for (unsigned h = 0; h < N_HISTS; h++) {

@@ -109,6 +109,11 @@ const struct timeline_fact *timeline_fact(const struct timeline *tl, uint32_t i)
  * log-linear histograms (64 buckets an octave: a percentile is within 0.8 % of the exact one).
  */
 enum timeline_hist { HIST_WAIT, HIST_HOLD, HIST_HANDOFF, N_HISTS };
+/*
+ * Opening leaves the histograms alone, since drawing needs none.  This reads them, once for all threads, and must
+ * have returned 0 before anybody asks for quantiles.
+ */
+int timeline_load_hists(struct timeline *tl, struct err *err);
 /* The value at quantile q (0 to 1) over thread i, or over all lanes with i NO_THREAD; 0 without values. */
 uint64_t timeline_quantile(const struct timeline *tl, enum timeline_hist which, uint32_t i, double q);
 

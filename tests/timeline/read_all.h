@@ -114,6 +114,8 @@ static inline int read_all(struct timeline *tl, uint64_t *hash, struct err *err)
 	uint64_t limit = info->end == UINT64_MAX ? info->end : info->end + 1;
 	int r = -1;
 
+	if (timeline_load_hists(tl, err))
+		goto out;
 	*hash = hash_facts(tl);
 	if (!bins) {
 		err_memory(err, "test bins");
