@@ -83,8 +83,6 @@ struct timeline_cursor {
 	struct block_reader reader;
 	struct draw_lane *lane;
 	size_t cap_lanes;
-	struct timeline_bin *fold;
-	size_t cap_fold;
 };
 
 /* Opens block i for reading in c->reader. */
@@ -97,10 +95,20 @@ int tl_open_block(struct timeline_cursor *c, size_t i, struct err *err);
 int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint64_t from, uint64_t to,
 		uint32_t lane0, uint32_t n_lanes, size_t stride, struct timeline_bin *out, struct err *err);
 
+/* Which bins of a node's group are added, and where: bin i at out[(lane - lane0) * stride + ((offset + i) >> up)]. */
+struct node_window {
+	struct timeline_bin *out;
+	size_t stride;
+	uint32_t lane0, n_lanes;	/* of the group's lanes */
+	uint32_t from, to;		/* bins */
+	unsigned up;
+	uint64_t offset;
+};
+
 /* The codec of one group of a node: n_lanes * n bins. */
 int node_encode(struct buf *out, const struct timeline_bin *bin, uint32_t n_lanes, uint32_t n,
 		uint64_t width);
-int node_decode(struct timeline_bin *bin, uint32_t n_lanes, uint32_t n, uint64_t width,
+int node_decode(const struct node_window *w, uint32_t n_lanes, uint32_t n, uint64_t width,
 		const uint8_t *p, size_t len, struct err *err);
 
 /* The fields of a bin that add up; max_wait is the larger of the two. */

@@ -140,7 +140,7 @@ static int read_node_index(struct timeline *tl, const uint8_t *p, size_t len, st
 	if (len < 8 || (len - 8) % NODE_ENTRY || (len - 8) / NODE_ENTRY > UINT32_MAX / 2)
 		return err_set(err, ERR_FORMAT, "damaged index of nodes: %zu bytes", len);
 	tl->bins_per_node_bits = get_le32(p);
-	if (tl->bins_per_node_bits > 16)
+	if (tl->bins_per_node_bits > NODE_MAX_BITS)
 		return err_set(err, ERR_FORMAT, "damaged index: nodes of 2^%u bins",
 			       tl->bins_per_node_bits);
 	tl->info.n_nodes = (len - 8) / NODE_ENTRY;
@@ -483,7 +483,6 @@ void timeline_cursor_free(struct timeline_cursor *c)
 	block_reader_release(&c->reader);
 	ZSTD_freeDCtx(c->dctx);
 	free(c->lane);
-	free(c->fold);
 	free(c);
 }
 
@@ -607,44 +606,31 @@ struct window {
 	struct timeline_bin *out;
 };
 
-/* Adds those bins of a node that lie in the window; the node's level is at most the window's. */
+/* Adds those bins of a node that lie in the window, some at least; the node's level is at most the window's. */
 static int add_node(struct timeline_cursor *c, const struct window *w, const struct node_entry *e,
 		    struct err *err)
 {
 	uint32_t per_node = 1u << c->tl->bins_per_node_bits, n_lanes = c->tl->info.n_lanes;
+	uint64_t begin = e->x << c->tl->bins_per_node_bits;
 	unsigned up = w->level - e->level;
-	size_t need = (size_t)NODE_GROUP * per_node;
+	struct node_window part = { .stride = w->n, .to = per_node, .up = up };
 
-	if (need > c->cap_fold) {
-		struct timeline_bin *fold = realloc(c->fold, need * sizeof(*fold));
-
-		if (!fold)
-			return err_memory(err, "a node's bins");
-		c->fold = fold;
-		c->cap_fold = need;
-	}
+	part.offset = begin - (w->first << up);		/* less than 0, that is wrapped, where from is not 0 */
+	if (begin >> up < w->first)
+		part.from = (uint32_t)((w->first << up) - begin);
+	if (((begin + per_node - 1) >> up) - w->first >= w->n)
+		part.to = (uint32_t)(((w->first + w->n) << up) - begin);
 	for (uint32_t g = w->lane0 / NODE_GROUP; g * NODE_GROUP < w->lane0 + w->n_lanes; g++) {
-		uint32_t lane = g * NODE_GROUP;
+		uint32_t lane = g * NODE_GROUP, lane_end = w->lane0 + w->n_lanes;
 		uint32_t n = n_lanes - lane < NODE_GROUP ? n_lanes - lane : NODE_GROUP;
 		const struct cached *slot;
 
+		part.lane0 = lane < w->lane0 ? w->lane0 - lane : 0;
+		part.n_lanes = (lane_end - lane < n ? lane_end - lane : n) - part.lane0;
+		part.out = w->out + (size_t)(lane + part.lane0 - w->lane0) * w->n;
 		if (open_group(c, e, g, &slot, err) ||
-		    node_decode(c->fold, n, per_node, 1ull << e->level, slot->data.data, slot->data.len,
-				err))
+		    node_decode(&part, n, per_node, 1ull << e->level, slot->data.data, slot->data.len, err))
 			return -1;
-		for (uint32_t l = 0; l < n; l++) {
-			struct timeline_bin *out;
-
-			if (lane + l < w->lane0 || lane + l >= w->lane0 + w->n_lanes)
-				continue;
-			out = w->out + (size_t)(lane + l - w->lane0) * w->n;
-			for (uint32_t i = 0; i < per_node; i++) {
-				uint64_t bin = ((e->x << c->tl->bins_per_node_bits) + i) >> up;
-
-				if (bin >= w->first && bin - w->first < w->n)
-					bin_add(&out[bin - w->first], &c->fold[l * per_node + i]);
-			}
-		}
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct timeline_bin *bin;
 	struct hist h = { 0 };
+	struct node_window w;
 	struct err err = { 0 };
 	const uint8_t *end;
 
@@ -19,7 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bin = calloc(LANES * BINS, sizeof(*bin));
 	if (!bin)
 		return 0;
-	if (node_decode(bin, LANES, BINS, 1ull << data[0] % 63, data + 1, size - 1, &err) && !err.msg[0])
+	w = (struct node_window){
+		.out = bin, .stride = BINS, .lane0 = data[0] >> 6 & 1, .n_lanes = LANES - 1,
+		.from = data[0] & 7, .to = BINS - (data[0] >> 3 & 7),
+	};
+	if (node_decode(&w, LANES, BINS, 1ull << data[0] % 63, data + 1, size - 1, &err) && !err.msg[0])
 		abort();
 	free(bin);
 	end = hist_decode(&h, data, data + size);

@@ -262,7 +262,8 @@ class Timeline:
 			assert group_crc == zlib.crc32(packed) and raw_len <= longest
 			b = Bytes(unpack(packed, raw_len))
 			for lane in range(8 * g, min(8 * g + 8, self.n_lanes)):
-				i = 0
+				i, detailed = 0, []
+				end = b.varint() + b.at
 				while i < 1 << self.bits:
 					v = b.varint()
 					run, kind = v >> 3, v & 7
@@ -271,16 +272,22 @@ class Timeline:
 						bin = dict.fromkeys(BIN, 0)
 						bin["max_wait"] = longest_wait
 						if kind == 7:
-							mask = b.varint()
-							for k, name in enumerate(BIN):
-								if mask >> k & 1:
-									bin[name] = b.zz() if k in (6, 7) else b.varint()
-							bin["releases"] += bin["acquires"]
-							bin["events"] += sum(bin[k] for k in ("acquires", "releases", "busy", "retry", "timeouts"))
+							detailed.append(bin)
 						elif kind:
 							bin[STATES[kind]] = 1 << level
 						bins[lane, (x << self.bits) + i] = bin
 						i += 1
+				mask = b.varint() if detailed else 0
+				for k, name in enumerate(BIN):
+					if mask >> k & 1:
+						w = b.take(1)[0]
+						for bin in detailed:
+							v = int.from_bytes(b.take(w), "little")
+							bin[name] = v >> 1 ^ -(v & 1) if k in (6, 7) else v
+				for bin in detailed:
+					bin["releases"] += bin["acquires"]
+					bin["events"] += sum(bin[k] for k in ("acquires", "releases", "busy", "retry", "timeouts"))
+				assert b.at == end
 			assert b.at == len(b.data)
 		assert at == off + length
 		return bins
