@@ -1,8 +1,6 @@
 /* column.c - see column.h */
 #include "column.h"
 
-#include <string.h>
-
 /* The rows of a mark that stands for n events: an eighth of the lane for one, more by the logarithm. */
 static unsigned mark_rows(uint32_t n, unsigned h, unsigned most)
 {
@@ -17,12 +15,12 @@ static unsigned mark_rows(uint32_t n, unsigned h, unsigned most)
 enum { PART_RUN, PART_STALL, PART_SIGNAL, PART_WAIT, PART_IDLE, N_PARTS };
 
 /* Gives every part that has any time its row, at the cost of the highest. */
-static void give_rows(const uint64_t part[N_PARTS], unsigned acquires, unsigned rows[N_PARTS])
+static void give_rows(unsigned some, unsigned rows[N_PARTS])
 {
 	for (unsigned i = 0; i < PART_IDLE; i++) {
 		unsigned top = 0;
 
-		if (rows[i] || !(part[i] || (i == PART_RUN && acquires)))
+		if (rows[i] || !(some >> i & 1))
 			continue;
 		for (unsigned k = 1; k < N_PARTS; k++)
 			if (rows[k] > rows[top])
@@ -32,78 +30,70 @@ static void give_rows(const uint64_t part[N_PARTS], unsigned acquires, unsigned 
 	}
 }
 
-/* Largest remainder: whole rows first, then one more for the largest rests; of equals the lower part. */
-static void share_rows(const uint64_t part[N_PARTS], unsigned level, unsigned h, unsigned rows[N_PARTS])
+/* Bins of 2^54 units and more would overflow, times rows: their last bits, which cannot be seen, are cut off. */
+#define LEVEL_MAX 54
+
+/*
+ * Largest remainder: whole rows first, then one more for the largest rests; of equals the lower part.  A part gets
+ * one if fewer rests than there are rows left are larger than its own: so there is nothing to branch on, which
+ * noise would make the processor guess wrong.
+ */
+static inline void share_rows(const uint64_t part[N_PARTS], unsigned level, unsigned h, unsigned rows[N_PARTS])
 {
-	uint64_t rest[N_PARTS], mask;
-	unsigned given = 0;
+	uint64_t rest[N_PARTS], mask = (UINT64_C(1) << level) - 1;
+	unsigned larger[N_PARTS] = { 0 }, left = h;
 
-	/* Bins of 2^54 units and more would overflow: their last bits cannot be seen. */
-	unsigned cut = level > 54 ? level - 54 : 0;
-
-	level -= cut;
-	mask = (UINT64_C(1) << level) - 1;
+#pragma GCC unroll 5
 	for (unsigned i = 0; i < N_PARTS; i++) {
-		uint64_t scaled = (part[i] >> cut) * h;
+		uint64_t scaled = part[i] * h;
 
 		rows[i] = (unsigned)(scaled >> level);
 		rest[i] = scaled & mask;
-		given += rows[i];
+		left -= rows[i];
 	}
-	while (given < h) {
-		unsigned best = 0;
+#pragma GCC unroll 5
+	for (unsigned i = 1; i < N_PARTS; i++)
+#pragma GCC unroll 5
+		for (unsigned k = 0; k < i; k++) {
+			unsigned more = rest[i] > rest[k];
 
-		for (unsigned i = 1; i < N_PARTS; i++)
-			if (rest[i] > rest[best])
-				best = i;
-		rows[best]++;
-		rest[best] = 0;
-		given++;
-	}
-}
-
-/*
- * The same where only parts a and b have any time, which is nearly always: what one is rounded up by, the other
- * is rounded down by.  level at most 54.
- */
-static void share_two(const uint64_t part[N_PARTS], unsigned level, unsigned h, unsigned a, unsigned b,
-		      unsigned rows[N_PARTS])
-{
-	uint64_t scaled = part[a] * h, rest = scaled & ((UINT64_C(1) << level) - 1);
-
-	/* a is the lower part, which wins where both rests are a half */
-	rows[a] = (unsigned)(scaled >> level) + (rest && 2 * rest >= UINT64_C(1) << level);
-	rows[b] = h - rows[a];
+			larger[k] += more;
+			larger[i] += 1 - more;
+		}
+#pragma GCC unroll 5
+	for (unsigned i = 0; i < N_PARTS; i++)
+		rows[i] += larger[i] < left;
 }
 
 uint64_t column_of(const struct shares *s, unsigned level, unsigned h)
 {
 	uint64_t part[N_PARTS] = { s->run, s->stall, s->signal, s->wait, 0 };
 	uint64_t width = UINT64_C(1) << level, left = width, column;
-	unsigned rows[N_PARTS], some = 0, others;
+	unsigned rows[N_PARTS], some, missing = 0;
 
 	column = (uint64_t)mark_rows(s->busy, h, h / 3) << COLUMN_BUSY |
 		 (uint64_t)mark_rows(s->retry, h, h / 2) << COLUMN_RETRY |
 		 (uint64_t)(s->acquires && !s->plain) << COLUMN_ACQUIRE | (uint64_t)!!s->lost << COLUMN_LOST;
 	if (s->run == width)		/* the usual case of all */
 		return column | (uint64_t)h << COLUMN_RUN;
+	some = s->acquires != 0;
+#pragma GCC unroll 5
 	for (unsigned i = 0; i < PART_IDLE; i++) {
 		if (part[i] > left)		/* a file may claim anything */
 			part[i] = left;
 		left -= part[i];
+		some |= (unsigned)(part[i] != 0) << i;
 	}
 	part[PART_IDLE] = left;
-	for (unsigned i = 0; i < N_PARTS; i++)
-		some |= (unsigned)(part[i] != 0) << i;
-	others = some & (some - 1);		/* without the lowest bit */
-	if (level <= 54 && others && !(others & (others - 1))) {
-		memset(rows, 0, sizeof(rows));
-		share_two(part, level, h, (unsigned)__builtin_ctz(some),
-			  31 - (unsigned)__builtin_clz(some), rows);
-	} else {
-		share_rows(part, level, h, rows);
-	}
-	give_rows(part, s->acquires, rows);
+	for (; level > LEVEL_MAX; level--)
+		for (unsigned i = 0; i < N_PARTS; i++)
+			part[i] >>= 1;
+	share_rows(part, level, h, rows);
+#pragma GCC unroll 5
+	for (unsigned i = 0; i < PART_IDLE; i++)
+		missing |= (rows[i] == 0) & some >> i;
+	if (missing & 1)
+		give_rows(some, rows);
 	return column | (uint64_t)rows[PART_RUN] << COLUMN_RUN |
 	       (uint64_t)rows[PART_STALL] << COLUMN_STALL |
 	       (uint64_t)rows[PART_SIGNAL] << COLUMN_SIGNAL | (uint64_t)rows[PART_WAIT] << COLUMN_WAIT;
