@@ -40,7 +40,9 @@ def pythons(least=(2, 7)):
         if os.path.realpath(exe) not in seen and version >= least:
             seen.add(os.path.realpath(exe))
             out.append((version, exe))
-    return out
+    # The sanitizers are in our program, not in the library inside the Python: one of each kind of GIL will do.
+    few = [p for p in out if p[0][:2] in ((2, 7), (3, 6), (3, 13))]
+    return few if few and os.environ.get("GILSCOPE_MODE", "release") != "release" else out
 
 
 class Log:
