@@ -493,44 +493,57 @@ static bool instant_kind(const struct chrome *c, unsigned *kind)
 	return false;
 }
 
+/* The event's thread if it has a span open, else *open is NULL. */
+static int open_span(struct log *l, struct chrome_thread **open, uint32_t *thread)
+{
+	struct chrome *c = l->state;
+
+	*open = NULL;
+	if (!c->s[S_TID].set)
+		return 0;
+	if (make_key(l, S_PID, S_TID, true))
+		return -1;
+	if (names_known(l->names, NAME_ALIAS, alias_scope(l), (char *)c->key.data, c->key.len, thread) &&
+	    *thread < c->cap_threads && c->thread[*thread].open)
+		*open = &c->thread[*thread];
+	return 0;
+}
+
 /* An E without a name ends the innermost B of its thread. */
 static int nameless_end(struct log *l, uint64_t time)
 {
-	struct chrome *c = l->state;
 	struct chrome_thread *t;
 	uint32_t thread;
-	int ret;
+	enum span span;
 
-	/* Without a thread it is nobody's, and a thread that never began a span has none open. */
-	if (!c->s[S_TID].set || make_key(l, S_PID, S_TID, true) ||
-	    !names_known(l->names, NAME_ALIAS, alias_scope(l), (char *)c->key.data, c->key.len, &thread) ||
-	    thread >= c->cap_threads)
+	if (open_span(l, &t, &thread))
+		return -1;
+	if (!t)
 		return 0;
-	t = &c->thread[thread];
 	if (t->inner) {
 		t->inner--;
 		return 0;
 	}
-	ret = span_ends(l, time, thread, t->open, t->open_giltracer ? BY_GILTRACER : 0);
+	span = t->open;
 	t->open = NO_SPAN;
-	return ret;
+	return span_ends(l, time, thread, span, t->open_giltracer ? BY_GILTRACER : 0);
 }
 
 /* A B or E of something else, which may lie in a span of ours. */
-static void other_span(struct log *l, bool begins)
+static int other_span(struct log *l, bool begins)
 {
 	struct chrome *c = l->state;
+	struct chrome_thread *t;
 	uint32_t thread;
 
 	c->n_left += begins;
-	if (!c->s[S_TID].set || make_key(l, S_PID, S_TID, true) ||
-	    !names_known(l->names, NAME_ALIAS, alias_scope(l), (char *)c->key.data, c->key.len, &thread) ||
-	    thread >= c->cap_threads || !c->thread[thread].open)
-		return;
-	if (begins && c->thread[thread].inner < UINT32_MAX)
-		c->thread[thread].inner++;
-	else if (!begins && c->thread[thread].inner)
-		c->thread[thread].inner--;
+	if (open_span(l, &t, &thread))
+		return -1;
+	if (t && begins && t->inner < UINT32_MAX)
+		t->inner++;
+	else if (t && !begins && t->inner)
+		t->inner--;
+	return 0;
 }
 
 static int gil_span(struct log *l, char ph, enum span span)
@@ -679,10 +692,10 @@ static int foreign_event(struct log *l, char ph)
 	if (ph == 'E' && !c->s[S_NAME].set)
 		return time_of(l, c, S_TS, &time) ? nameless_end(l, time) : bad_time(l);
 	if (ph == 'B' || ph == 'E')
-		other_span(l, ph == 'B');
-	else if (ph == 'X' && starts(c, S_CAT, "FEE"))
+		return other_span(l, ph == 'B');
+	if (ph == 'X' && starts(c, S_CAT, "FEE"))
 		return call(l);
-	else if (!(is(c, S_CAT, "GIL state") && (starts(c, S_NAME, "GIL"))))	/* giltracer's whole, of what we have */
+	if (!(is(c, S_CAT, "GIL state") && (starts(c, S_NAME, "GIL"))))	/* giltracer's whole, of what we have */
 		c->n_left++;
 	return 0;
 }
