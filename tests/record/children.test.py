@@ -94,7 +94,8 @@ def test(version, python):
     if version >= (3, 4):
         for method in ("fork", "spawn", "forkserver") if version[:2] in ((3, 6), (3, 11), (3, 13)) else ("fork",):
             r, logs = run(python, POOL % method)
-            assert len(logs) >= 3, (method, [log.path for log in logs])
+            # Before 3.7 a worker that finds nothing to do starts no thread, and has no GIL.
+            assert len(logs) >= (3 if version >= (3, 7) else 2), (method, [log.path for log in logs])
 
 
 each(pythons(), test)
