@@ -9,7 +9,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { inflateSync } from "node:zlib";
+import { gzipSync, inflateSync } from "node:zlib";
 import * as figures from "../../viewer/figures.js";
 import * as grid from "../../viewer/grid.js";
 import { chunks, find_chunk } from "../../viewer/png.js";
@@ -220,6 +220,13 @@ test("the first picture of a million addresses is there within a second of the p
 	assert.ok(s.log.length < 40, `${s.log.length} requests for the first picture`);
 	await page.context().close();
 	await s.close();
+});
+
+test("all that a site's page loads before its tiles is at most 40 kB gzipped", () => {
+	const bytes = ["index.html", "gilscope.js", "gilscope.css"].reduce((n, name) => n + gzipSync(readFileSync(join(top, "pm", name)), { level: 9 }).length, 0);
+
+	console.log(`${bytes} bytes`);
+	assert.ok(bytes <= 40000, `${bytes} bytes`);
 });
 
 test("two timelines make one page", async () => {
