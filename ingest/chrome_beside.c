@@ -1,0 +1,210 @@
+/* chrome_beside.c - names and calls that go with the threads of any log: see chrome.h and stacks.h */
+#include "chrome.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "stacks.h"
+
+#define MAX_COMPANIONS (1u << 16)	/* names of threads that may be somebody else's */
+#define MAX_COMPANION_BYTES (16u << 20)
+
+/* --- names that accompany a log -------------------------------------------------------------------- */
+
+static int keep_companion(struct log *l, bool of_thread)
+{
+	struct chrome *c = l->state;
+	size_t n_pid = c->s[S_PID].set ? c->s[S_PID].n : 0, n_tid = of_thread ? c->s[S_TID].n : 0,
+	       n_name = c->s[A_NAME].n;
+	struct companion *p;
+	char *s;
+
+	if (!c->s[A_NAME].set || (of_thread && !c->s[S_TID].set) || n_pid > MAX_ID || n_tid > MAX_ID)
+		return 0;
+	if (n_name > MAX_NAME)
+		n_name = MAX_NAME;
+	if (c->n_companions == MAX_COMPANIONS || c->companion_bytes + n_name > MAX_COMPANION_BYTES) {
+		c->n_left++;
+		return 0;
+	}
+	if (c->n_companions == c->cap_companions) {
+		uint32_t cap = c->cap_companions ? 2 * c->cap_companions : 64;
+
+		p = realloc(c->companion, cap * sizeof(*p));
+		if (!p)
+			return err_memory(l->err, "names");
+		c->companion = p;
+		c->cap_companions = cap;
+	}
+	s = calloc(1, n_pid + n_tid + n_name + 3);
+	if (!s)
+		return err_memory(l->err, "names");
+	p = &c->companion[c->n_companions++];
+	*p = (struct companion){ .pid = s, .tid = of_thread ? s + n_pid + 1 : NULL, .name = s + n_pid + n_tid + 2 };
+	if (n_pid)
+		memcpy(p->pid, c->text.data + c->s[S_PID].off, n_pid);
+	if (n_tid)
+		memcpy(p->tid, c->text.data + c->s[S_TID].off, n_tid);
+	memcpy(p->name, c->text.data + c->s[A_NAME].off, n_name);
+	c->companion_bytes += n_name;
+	return 0;
+}
+
+int chrome_keep_name(struct log *l)
+{
+	const struct chrome *c = l->state;
+
+	if (chrome_is(c, S_NAME, "thread_name"))
+		return keep_companion(l, true);
+	return chrome_is(c, S_NAME, "process_name") ? keep_companion(l, false) : 0;
+}
+
+struct by_id { const char *id; uint32_t thread; };
+
+static int by_id(const void *a, const void *b)
+{
+	const struct by_id *x = a, *y = b;
+	int d = strcmp(x->id, y->id);
+
+	return d ? d : x->thread < y->thread ? -1 : x->thread > y->thread;
+}
+
+/* Gives a thread's name to all threads that it can mean. */
+static int name_threads(struct log *l, const struct companion *p, const struct by_id *v, uint32_t n)
+{
+	uint32_t low = 0, high = n;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (strcmp(v[mid].id, p->tid) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < n && !strcmp(v[low].id, p->tid); low++) {
+		struct name_thread *t = &l->names->thread[v[low].thread];
+
+		if (names_is_pid(&l->names->process[t->process], p->pid) &&
+		    names_set(&t->name, p->name, strlen(p->name), l->err))
+			return -1;
+	}
+	return 0;
+}
+
+static int name_processes(struct log *l, const struct companion *p)
+{
+	for (uint32_t i = 0; *p->pid && i < l->names->n_processes; i++)
+		if (l->names->process[i].pid >= 0 && names_is_pid(&l->names->process[i], p->pid) &&
+		    names_set(&l->names->process[i].name, p->name, strlen(p->name), l->err))
+			return -1;
+	return 0;
+}
+
+int chrome_end(struct log *l)
+{
+	struct chrome *c = l->state;
+	uint32_t n = l->names->n_threads;
+	struct by_id *v = malloc((n + 1) * sizeof(*v));
+	int ret = 0;
+
+	if (!v)
+		return err_memory(l->err, "threads");
+	for (uint32_t i = 0; i < n; i++)
+		v[i] = (struct by_id){ l->names->thread[i].id, i };
+	qsort(v, n, sizeof(*v), by_id);
+	for (uint32_t i = 0; !ret && i < c->n_companions; i++)
+		ret = c->companion[i].tid ? name_threads(l, &c->companion[i], v, n)
+					  : name_processes(l, &c->companion[i]);
+	free(v);
+	if (!c->calls_done)
+		c->n_calls_kept = 0;
+	if (c->n_calls_kept)
+		log_note(l, "%" PRIu64 " calls of functions: of each ACQUIRE it is told which one it is in", c->n_calls_kept);
+	if (c->n_calls > c->n_calls_kept)
+		log_note(l, "%" PRIu64 " calls of functions are left out", c->n_calls - c->n_calls_kept);
+	if (c->n_left)
+		log_note(l, "%" PRIu64 " events that say nothing of a lock are left out", c->n_left);
+	return ret;
+}
+
+/* --- calls of functions, as VizTracer tells them ----------------------------------------------------- */
+
+/* "f (dir/a.py:12)": the function, of which equal ones are one. */
+static int find_func(struct log *l, uint32_t *func)
+{
+	struct chrome *c = l->state;
+	struct { char kind; XXH128_canonical_t hash; } key = { .kind = 'F' };
+	size_t n, n_file = 0;
+	const char *s = chrome_text(c, S_NAME, &n), *end = s + n, *file = "", *p;
+	uint64_t line = 0;
+
+	XXH128_canonicalFromHash(&key.hash, XXH3_128bits(s, n));
+	if (names_known(l->names, NAME_ALIAS, chrome_scope(l), (char *)&key, sizeof(key), func))
+		return 0;
+	for (p = end; p > s && *p != ':';)
+		p--;
+	if (n && end[-1] == ')' && *p == ':' && parse_u64(p + 1, end - 1, &line) == end - 1 && line <= UINT32_MAX) {
+		const char *open = memmem(s, (size_t)(p - s), " (", 2);
+
+		if (open) {
+			file = open + 2;
+			n_file = (size_t)(p - file);
+			n = (size_t)(open - s);
+		}
+	}
+	return names_func(l->names, s, n, file, n_file, n_file ? (uint32_t)line : 0, func, l->err) ||
+	       names_alias(l->names, chrome_scope(l), (char *)&key, sizeof(key), *func, l->err) ? -1 : 0;
+}
+
+/* The thread of the trace of calls; NO_THREAD: none. */
+static int find_stack(struct log *l, uint32_t *number)
+{
+	struct chrome *c = l->state;
+	size_t n_pid = 0, n_tid;
+	const char *pid = chrome_text(c, S_PID, &n_pid), *tid = chrome_text(c, S_TID, &n_tid);
+
+	buf_clear(&c->key);
+	buf_str(&c->key, "S");
+	buf_add(&c->key, pid, n_pid);
+	buf_add(&c->key, "", 1);
+	buf_add(&c->key, tid, n_tid);
+	if (buf_failed(&c->key))
+		return err_memory(l->err, "a thread's id");
+	if (names_known(l->names, NAME_ALIAS, chrome_scope(l), (char *)c->key.data, c->key.len, number))
+		return 0;
+	if (!l->names->stacks && stacks_new(&l->names->stacks, l->err))
+		return -1;
+	if (!c->any_stack)
+		c->first_stack = stacks_n_threads(l->names->stacks);
+	c->any_stack = true;
+	return stacks_thread(l->names->stacks, pid, n_pid, tid, n_tid, number, l->err) ||
+	       names_alias(l->names, chrome_scope(l), (char *)c->key.data, c->key.len, *number, l->err) ? -1 : 0;
+}
+
+/* What comes after the first events were merged would be too late for them, so it is left out. */
+int chrome_call(struct log *l)
+{
+	struct chrome *c = l->state;
+	uint64_t begin, length;
+	uint32_t number_of, func;
+	bool kept = false;
+
+	if (!chrome_time(l, c, S_TS, &begin) || !chrome_time(l, c, S_DUR, &length) || length > MAX_TIME - begin)
+		return chrome_bad_time(l);
+	c->n_calls++;
+	if (l->prefix_read || !c->s[S_NAME].set || !c->s[S_TID].set)
+		return 0;
+	if (find_stack(l, &number_of))
+		return chrome_bad_err(l);
+	if (number_of == NO_THREAD)
+		return 0;
+	if (find_func(l, &func))
+		return chrome_bad_err(l);
+	if (stacks_call(l->names->stacks, number_of, begin, begin + length, func, &kept, l->err))
+		return -1;
+	c->n_calls_kept += kept;
+	return 0;
+}
