@@ -19,7 +19,7 @@
 #include "stacks.h"
 
 #define NS_PER_US_DIGITS 3
-#define GIL_TID_OFFSET 100000000	/* perf-viz-merge puts a thread's GIL on a track of its own: its tid and this */
+#define GIL_TID_OFFSET 100000000	/* perf-viz-merge has the GIL on a track of its own: a tid and this */
 #define MAX_EVENT (64u << 10)		/* bytes of an event's members that we keep */
 #define DRAIN 8192			/* events handed on at once, at the end */
 
@@ -82,7 +82,8 @@ int chrome_bad_time(struct log *l)
 {
 	const struct chrome *c = l->state;
 
-	return log_bad(l, "event %" PRIu64 ": its time is no number of microseconds from 0 to 2^63 ns", c->n_events);
+	return log_bad(l, "event %" PRIu64 ": its time is no number of microseconds from 0 to 2^63 ns",
+		       c->n_events);
 }
 
 /* --- processes, threads, locks -------------------------------------------------------------------- */
@@ -354,8 +355,8 @@ enum shape { SHAPE_UNKNOWN, SHAPE_CHROME, SHAPE_OTHER };
 static int look_at_token(void *ctx, const struct json_reader *r, enum json_token type, const char *s, size_t n)
 {
 	static const char *const keys[] = {
-		"traceEvents", "displayTimeUnit", "otherData", "systemTraceEvents", "stackFrames", "viztracer_metadata",
-		"file_info", "powerTraceAsString", "controllerTraceDataKey", "traceViewerConfig",
+		"traceEvents", "displayTimeUnit", "otherData", "systemTraceEvents", "stackFrames",
+		"viztracer_metadata", "file_info", "powerTraceAsString", "controllerTraceDataKey", "traceViewerConfig",
 	};
 	enum shape *shape = ctx;
 

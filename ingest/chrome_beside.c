@@ -42,7 +42,9 @@ static int keep_companion(struct log *l, bool of_thread)
 	if (!s)
 		return err_memory(l->err, "names");
 	p = &c->companion[c->n_companions++];
-	*p = (struct companion){ .pid = s, .tid = of_thread ? s + n_pid + 1 : NULL, .name = s + n_pid + n_tid + 2 };
+	*p = (struct companion){
+		.pid = s, .tid = of_thread ? s + n_pid + 1 : NULL, .name = s + n_pid + n_tid + 2,
+	};
 	if (n_pid)
 		memcpy(p->pid, c->text.data + c->s[S_PID].off, n_pid);
 	if (n_tid)
@@ -122,7 +124,8 @@ int chrome_end(struct log *l)
 	if (!c->calls_done)
 		c->n_calls_kept = 0;
 	if (c->n_calls_kept)
-		log_note(l, "%" PRIu64 " calls of functions: of each ACQUIRE it is told which one it is in", c->n_calls_kept);
+		log_note(l, "%" PRIu64 " calls of functions: of each ACQUIRE it is told which one it is in",
+			 c->n_calls_kept);
 	if (c->n_calls > c->n_calls_kept)
 		log_note(l, "%" PRIu64 " calls of functions are left out", c->n_calls - c->n_calls_kept);
 	if (c->n_left)
@@ -146,7 +149,8 @@ static int find_func(struct log *l, uint32_t *func)
 		return 0;
 	for (p = end; p > s && *p != ':';)
 		p--;
-	if (n && end[-1] == ')' && *p == ':' && parse_u64(p + 1, end - 1, &line) == end - 1 && line <= UINT32_MAX) {
+	if (n && end[-1] == ')' && *p == ':' && parse_u64(p + 1, end - 1, &line) == end - 1 &&
+	    line <= UINT32_MAX) {
 		const char *open = memmem(s, (size_t)(p - s), " (", 2);
 
 		if (open) {

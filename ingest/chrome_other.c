@@ -55,7 +55,8 @@ static int span_ends(struct log *l, uint64_t time, uint32_t thread, enum span sp
 
 static enum span span_of(const struct chrome *c)
 {
-	if (chrome_is(c, S_NAME, "take_gil") || chrome_is(c, S_NAME, "require_gil") || chrome_is(c, S_NAME, "GIL acquire"))
+	if (chrome_is(c, S_NAME, "take_gil") || chrome_is(c, S_NAME, "require_gil") ||
+	    chrome_is(c, S_NAME, "GIL acquire"))
 		return SPAN_TAKE;
 	if (chrome_is(c, S_NAME, "hold_gil") || chrome_is(c, S_NAME, "GIL held") ||
 	    (chrome_is(c, S_NAME, "LOCK") && chrome_is(c, S_CAT, "GIL state")))
@@ -69,7 +70,8 @@ static enum span span_of(const struct chrome *c)
 static bool instant_kind(const struct chrome *c, unsigned *kind)
 {
 	static const struct { const char *name; unsigned kind; } names[] = {
-		{ "take", EV_ENTRY }, { "GIL-take", EV_ACQUIRE }, { "drop", EV_RELEASE }, { "GIL-drop", EV_SWITCH_DONE },
+		{ "take", EV_ENTRY }, { "GIL-take", EV_ACQUIRE },
+		{ "drop", EV_RELEASE }, { "GIL-drop", EV_SWITCH_DONE },
 	};
 
 	if (!chrome_is(c, S_CAT, "GIL state"))
@@ -205,7 +207,7 @@ int chrome_other_event(struct log *l, char ph)
 		return other_span(l, ph == 'B');
 	if (ph == 'X' && chrome_starts(c, S_CAT, "FEE"))
 		return chrome_call(l);
-	if (!(chrome_is(c, S_CAT, "GIL state") && (chrome_starts(c, S_NAME, "GIL"))))	/* giltracer's whole, of what we have */
-		c->n_left++;
+	/* giltracer's spans of the whole say what we have */
+	c->n_left += !(chrome_is(c, S_CAT, "GIL state") && chrome_starts(c, S_NAME, "GIL"));
 	return 0;
 }

@@ -88,8 +88,8 @@ static int our_func(struct log *l)
 
 	name = chrome_text(c, A_NAME, &n_name);
 	file = chrome_text(c, A_FILE, &n_file);
-	if (!chrome_number(c, A_NUMBER, &at) || at >= MAX_FUNCS || (c->s[A_LINE].set && !chrome_number(c, A_LINE, &line)) ||
-	    line > UINT32_MAX)
+	if (!chrome_number(c, A_NUMBER, &at) || at >= MAX_FUNCS ||
+	    (c->s[A_LINE].set && !chrome_number(c, A_LINE, &line)) || line > UINT32_MAX)
 		return log_bad(l, "event %" PRIu64 ": a function with an impossible number or line", c->n_events);
 	if (names_func(l->names, name, n_name, file, n_file, (uint32_t)line, &func, l->err))
 		return chrome_bad_err(l);
@@ -173,8 +173,8 @@ int chrome_own_event(struct log *l)
 	if (event_has_lock(kind)) {
 		if (c->s[A_LOCK].set) {
 			s = chrome_text(c, A_LOCK, &len);
-			if (names_find(l->names, NAME_LOCK, l->names->thread[thread].process, s, len, &number_of, NULL,
-				       l->err))
+			if (names_find(l->names, NAME_LOCK, l->names->thread[thread].process, s, len,
+				       &number_of, NULL, l->err))
 				return chrome_bad_err(l);
 			lock = (uint16_t)number_of;
 		} else if (chrome_gil(l, thread, &lock)) {

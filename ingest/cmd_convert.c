@@ -102,7 +102,9 @@ int cmd_convert(int argc, char **argv)
 		.example = "gilscope convert -o trace.pftrace trace.gtl\n"
 			   "gilscope convert --to folded -o - trace.gtl | flamegraph.pl >gil.svg",
 	};
-	struct ingest_options o = { .report = stderr, .prefix = "gilscope convert", .progress = isatty(STDERR_FILENO) };
+	struct ingest_options o = {
+		.report = stderr, .prefix = "gilscope convert", .progress = isatty(STDERR_FILENO),
+	};
 	const struct target *t;
 	struct timeline *tl = NULL;
 	struct dump_range range;
@@ -117,7 +119,8 @@ int cmd_convert(int argc, char **argv)
 		return opts_usage(&opts, "-o OUT is missing");
 	t = find_target(to, out);
 	if (!t && to)
-		return opts_usage(&opts, "--to is chrome, perfetto, gillog, beazley, csv or folded, not \"%.40s\"", to);
+		return opts_usage(&opts, "--to is chrome, perfetto, gillog, beazley, csv or folded, not \"%.40s\"",
+				  to);
 	if (!t)
 		return opts_usage(&opts, "--to FORMAT is missing, and OUT's ending does not tell it");
 	signal(SIGPIPE, SIG_IGN);

@@ -342,10 +342,11 @@ int convert_beazley(struct convert *c)
 	if (!info->n_locks)
 		return err_set(c->err, ERR_FORMAT, "no lock in this trace");
 	if (!beazley_ids(&b, &longest) && !out_init(&b.out, c->fd, longest + 128, c->err))
-		ret = out_finish(&b.out, timeline_events(c->cursor, c->range.from, c->range.to, beazley_event, &b, c->err));
+		ret = out_finish(&b.out, timeline_events(c->cursor, c->range.from, c->range.to, beazley_event,
+							 &b, c->err));
 	if (!ret && !b.n_written && b.n_without)
-		ret = err_set(c->err, ERR_FORMAT, "nothing of this trace fits in Beazley's columns: they need the old GIL's"
-			      " ticks (a trace of them, or checks and countdown with each event)");
+		ret = err_set(c->err, ERR_FORMAT, "nothing of this trace fits in Beazley's columns:"
+			      " they need the old GIL's ticks (a trace of them, or checks and countdown with each event)");
 	if (!ret)
 		beazley_lost(&b);
 	for (uint32_t i = 0; b.id && i < info->n_threads; i++)

@@ -32,7 +32,7 @@ enum event_type { SLICE_BEGIN = 1, SLICE_END = 2, INSTANT = 3 };
 
 #define SEQUENCE 1			/* we are one writer */
 #define FLAG_CLEARED 1			/* SEQ_INCREMENTAL_STATE_CLEARED */
-#define TRACE_TRACK 1			/* the uuid of the track for the trace as a whole; then processes, threads */
+#define TRACE_TRACK 1			/* uuid of the trace's own track; processes and threads come then */
 
 struct perfetto {
 	struct convert *c;

@@ -152,6 +152,7 @@ struct sum { uint64_t key; uint64_t time; };	/* key: thread << 24 | state << 21 
 
 #define FUNC_BITS 21		/* MAX_FUNCS + 1 fits */
 #define STATE_BITS 3
+#define THREAD_SHIFT (STATE_BITS + FUNC_BITS)
 
 struct folded {
 	struct convert *c;
@@ -186,7 +187,7 @@ static int add_period(void *ctx, const struct period *t)
 	struct folded *f = ctx;
 	const struct dump_range *r = &f->c->range;
 	uint64_t begin = t->begin < r->from ? r->from : t->begin, end = t->end > r->to ? r->to : t->end;
-	uint64_t key = (uint64_t)t->thread << (STATE_BITS + FUNC_BITS) | (uint64_t)t->state << FUNC_BITS |
+	uint64_t key = (uint64_t)t->thread << THREAD_SHIFT | (uint64_t)t->state << FUNC_BITS |
 		       (uint64_t)(t->func + 1);
 	size_t at;
 
@@ -265,7 +266,7 @@ static int put_sums(struct folded *f)
 		bool changed;
 
 		buf_clear(&line);
-		changed = put_thread_frame(&line, tl, timeline_thread(tl, (uint32_t)(key >> (STATE_BITS + FUNC_BITS))));
+		changed = put_thread_frame(&line, tl, timeline_thread(tl, (uint32_t)(key >> THREAD_SHIFT)));
 		buf_printf(&line, ";%s", state_name(state));
 		if (func) {
 			const struct timeline_func *fn = timeline_func(tl, (uint32_t)func - 1);
@@ -305,7 +306,8 @@ int convert_folded(struct convert *c)
 		ret = count_events(c, n);
 	if (!ret) {
 		convert_lost_events(c, n);
-		convert_say(c, "when things happened is not carried, only how long they took; idle times are left out");
+		convert_say(c, "when things happened is not carried, only how long they took;"
+			    " idle times are left out");
 	}
 	free(f.sum);
 	return ret;

@@ -2,12 +2,14 @@
  * gecko.c - profiles for the Firefox Profiler, as CPython's sampler writes them: its markers of the GIL
  *
  *	{"meta": {"startTime": 5369734.8, ...}, "threads": [{"tid": 7, "markers": {"name": [3, 4],
- *	 "startTime": [0.5, 1.25], "endTime": [1.25, 9], "phase": [1, 1], ...}, ...}], "shared": {"stringArray": [...]}}
+ *	 "startTime": [0.5, 1.25], "endTime": [1.25, 9], "phase": [1, 1], ...}, ...}],
+ *	 "shared": {"stringArray": [...]}}
  *
  * A marker "Has GIL" is a hold, "Waiting for GIL" a wait; both are as coarse as the samples.  The threads stand
  * one behind the other and the names of the markers behind all of them, so nothing can be said before the end
- * has been read: up to 48 bytes a marker are kept until then, of at most MAX_MARKERS, and 32 for each of the GIL.  Older profiles, whose
- * markers are rows ("schema", "data") and whose threads have string tables of their own, are read too.
+ * has been read: up to 48 bytes a marker are kept until then, of at most MAX_MARKERS, and 32 for each of the
+ * GIL.  Older profiles, whose markers are rows ("schema", "data") and whose threads have string tables of their
+ * own, are read too.
  */
 #include "formats.h"
 
@@ -256,7 +258,8 @@ static enum place place_of(struct gecko *g, enum place outer, unsigned depth, bo
 	case P_THREADS: return object ? P_THREAD : P_NONE;
 	case P_THREAD:
 		if (object)
-			return key_is(g, "markers") ? P_MARKERS : key_is(g, "stringTable") ? P_STRING_TABLE : P_NONE;
+			return key_is(g, "markers") ? P_MARKERS :
+			       key_is(g, "stringTable") ? P_STRING_TABLE : P_NONE;
 		return key_is(g, "stringArray") || key_is(g, "stringTable") ? P_STRINGS : P_NONE;
 	case P_SHARED:
 	case P_STRING_TABLE:
@@ -373,7 +376,8 @@ static int find_threads(struct log *l)
 			return -1;
 		if (!t->tid && names_set(&t->tid, none, strlen(none), l->err))
 			return -1;
-		if (names_find(l->names, NAME_THREAD, process, t->tid, strlen(t->tid), &g->number[i], NULL, l->err) ||
+		if (names_find(l->names, NAME_THREAD, process, t->tid, strlen(t->tid), &g->number[i], NULL,
+			       l->err) ||
 		    names_find(l->names, NAME_LOCK, process, "0", 1, &lock, NULL, l->err) ||
 		    names_set(&l->names->lock[lock].name, "GIL", 3, l->err) ||
 		    (t->name && names_set(&l->names->thread[g->number[i]].name, t->name, strlen(t->name), l->err)))
@@ -605,8 +609,8 @@ static int gecko_end(struct log *l)
 	const struct gecko *g = l->state;
 
 	if (g->n_others)
-		log_note(l, "%" PRIu64 " markers that are not \"Has GIL\" or \"Waiting for GIL\", and all samples, are left out",
-			 g->n_others);
+		log_note(l, "%" PRIu64 " markers that are not \"Has GIL\" or \"Waiting for GIL\", and all samples,"
+			 " are left out", g->n_others);
 	if (g->n_lost)
 		log_note(l, "%u waits ended without a hold that a sample saw", g->n_lost);
 	return 0;

@@ -36,10 +36,10 @@ void json_reader_release(struct json_reader *r)
 static int unexpected(const struct json_reader *r, unsigned char c, struct err *err)
 {
 	if (c > ' ' && c < 0x7f)
-		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: found \"%c\", expected %s", r->pos, c,
-			       wanted[r->expect]);
-	return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: found the byte 0x%02x, expected %s", r->pos, c,
-		       wanted[r->expect]);
+		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: found \"%c\", expected %s",
+			       r->pos, c, wanted[r->expect]);
+	return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: found the byte 0x%02x, expected %s",
+		       r->pos, c, wanted[r->expect]);
 }
 
 static bool is_space(unsigned char c)
@@ -188,8 +188,8 @@ static int open_bracket(struct json_reader *r, bool object, struct err *err)
 	int ret;
 
 	if (r->depth == JSON_MAX_DEPTH)
-		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: nested deeper than %u brackets", r->pos,
-			       JSON_MAX_DEPTH);
+		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: nested deeper than %u brackets",
+			       r->pos, JSON_MAX_DEPTH);
 	ret = give(r, object ? JSON_BEGIN_OBJECT : JSON_BEGIN_ARRAY, "", 0);
 	r->open[r->depth++] = object;
 	r->expect = object ? KEY_OR_END : VALUE_OR_END;
@@ -263,7 +263,8 @@ static int escape(struct json_reader *r, unsigned char c, struct err *err)
 	}
 	at = c ? strchr(from, c) : NULL;
 	if (!at)
-		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: an escape that there is not", r->pos);
+		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: an escape that there is not",
+			       r->pos);
 	r->lex = STRING;
 	return flush_high(r, err) || add_char(r, (unsigned char)to[at - from], err) ? -1 : 0;
 }
@@ -275,7 +276,8 @@ static int hex(struct json_reader *r, unsigned char c, struct err *err)
 	if (d > 9)
 		d = letter < 6 ? letter + 10 : 16;
 	if (d > 15)
-		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: \"\\u\" without four digits", r->pos);
+		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: \"\\u\" without four digits",
+			       r->pos);
 	r->hex = (uint16_t)(r->hex << 4 | d);
 	return ++r->n_hex == 4 ? end_hex(r, err) : 0;
 }

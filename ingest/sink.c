@@ -89,7 +89,8 @@ static int packer_init(struct packer *p, struct sink *s)
 		return err_memory(&s->err, "compressing");
 	if (s->packing == ZSTD)
 		ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_checksumFlag, 1);
-	else if (deflateInit2(&p->gzip, GZIP_LEVEL, Z_DEFLATED, MAX_WBITS + GZIP_WRAPPER, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+	else if (deflateInit2(&p->gzip, GZIP_LEVEL, Z_DEFLATED, MAX_WBITS + GZIP_WRAPPER, 9,
+			      Z_DEFAULT_STRATEGY) != Z_OK)
 		return err_memory(&s->err, "compressing");
 	return 0;
 }
