@@ -266,7 +266,7 @@ def damage(f):
 	whole = json.dumps(SHAPES["sysTrace, as recorded"](events)[0]).encode()
 	objects = b'{"traceEvents": ' + whole + b', "other": {"a": [1, "x"]}}'
 	for name, data in (("array", whole), ("object", objects)):
-		for n in range(1, len(data), 1 + len(data) // (150 // compare.SLOWER)):
+		for n in range(1, len(data), 1 + len(data) // (60 // compare.SLOWER)):
 			write(f, "log", data[:n])
 			code, _, err = compare.run("ingest", "-f", "-o", f("t.gtl"), f("log"), check=False)
 			if code not in (0, 1) or (code and not err.strip()):
@@ -281,7 +281,7 @@ def damage(f):
 			if compare.info(f("t.gtl"))["truncated"] == between:
 				bad.append("%s cut at %d: truncated is %s" % (name, n, not between))
 	r = random.Random("bytes")
-	for i in range(100 // compare.SLOWER):
+	for i in range(60 // compare.SLOWER):
 		data = bytearray(objects)
 		for _ in range(r.choice([1, 1, 3])):
 			data[r.randrange(len(data))] = r.choice(b'{}[]",:\\0e-\xff\x00 ')
