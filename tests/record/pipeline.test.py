@@ -125,7 +125,7 @@ def ticks(version, python):
     """On the clock of ticks: as if the log had been written in Beazley's columns."""
     where, logs = recorded(python, SCRIPT)
     log, at, columns = Log(logs[0]), 0, []
-    for _, thread, kind, a in log.events:
+    for _, thread, kind, a in sorted(log.events, key=lambda e: e[:2]):      # of one time: in the order of threads
         if "checks" in a:
             at = max(at, a["checks"] * 100 + 100 - min(max(a["countdown"], 1), 100))
         if kind in ("ENTRY", "BUSY", "RETRY", "ACQUIRE", "RELEASE"):
