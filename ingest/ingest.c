@@ -331,6 +331,9 @@ static int title_from(struct ingest *in, char **title)
 
 static int check_clocks(const struct ingest *in)
 {
+	for (uint32_t i = 0; in->o->ticks && i < in->n_logs; i++)
+		if (in->log[i].clock != CLOCK_TICKS)
+			return err_set(in->err, ERR_FORMAT, "%s: it has no clock of ticks", in->log[i].path);
 	for (uint32_t i = 1; i < in->n_logs; i++)
 		if (in->log[i].clock != in->log[0].clock)
 			return err_set(in->err, ERR_FORMAT, "%s and %s are on different clocks: %s and %s",

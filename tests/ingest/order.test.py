@@ -71,6 +71,9 @@ with compare.Folder() as f:
 		status, _, err = compare.run("ingest", "-o", f("n.gtl"), folder, check=False)
 		if status != 1 or word not in err:
 			bad.append("%s: exit %d, said %r" % (folder, status, err))
+	status, _, err = compare.run("ingest", "--clock", "ticks", "-o", f("n.gtl"), put(f("log"), HEAD + "5 a ACQUIRE\n"), check=False)
+	if status != 1 or "ticks" not in err or os.path.exists(f("n.gtl")):
+		bad.append("--clock ticks of nanoseconds: exit %d, said %r" % (status, err))
 	# what happened in a gap is not known: the hold and the wait end there, uncounted
 	text = (HEAD + "100 a ACQUIRE\n200 b BUSY\n900 a LOST count=7 since=500\n901 b ACQUIRE\n1000 b RELEASE\n")
 	compare.ingest(f("t.gtl"), put(f("log"), text))
