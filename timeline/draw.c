@@ -7,13 +7,14 @@
  */
 #include "internal.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
 
 struct draw_lane {
-	uint64_t since;		/* the take's or the hold's begin */
+	uint64_t since;		/* STATE_WAIT: the take's begin */
 	uint64_t last;		/* the time up to which the lane is drawn */
 	uint8_t state;
 };
@@ -46,19 +47,27 @@ void bin_add(struct timeline_bin *a, const struct timeline_bin *b)
 	a->checks += b->checks;
 }
 
-static uint64_t *field(struct timeline_bin *b, unsigned state)
+/* The bin in which the events are; an event's time and what came before it mostly lie in the same one. */
+struct place {
+	uint64_t begin, end;		/* of what is drawn of it; events in between are counted, others are not */
+	size_t bin;			/* 0 in front of the window and behind it, where begin is NO_TIME */
+};
+
+/* Not for STATE_IDLE. */
+static inline uint64_t *field(struct timeline_bin *b, unsigned state)
 {
-	switch (state) {
-	case STATE_RUN: return &b->run;
-	case STATE_STALL: return &b->stall;
-	case STATE_WAIT: return &b->wait;
-	case STATE_SIGNAL: return &b->signal;
-	}
-	return NULL;
+	static const uint8_t at[N_STATES] = {
+		[STATE_RUN] = offsetof(struct timeline_bin, run),
+		[STATE_STALL] = offsetof(struct timeline_bin, stall),
+		[STATE_WAIT] = offsetof(struct timeline_bin, wait),
+		[STATE_SIGNAL] = offsetof(struct timeline_bin, signal),
+	};
+
+	return (uint64_t *)(void *)((char *)b + at[state]);
 }
 
 /* Adds the time [a, b) of a state. */
-static inline void add_time(const struct canvas *c, uint32_t lane, unsigned state, uint64_t a, uint64_t b)
+static void add_time(const struct canvas *c, uint32_t lane, unsigned state, uint64_t a, uint64_t b)
 {
 	struct timeline_bin *bin = c->out + lane * c->stride;
 	uint64_t i, j;
@@ -81,6 +90,18 @@ static inline void add_time(const struct canvas *c, uint32_t lane, unsigned stat
 		*field(&bin[i], state) += 1ull << c->level;
 }
 
+/* The same where b is the time of an event in that place. */
+static inline void add_recent(const struct canvas *c, const struct place *p, uint32_t lane, unsigned state,
+			      uint64_t a, uint64_t b)
+{
+	if (state == STATE_IDLE)
+		return;
+	if (a >= p->begin && a < b)
+		*field(&c->out[lane * c->stride + p->bin], state) += b - a;
+	else
+		add_time(c, lane, state, a, b);
+}
+
 /* A take of this length touches [a, b). */
 static void add_max_wait(const struct canvas *c, uint32_t lane, uint64_t length, uint64_t a, uint64_t b)
 {
@@ -100,15 +121,16 @@ static void add_max_wait(const struct canvas *c, uint32_t lane, uint64_t length,
 			bin[i].max_wait = length;
 }
 
-/* Adds [a, b) of waiting, of which the part from signal on was hand-off. */
-static void add_wait(const struct canvas *c, uint32_t lane, uint64_t a, uint64_t b, uint64_t signal)
+/* Adds [a, b) of waiting, of which the part from signal on was hand-off; place as in add_recent(). */
+static inline void add_wait(const struct canvas *c, const struct place *p, uint32_t lane, uint64_t a, uint64_t b,
+			    uint64_t signal)
 {
 	if (signal < a)
 		signal = a;
 	if (signal > b)
 		signal = b;
-	add_time(c, lane, STATE_WAIT, a, signal);
-	add_time(c, lane, STATE_SIGNAL, signal, b);
+	add_recent(c, p, lane, STATE_WAIT, a, signal);
+	add_recent(c, p, lane, STATE_SIGNAL, signal, b);
 }
 
 static inline void count(struct timeline_bin *b, const struct block_symbol *s)
@@ -125,25 +147,43 @@ static inline void count(struct timeline_bin *b, const struct block_symbol *s)
 	case EV_TIMEOUT: b->timeouts++; break;
 	case EV_STATE: b->events--; break;
 	}
-	b->lost += ((s->flags & EVF_LOST_ACQUIRE) != 0) + ((s->flags & EVF_LOST_RELEASE) != 0);
+	if (s->flags & (EVF_LOST_ACQUIRE | EVF_LOST_RELEASE))
+		b->lost += ((s->flags & EVF_LOST_ACQUIRE) != 0) + ((s->flags & EVF_LOST_RELEASE) != 0);
+}
+
+/* Goes to where t lies. */
+static void next_place(const struct canvas *v, struct place *p, uint64_t t)
+{
+	uint64_t bin = t >> v->level;
+
+	*p = (struct place){ .begin = NO_TIME, .end = t < v->from ? v->from : NO_TIME };
+	if (t < v->from || t >= v->events_to)
+		return;
+	p->bin = bin - v->first;
+	p->begin = bin << v->level;
+	p->end = p->begin + (UINT64_C(1) << v->level);
+	if (p->begin < v->from)
+		p->begin = v->from;
+	if (p->end > v->events_to)
+		p->end = v->events_to;
 }
 
 /* The lane's state changes with this event, or its take goes on. */
-static inline void step(const struct canvas *c, uint32_t lane, struct draw_lane *l, const struct block_symbol *s,
-		 uint64_t t, uint64_t signal)
+static inline void step(const struct canvas *c, const struct place *p, uint32_t lane, struct draw_lane *l,
+			const struct block_symbol *s, uint64_t t, uint64_t signal)
 {
 	if (l->state == STATE_WAIT) {
 		if (s->kind == EV_ACQUIRE || s->kind == EV_RETRY || s->state != STATE_WAIT) {
-			add_wait(c, lane, l->last, t, t - signal);
+			add_wait(c, p, lane, l->last, t, t - signal);
 			if (s->kind == EV_ACQUIRE)
 				add_max_wait(c, lane, t - l->since, l->since, t);
 			l->last = t;
 		}
 	} else if (l->state != s->state) {
-		add_time(c, lane, l->state, l->last, t);
+		add_recent(c, p, lane, l->state, l->last, t);
 		l->last = t;
 	}
-	if ((s->state == STATE_WAIT) != (l->state == STATE_WAIT) || s->kind == EV_ACQUIRE)
+	if (s->state == STATE_WAIT && (l->state != STATE_WAIT || s->kind == EV_ACQUIRE))
 		l->since = t;
 	l->state = s->state;
 }
@@ -167,6 +207,8 @@ static void begin_block(struct timeline_cursor *c, const struct canvas *v, uint6
 /* Draws what is open at the block's end. */
 static void end_block(struct timeline_cursor *c, const struct canvas *v, uint64_t end)
 {
+	const struct place nowhere = { .begin = NO_TIME };
+
 	for (size_t i = 0; i < c->reader.n_tails; i++) {
 		const struct block_tail *t = &c->reader.tail[i];
 		struct draw_lane *l;
@@ -176,7 +218,7 @@ static void end_block(struct timeline_cursor *c, const struct canvas *v, uint64_
 		l = &c->lane[t->thread - v->lane0];
 		if (l->state != STATE_WAIT)
 			continue;
-		add_wait(v, t->thread - v->lane0, l->last, end, t->signal);
+		add_wait(v, &nowhere, t->thread - v->lane0, l->last, end, t->signal);
 		l->last = end;
 		if (t->end != NO_TIME && t->end >= l->since)
 			add_max_wait(v, t->thread - v->lane0, t->end - l->since, l->since, end);
@@ -199,6 +241,7 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 	struct block_reader *r = &c->reader;
 	const struct block_symbol *s;
 	struct attr attrs[N_ATTRS];
+	struct place place = { .begin = NO_TIME };
 	int64_t checks;
 	bool rare, has_checks;
 
@@ -227,10 +270,11 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 			goto skip;
 		if (signal > r->time)
 			return err_set(err, ERR_FORMAT, "damaged block of events: a signal before time 0");
-		step(v, lane, &c->lane[lane], s, r->time, signal);
-		if (r->time >= v->from && r->time < v->events_to) {
-			struct timeline_bin *b = &v->out[lane * v->stride +
-							 (r->time >> v->level) - v->first];
+		if (r->time >= place.end)
+			next_place(v, &place, r->time);
+		step(v, &place, lane, &c->lane[lane], s, r->time, signal);
+		if (place.begin != NO_TIME) {
+			struct timeline_bin *b = &v->out[lane * v->stride + place.bin];
 
 			count(b, s);
 			if (rare) {
