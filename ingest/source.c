@@ -14,9 +14,8 @@
  * bounded; it cannot block the reader, because what stands before a job in its worker's queue is of earlier jobs.
  *
  * zstd is fed block by block, so that the byte of a damage does not depend on how the input was read.  Its content
- * checksum costs a tenth of the decompression's time and the thread that decompresses one large frame is the slowest
- * of all, so the checksum is computed where the bytes arrive, in source_next(): libzstd is given the frame's header
- * without the flag, and the four bytes are kept from it.
+ * checksum is computed here, piece by piece, for its byte to be told: libzstd is given the frame's header without
+ * the flag, and the four bytes are kept from it.
  */
 #include "source.h"
 
@@ -76,14 +75,6 @@ struct piece {
 	uint64_t job;
 	bool last;		/* of its job */
 	enum outcome outcome;	/* not GO_ON: nothing comes after this piece */
-	/*
-	 * Checksums of frames that lie in several pieces: the first tail bytes end (if verify) a frame begun before,
-	 * the bytes from head on begin one.  Frames that lie in one piece were verified by the worker.
-	 */
-	size_t tail, head;
-	bool verify;
-	uint32_t checksum;	/* what the file says, at byte checksum_at, of the frame that begins at frame_at */
-	uint64_t checksum_at, frame_at;
 };
 
 struct input {
@@ -134,7 +125,6 @@ struct source {
 	unsigned from;		/* the worker that had it last */
 	struct piece held;
 	struct worker *holder;
-	XXH64_state_t *xxh;
 	enum outcome outcome;
 	struct err err;
 
@@ -181,11 +171,7 @@ static enum outcome put_piece(struct worker *w, bool urgent)
 	bool stopped;
 
 	w->cur.job = w->job;
-	if (w->hashed && !w->spans && w->alone)
-		w->cur.head = w->start;
-	else if (w->hashed && w->alone)
-		w->cur.tail = w->cur.len;
-	else if (w->hashed)
+	if (w->hashed)
 		XXH64_update(w->xxh, w->cur.data + w->start, w->cur.len - w->start);
 	w->spans = w->hashed;
 	w->start = 0;
@@ -204,14 +190,14 @@ static enum outcome put_piece(struct worker *w, bool urgent)
 	pthread_mutex_unlock(&s->lock);
 	if (stopped)
 		return STOPPED;
-	w->cur = (struct piece){ .head = SIZE_MAX };
+	w->cur = (struct piece){ 0 };
 	return GO_ON;
 }
 
 /* Gives the reader what there is: before a wait for more input. */
 static enum outcome flush_piece(struct worker *w)
 {
-	return w->cur.len || w->cur.verify ? put_piece(w, true) : GO_ON;
+	return w->cur.len ? put_piece(w, true) : GO_ON;
 }
 
 /* Room for at least one byte at cur.data + cur.len. */
@@ -538,14 +524,6 @@ static enum outcome zstd_checksum(struct worker *w, const struct frame *f)
 	said = get_le32(w->in.buf + w->in.pos);
 	w->in.pos += 4;
 	w->hashed = false;
-	if (w->spans && w->alone) {
-		w->cur.tail = w->cur.len;
-		w->cur.verify = true;
-		w->cur.checksum = said;
-		w->cur.checksum_at = at;
-		w->cur.frame_at = f->at;
-		return GO_ON;
-	}
 	if (w->spans && w->cur.len)
 		XXH64_update(w->xxh, w->cur.data, w->cur.len);
 	is = (uint32_t)(w->spans ? XXH64_digest(w->xxh) :
@@ -588,7 +566,7 @@ static enum outcome zstd_begin(struct worker *w, struct frame *f)
 	w->hashed = f->checksum;
 	w->spans = false;
 	w->start = w->cur.len;
-	if (f->checksum && !w->alone)
+	if (f->checksum)
 		XXH64_reset(w->xxh, 0);
 	return zstd_feed(w, f, f->at, header, f->header);
 }
@@ -1088,29 +1066,12 @@ static struct worker *take_piece(struct source *s, struct piece *p)
 	return w;
 }
 
-/* Puts the path before the sentence that a worker or a checksum has left. */
+/* Puts the path before the sentence that a worker has left. */
 static void finish(struct source *s, enum outcome outcome)
 {
 	s->outcome = outcome;
 	if (outcome != END)
 		err_prefix(&s->err, s->path);
-}
-
-/* Hashes what of the piece belongs to frames that lie in several; false where a checksum is wrong. */
-static bool check_piece(struct source *s, struct piece *p)
-{
-	if (p->tail)
-		XXH64_update(s->xxh, p->data, p->tail);
-	if (p->verify && (uint32_t)XXH64_digest(s->xxh) != p->checksum) {
-		err_set(&s->err, ERR_FORMAT, WRONG_CHECKSUM, p->checksum_at, p->frame_at);
-		p->len = p->tail;
-		return false;
-	}
-	if (p->head != SIZE_MAX) {
-		XXH64_reset(s->xxh, 0);
-		XXH64_update(s->xxh, p->data + p->head, p->len - p->head);
-	}
-	return true;
 }
 
 int source_next(struct source *s, const uint8_t **data, size_t *len, struct err *err)
@@ -1123,9 +1084,7 @@ int source_next(struct source *s, const uint8_t **data, size_t *len, struct err 
 		struct piece p;
 		struct worker *w = take_piece(s, &p);
 
-		if (!check_piece(s, &p)) {
-			finish(s, CUT);
-		} else if (p.outcome) {
+		if (p.outcome) {
 			s->err = w->err;
 			finish(s, p.outcome);
 		}
@@ -1206,7 +1165,7 @@ static int worker_init(struct worker *w, struct source *s, struct err *err)
 {
 	w->s = s;
 	pthread_cond_init(&w->room, NULL);
-	w->cur.head = SIZE_MAX;
+	w->cur = (struct piece){ 0 };
 	w->in = (struct input){ .cap = READ_SIZE + ZSTD_BLOCK + 64, .off = s->base, .limit = INT64_MAX };
 	w->in.buf = malloc(w->in.cap);
 	w->queue = calloc(s->n_queue, sizeof(*w->queue));
@@ -1248,8 +1207,7 @@ int source_open(struct source **out, const char *path, const struct source_optio
 	pthread_mutex_init(&s->walk, NULL);
 	pthread_cond_init(&s->known, NULL);
 	s->path = strdup(strcmp(path, "-") ? path : "standard input");
-	s->xxh = XXH64_createState();
-	if (!s->path || !s->xxh) {
+	if (!s->path) {
 		err_memory(err, "a log");
 		goto fail;
 	}
@@ -1317,7 +1275,6 @@ void source_close(struct source *s)
 		worker_release(&s->worker[i]);
 	free(s->worker);
 	free(s->path);
-	XXH64_freeState(s->xxh);
 	if (s->fd >= 0)
 		close(s->fd);
 	if (s->wake >= 0)
