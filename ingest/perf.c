@@ -152,19 +152,19 @@ static bool find_event(struct perf_event *e, const char *s, const char *end)
 	return e->name < e->name_end;
 }
 
-static bool starts(const struct perf_event *e, const char *word)
+static inline bool starts(const struct perf_event *e, const char *word)
 {
 	size_t n = strlen(word);
 
 	return (size_t)(e->name_end - e->name) >= n && !memcmp(e->name, word, n);
 }
 
-static bool is(const struct perf_event *e, const char *word)
+static inline bool is(const struct perf_event *e, const char *word)
 {
 	return starts(e, word) && (size_t)(e->name_end - e->name) == strlen(word);
 }
 
-static bool ends(const struct perf_event *e, const char *word)
+static inline bool ends(const struct perf_event *e, const char *word)
 {
 	size_t n = strlen(word);
 
