@@ -2,34 +2,13 @@
 #include "any.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "time.h"
-
-#define MAGIC "\x89GTL\r\n\x1a\n"		/* docs/timeline.md */
-
-static bool is_timeline(const char *path)
-{
-	char head[8];
-	struct stat st;
-	bool is;
-	int fd;
-
-	/* A pipe is a log, and who opens and closes one drives its writer away. */
-	if (stat(path, &st) || !S_ISREG(st.st_mode))
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, MAGIC, 8);
-	if (fd >= 0)
-		close(fd);
-	return is;
-}
 
 /* --- the temporary timeline ----------------------------------------------------------------------- */
 
@@ -82,7 +61,7 @@ int any_open(struct timeline **tl, const char *path, const struct ingest_options
 	int ret;
 
 	*tl = NULL;
-	if (is_timeline(path))
+	if (timeline_is(path))
 		return timeline_open(tl, path, err);
 	if (scratch_make(err))
 		return -1;

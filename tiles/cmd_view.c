@@ -16,27 +16,9 @@
 
 #include "opts.h"
 #include "serve.h"
+#include "timeline.h"
 
 int cmd_view(int argc, char **argv);
-
-#define MAGIC "\x89GTL\r\n\x1a\n"		/* docs/timeline.md */
-
-static bool is_timeline(const char *path)
-{
-	char head[8];
-	struct stat st;
-	bool is;
-	int fd;
-
-	/* A pipe is a log, and what is read of it here would be missing there. */
-	if (stat(path, &st) || !S_ISREG(st.st_mode))
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, MAGIC, 8);
-	if (fd >= 0)
-		close(fd);
-	return is;
-}
 
 struct scratch { char *folder, *file; };	/* owned; NULL: none */
 
@@ -237,7 +219,7 @@ int cmd_view(int argc, char **argv)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	if (!is_timeline(argv[1])) {
+	if (!timeline_is(argv[1])) {
 		ret = scratch_make(&scratch, &err);
 		if (!ret)
 			ret = run_ingest(scratch.file, argv + 1, n, format, &set, &err);

@@ -310,6 +310,23 @@ int timeline_open_mem(struct timeline **out, const void *data, size_t len, struc
 	return 0;
 }
 
+bool timeline_is(const char *path)
+{
+	char head[8];
+	struct stat st;
+	bool is;
+	int fd;
+
+	/* Who opens and closes a pipe drives its writer away, and what is read of it is gone. */
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, GTL_MAGIC, sizeof(head));
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
 int timeline_open(struct timeline **out, const char *path, struct err *err)
 {
 	struct timeline *tl = calloc(1, sizeof(*tl));

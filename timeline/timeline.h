@@ -91,6 +91,9 @@ static inline bool timeline_checks_follow(const struct timeline_info *info)
 
 struct timeline;		/* opaque: made by open, released by close */
 
+/* Whether a regular file begins like a timeline; a pipe is never looked into. */
+bool timeline_is(const char *path);
+
 /* Both return 0, or -1 with *err set and *out NULL.  The _mem form borrows buf until close. */
 int timeline_open(struct timeline **out, const char *path, struct err *err);
 int timeline_open_mem(struct timeline **out, const void *buf, size_t len, struct err *err);
