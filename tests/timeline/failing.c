@@ -13,38 +13,9 @@
 #include "io.h"
 #include "render/random_timeline.h"
 #include "timeline/read_all.h"
+#include "failing_malloc.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define OWN_MALLOC 0			/* they bring their own, that must stay */
-#else
-#define OWN_MALLOC 1
-
-extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
-
-static long fail_at = -1;		/* the allocation that fails, counted down to 0; negative: none */
-static long n_calls;
-
-static int fails(void)
-{
-	n_calls++;
-	return fail_at >= 0 && fail_at-- == 0;
-}
-
-void *malloc(size_t n)
-{
-	return fails() ? NULL : __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __libc_realloc(p, n);
-}
-
+#if OWN_MALLOC
 static int whole(const uint8_t *data, size_t size, uint64_t *hash, struct err *err)
 {
 	struct timeline *tl;
