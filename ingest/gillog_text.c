@@ -406,11 +406,6 @@ static int header_line(struct log *l, const char *s, const char *end)
 
 /* --- events --------------------------------------------------------------------------------------- */
 
-static bool needs_lock(unsigned kind)
-{
-	return (kind >= EV_ENTRY && kind <= EV_SWITCH_DONE) || kind == EV_WOKEN;
-}
-
 /* Fills value[id] from key=value; NULL, or what is wrong.  Memory that ran out is *failed. */
 static const char *get_value(struct log *l, const struct word *w, uint32_t thread, int64_t *value,
 			     unsigned *mask, bool *failed)
@@ -450,7 +445,7 @@ static int add_event(struct log *l, uint64_t time, uint32_t thread, unsigned kin
 	uint16_t number_of = 0;
 	unsigned n = 0;
 
-	if (needs_lock(kind)) {
+	if (event_has_lock(kind)) {
 		if (find_lock(l, l->names->thread[thread].process, lock, &number_of) ||
 		    names_lane(l->names, thread, l->err))
 			return log_bad_err(l);

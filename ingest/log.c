@@ -221,8 +221,7 @@ static int read_prefix(struct log *l)
 		events += r->kind != EV_STATE;
 		if (r->kind == EV_BUSY && events <= PREFIX_EVENTS && l->waits == WAITS_UNKNOWN)
 			l->waits = WAITS_BUSY;
-		if (((r->kind >= EV_ENTRY && r->kind <= EV_SWITCH_DONE) || r->kind == EV_WOKEN) &&
-		    names_lane(l->names, r->thread, l->err))
+		if (event_has_lock(r->kind) && names_lane(l->names, r->thread, l->err))
 			return -1;
 	}
 	l->prefix_read = true;
