@@ -13,10 +13,37 @@
 #include <string.h>
 
 
+typedef uint8_t v16 __attribute__((vector_size(16)));
+
+#define MAX_PREFIX 24		/* "t3 100 1646 " */
+#define PAIR_BYTES (2 * (MAX_PREFIX + 8))
+
+/*
+ * Nearly all lines of such a log are a thread's RELEASE and ACQUIRE at one check after the other:
+ *
+ *	t3 100 1646 RELEASE
+ *	t3 100 1646 ACQUIRE
+ *	t3 100 1647 RELEASE
+ *
+ * So the two lines of the next check are foretold from those of the last one, digits and all, and compared with the
+ * text whole; only what is different is read.
+ */
+struct foretold {
+	char text[PAIR_BYTES];	/* both lines, as they were last seen */
+	char one[PAIR_BYTES];	/* what is added to it for the next check */
+	char ten[PAIR_BYTES];	/* ... where that ends in 0 */
+	unsigned len;		/* 0: none */
+	unsigned digit[2];	/* where the last digit of either line's number of checks is */
+	unsigned at[4];		/* four loads of 16 bytes that cover the text, overlapping where it is short */
+	uint64_t checks, countdown;
+	uint32_t thread;
+};
+
 struct beazley {
 	uint64_t interval;
 	uint32_t process;
 	uint32_t lock;
+	struct foretold foretold;
 	struct thread_cache cache;
 };
 
@@ -165,6 +192,99 @@ static int find_thread(struct log *l, const char *s, size_t n, uint64_t id, uint
 	return 0;
 }
 
+/* The pair that has just been read stood at these checks; its lines begin like this one. */
+static void begin_foretelling(struct foretold *f, const char *line, size_t prefix, uint32_t thread,
+			      uint64_t countdown, uint64_t checks)
+{
+	unsigned half = (unsigned)prefix + 8;
+
+	f->len = 0;
+	if (prefix > MAX_PREFIX)
+		return;
+	memcpy(f->text, line, prefix);
+	memcpy(f->text + prefix, "RELEASE\n", 8);
+	memcpy(f->text + half, line, prefix);
+	memcpy(f->text + half + prefix, "ACQUIRE\n", 8);
+	f->len = 2 * half;
+	memset(f->one, 0, sizeof(f->one));
+	memset(f->ten, 0, sizeof(f->ten));
+	for (unsigned i = 0; i < 2; i++) {
+		f->digit[i] = (unsigned)prefix - 2 + i * half;
+		f->one[f->digit[i]] = 1;
+		f->ten[f->digit[i]] = -9;
+		f->ten[f->digit[i] - 1] = 1;
+	}
+	f->at[0] = 0;
+	f->at[3] = f->len - 16;
+	f->at[1] = f->len < 32 ? f->at[3] : 16;
+	f->at[2] = f->len < 48 ? f->at[3] : 32;
+	f->thread = thread;
+	f->countdown = countdown;
+	f->checks = checks;
+}
+
+static inline v16 load16(const char *p)
+{
+	v16 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline bool any16(v16 v)
+{
+	uint64_t w[2];
+
+	memcpy(w, &v, sizeof(w));
+	return w[0] | w[1];
+}
+
+/* Makes the text that of the nth check from it, whose number has as many digits. */
+static void advance(struct foretold *f, uint32_t n)
+{
+	f->checks += n;
+	for (unsigned i = 0; i < 2; i++) {
+		char *p = f->text + f->digit[i];
+
+		for (uint32_t left = n; left; p--) {
+			left += (uint32_t)(*p - '0');
+			*p = (char)('0' + left % 10);
+			left /= 10;
+		}
+	}
+}
+
+/* How many foretold pairs of lines begin at p.  The last two digits are counted up where the text is in registers. */
+static uint32_t count_foretold(const struct foretold *f, const char *p, const char *end)
+{
+	const unsigned a1 = f->at[1], a2 = f->at[2], a3 = f->at[3], len = f->len;
+	const v16 one0 = load16(f->one), one1 = load16(f->one + a1), one2 = load16(f->one + a2);
+	const v16 one3 = load16(f->one + a3);
+	v16 t0 = load16(f->text), t1 = load16(f->text + a1), t2 = load16(f->text + a2), t3 = load16(f->text + a3);
+	unsigned ones = (unsigned)(f->text[f->digit[0]] - '0'), tens = (unsigned)(f->text[f->digit[0] - 1] - '0');
+	uint32_t n = 0;
+
+	for (; (size_t)(end - p) >= len; n++, p += len) {
+		if (++ones < 10) {
+			t0 += one0;
+			t1 += one1;
+			t2 += one2;
+			t3 += one3;
+		} else if (++tens < 10) {	/* more than 9 where it is no digit: a blank */
+			t0 += load16(f->ten);
+			t1 += load16(f->ten + a1);
+			t2 += load16(f->ten + a2);
+			t3 += load16(f->ten + a3);
+			ones = 0;
+		} else {
+			break;
+		}
+		if (any16((load16(p) ^ t0) | (load16(p + a1) ^ t1) | (load16(p + a2) ^ t2) | (load16(p + a3) ^ t3)))
+			break;
+	}
+	return n;
+}
+
 /*
  * The usual line, with one blank between its columns and a short id; SOURCE_PAD bytes behind the last line
  * may be looked at.  Whatever is different goes the long way.
@@ -172,6 +292,9 @@ static int find_thread(struct log *l, const char *s, size_t n, uint64_t id, uint
 static int beazley_lines(struct log *l, const char *p, const char *end)
 {
 	struct beazley *b = l->state;
+	struct foretold *f = &b->foretold;
+	uint64_t released_at = NO_TIME;		/* the line before is a RELEASE at this time of this thread */
+	uint32_t released_by = 0;
 
 	if (log_room(l, (size_t)(end - p) / 10 + 1))	/* the shortest line: "t 1 1 BUSY" and its newline */
 		return -1;
@@ -179,8 +302,21 @@ static int beazley_lines(struct log *l, const char *p, const char *end)
 		const char *line = p, *s = p;
 		uint64_t id = 0, countdown = 0, checks = 0, at;
 		unsigned digit, kind, len;
-		uint32_t thread;
+		uint32_t thread, n;
+		size_t prefix;
 
+		if (f->len) {
+			at = (f->checks + 2) * b->interval - f->countdown;
+			n = at < l->last ? 0 : count_foretold(f, p, end);
+			if (n) {
+				if (log_add_pairs(l, at, f->thread, (uint16_t)b->lock, (uint32_t)b->interval, n))
+					return -1;
+				l->line += 2 * (uint64_t)n;
+				p += (size_t)n * f->len;
+				advance(f, n);
+				continue;
+			}
+		}
 		while ((unsigned char)*s > ' ' && s < p + 8) {
 			id = id << 8 | (unsigned char)*s;
 			s++;
@@ -197,6 +333,7 @@ static int beazley_lines(struct log *l, const char *p, const char *end)
 		if (*s != ' ' || s[-1] == ' ')
 			goto slow;
 		s++;
+		prefix = (size_t)(s - p);
 		if (!memcmp(s, "ACQUIRE\n", 8)) {
 			kind = EV_ACQUIRE;
 			s += 8;
@@ -223,6 +360,10 @@ static int beazley_lines(struct log *l, const char *p, const char *end)
 		l->line++;
 		if (log_add_fast(l, at, thread, (uint16_t)b->lock, kind, 0) < 0)
 			return -1;
+		if (kind == EV_ACQUIRE && at == released_at && thread == released_by && l->want_pairs)
+			begin_foretelling(f, line, prefix, thread, countdown, checks);
+		released_at = kind == EV_RELEASE ? at : NO_TIME;
+		released_by = thread;
 		p = s;
 		continue;
 slow:

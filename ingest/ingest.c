@@ -138,6 +138,7 @@ static int open_logs(struct ingest *in)
 		*l = (struct log){
 			.path = in->path[in->n_logs], .number = in->n_logs, .names = &in->names,
 			.report = &in->report, .err = in->err, .want_ticks = in->o->ticks,
+			.want_pairs = in->n_paths == 1,
 		};
 		if (log_open(l, format, &so)) {
 			in->n_logs++;

@@ -104,17 +104,43 @@ int log_cut(struct log *l, const char *why)
 	return 0;
 }
 
+/* What last was when this event had been added; 0 for a number less than 0, that is wrapped. */
+static uint64_t last_at(const struct log *l, uint64_t event)
+{
+	uint64_t lo = l->n_floors < ORDER_WINDOW ? 0 : l->n_floors - ORDER_WINDOW, hi = l->n_floors;
+	const struct floor *f = &l->floor[lo % ORDER_WINDOW];
+
+	if (event >= l->n_added)
+		return 0;
+	while (hi - lo > 1 && f->event != event) {
+		uint64_t mid = lo + (hi - lo) / 2;
+
+		if (l->floor[mid % ORDER_WINDOW].event <= event)
+			lo = mid;
+		else
+			hi = mid;
+		f = &l->floor[lo % ORDER_WINDOW];
+	}
+	return f->event == event ? f->last :
+	       f->last + (event - f->event) / 2 * l->floor_step[lo % ORDER_WINDOW];
+}
+
+uint64_t log_floor(const struct log *l)
+{
+	return last_at(l, l->n_added - ORDER_WINDOW);
+}
+
 int log_late(struct log *l, uint64_t time)
 {
 	return log_bad(l, "its time is %" PRIu64 " before that of an event at least %u events earlier",
-		       l->floor[l->n_added % ORDER_WINDOW] - time, ORDER_WINDOW) ? -1 : 1;
+		       log_floor(l) - time, ORDER_WINDOW) ? -1 : 1;
 }
 
 int log_gap(struct log *l, uint64_t time, uint64_t since, uint32_t thread)
 {
-	uint64_t begin = since > time ? 0 : time - since, floor = l->floor[l->n_added % ORDER_WINDOW];
+	uint64_t begin = since > time ? 0 : time - since, floor = log_floor(l);
 
-	if (time < l->floor[(l->n_added + 1) % ORDER_WINDOW])
+	if (time < last_at(l, l->n_added + 1 - ORDER_WINDOW))
 		return 0;	/* the LOST itself, which comes next, is too late */
 	return log_add(l, begin < floor ? floor : begin, thread, 0, EV_STATE, 0);
 }
@@ -148,12 +174,47 @@ int log_grow_attrs(struct log *l)
 	return 0;
 }
 
+/* Makes records of all pairs, so that others may come in between. */
+static int spread_pairs(struct log *l)
+{
+	size_t n = l->head, left = 0;
+	struct record *p;
+
+	for (size_t i = l->head; i < l->n; i++)
+		left += record_events(&l->rec[i]);
+	p = malloc((l->head + left) * sizeof(*p));
+	if (!p)
+		return err_memory(l->err, "events to put in order");
+	for (size_t i = l->head; i < l->n; i++) {
+		struct record r = l->rec[i];
+
+		if (r.kind != REC_PAIRS) {
+			p[n++] = r;
+			continue;
+		}
+		for (uint32_t k = 0; k < r.attr; k++, r.time += r.step) {
+			p[n++] = record_plain(&r, EV_RELEASE);
+			p[n++] = record_plain(&r, EV_ACQUIRE);
+		}
+	}
+	free(l->rec);
+	l->rec = p;
+	l->n = l->cap = n;
+	l->has_pairs = false;
+	return 0;
+}
+
 /* A stable merge sort from short sorted runs upward; nearly sorted records cost nearly nothing more. */
 static int sort_records(struct log *l)
 {
-	size_t n = l->n - l->head, cap = l->cap;
-	struct record *const rec = l->rec + l->head, *a = rec, *b, *swap;
+	struct record *rec, *a, *b, *swap;
+	size_t n, cap;
 
+	if (l->has_pairs && spread_pairs(l))
+		return -1;
+	n = l->n - l->head;
+	cap = l->cap;
+	rec = a = l->rec + l->head;
 	if (l->cap_spare < cap) {
 		b = realloc(l->spare, cap * sizeof(*b));
 		if (!b)
@@ -196,6 +257,7 @@ static void compact(struct log *l)
 	memmove(l->rec, l->rec + l->head, left * sizeof(*l->rec));
 	l->n = left;
 	l->head = l->ready = 0;
+	l->has_pairs &= left != 0;
 	if (!l->n_attrs)
 		return;
 	for (size_t i = 0; i < left; i++)
@@ -204,28 +266,41 @@ static void compact(struct log *l)
 	memmove(l->attr, l->attr + first, (l->n_attrs - first) * sizeof(*l->attr));
 	l->n_attrs -= first;
 	for (size_t i = 0; i < left; i++)
-		l->rec[i].attr -= (uint32_t)first;
+		if (l->rec[i].n_attrs)
+			l->rec[i].attr -= (uint32_t)first;
 }
 
 /* What the first events say: which threads are lanes, what begins a wait. */
 static int read_prefix(struct log *l)
 {
-	size_t events = 0;
+	uint64_t events = 0;
 
-	while (!l->eof && l->n < PREFIX_EVENTS + ORDER_WINDOW)
+	while (!l->eof && l->n_added < PREFIX_EVENTS + ORDER_WINDOW)
 		if (l->format->read(l))
 			return -1;
 	for (size_t i = 0; i < l->n; i++) {
 		const struct record *r = &l->rec[i];
 
-		events += r->kind != EV_STATE;
+		events += r->kind == EV_STATE ? 0 : record_events(r);
 		if (r->kind == EV_BUSY && events <= PREFIX_EVENTS && l->waits == WAITS_UNKNOWN)
 			l->waits = WAITS_BUSY;
-		if (event_has_lock(r->kind) && names_lane(l->names, r->thread, l->err))
+		if ((r->kind == REC_PAIRS || event_has_lock(r->kind)) && names_lane(l->names, r->thread, l->err))
 			return -1;
 	}
 	l->prefix_read = true;
 	return 0;
+}
+
+/* Where the records begin that are kept: at least ORDER_WINDOW events, or l->head. */
+static size_t kept_from(const struct log *l)
+{
+	size_t i = l->n;
+
+	if (!l->has_pairs)
+		return l->n - l->head <= ORDER_WINDOW ? l->head : l->n - ORDER_WINDOW;
+	for (uint64_t events = 0; i > l->head && events < ORDER_WINDOW; i--)
+		events += record_events(&l->rec[i - 1]);
+	return i;
 }
 
 int log_fill(struct log *l)
@@ -235,12 +310,12 @@ int log_fill(struct log *l)
 		compact(l);
 	if (!l->prefix_read && read_prefix(l))
 		return -1;
-	while (!l->eof && l->n - l->head <= ORDER_WINDOW)
+	while (!l->eof && kept_from(l) == l->head)
 		if (l->format->read(l))
 			return -1;
 	if (l->unsorted && sort_records(l))
 		return -1;
-	l->ready = l->eof ? l->n : l->n - ORDER_WINDOW;
+	l->ready = l->eof ? l->n : kept_from(l);
 	return 0;
 }
 

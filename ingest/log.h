@@ -30,7 +30,28 @@ struct record {
 	uint32_t thread, attr;
 	uint16_t lock;
 	uint8_t kind, n_attrs;
+	uint32_t step;		/* of REC_PAIRS */
 };
+
+/*
+ * A kind of its own: attr times a RELEASE and the same thread's ACQUIRE at the same time, the next of them step
+ * later, as at the checks of the old GIL.  They stand for all but a few events of such logs, and what has to be done
+ * for each of them is done for all at once.
+ */
+#define REC_PAIRS 0xff
+
+static inline uint64_t record_events(const struct record *r)
+{
+	return r->kind == REC_PAIRS ? 2 * (uint64_t)r->attr : 1;
+}
+
+/* One event of the first pair. */
+static inline struct record record_plain(const struct record *pairs, unsigned kind)
+{
+	return (struct record){
+		.time = pairs->time, .thread = pairs->thread, .lock = pairs->lock, .kind = (uint8_t)kind,
+	};
+}
 
 /* Where warnings go; shared by all logs of an ingest. */
 struct report {
@@ -56,6 +77,7 @@ struct log {
 	enum timeline_clock clock;
 	enum waits waits;
 	bool want_ticks;	/* the clock of ticks where the log has both */
+	bool want_pairs;	/* REC_PAIRS are allowed: no other log's events can come in between */
 	uint64_t skipped;	/* bad lines, and what an earlier conversion left out */
 	bool truncated;
 
@@ -69,14 +91,18 @@ struct log {
 	/* rec[head..ready) are in order and may be taken; up to n they may still be moved. */
 	struct record *rec, *spare;
 	size_t head, ready, n, cap, cap_spare;
+	bool has_pairs;		/* there may be some in rec */
 	struct attr *attr;
 	size_t n_attrs, cap_attrs;
 	uint64_t last;		/* the largest time so far */
 	/*
-	 * floor[n % ORDER_WINDOW] is what last was when record n had been added.  Records were given away up to no
-	 * later time, however the log comes in pieces: so what is late does not depend on them.
+	 * What last was when an event had been added, for the last ORDER_WINDOW records at least; log_floor() tells
+	 * it of the event that is ORDER_WINDOW before the next.  Records were given away up to no later time,
+	 * however the log comes in pieces: so what is late does not depend on them.
 	 */
-	uint64_t floor[ORDER_WINDOW], n_added;
+	struct floor { uint64_t event, last; } floor[ORDER_WINDOW];
+	uint32_t floor_step[ORDER_WINDOW];	/* of REC_PAIRS, else not used */
+	uint64_t n_floors, n_added;		/* records, events */
 	bool unsorted, prefix_read, eof;
 };
 
@@ -145,14 +171,15 @@ static inline int log_attr(struct log *l, unsigned id, int64_t value)
 	return 0;
 }
 
+/* No event before this time may be added any more. */
+uint64_t log_floor(const struct log *l);
+
 /* 1: the record is too late and was told as a bad line. */
 static inline int log_add_fast(struct log *l, uint64_t time, uint32_t thread, uint16_t lock, unsigned kind,
 			       unsigned n_attrs)
 {
-	uint64_t *floor = &l->floor[l->n_added % ORDER_WINDOW];
-
 	if (time < l->last) {
-		if (time < *floor) {
+		if (time < log_floor(l)) {
 			l->n_attrs -= n_attrs;
 			return log_late(l, time);
 		}
@@ -160,11 +187,27 @@ static inline int log_add_fast(struct log *l, uint64_t time, uint32_t thread, ui
 	} else {
 		l->last = time;
 	}
-	*floor = l->last;
-	l->n_added++;
+	l->floor[l->n_floors++ % ORDER_WINDOW] = (struct floor){ l->n_added++, l->last };
 	l->rec[l->n++] = (struct record){
 		.time = time, .thread = thread, .attr = (uint32_t)(l->n_attrs - n_attrs),
 		.lock = lock, .kind = (uint8_t)kind, .n_attrs = (uint8_t)n_attrs,
+	};
+	return 0;
+}
+
+/* REC_PAIRS: time is not before the newest event's, and count not 0. */
+static inline int log_add_pairs(struct log *l, uint64_t time, uint32_t thread, uint16_t lock, uint32_t step,
+				uint32_t count)
+{
+	if (log_room(l, 1))
+		return -1;
+	l->floor[l->n_floors % ORDER_WINDOW] = (struct floor){ l->n_added, time };
+	l->floor_step[l->n_floors++ % ORDER_WINDOW] = step;
+	l->n_added += 2 * (uint64_t)count;
+	l->last = time + (uint64_t)step * (count - 1);
+	l->has_pairs = true;
+	l->rec[l->n++] = (struct record){
+		.time = time, .thread = thread, .attr = count, .lock = lock, .kind = REC_PAIRS, .step = step,
 	};
 	return 0;
 }

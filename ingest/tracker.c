@@ -56,6 +56,7 @@ struct tracker {
 	uint64_t first_checks;
 	bool has_checks;
 	bool derive_checks;		/* they follow from the time, where no attribute tells them */
+	const struct record *at;	/* the one of the log that is tracked */
 	uint64_t last_plain;		/* absolute: the last event without attributes; 0: none */
 	/* Events of tasks that are no lanes, while it is open whether a lane's event comes after them. */
 	struct record *held;
@@ -576,8 +577,8 @@ static int begin(struct tracker *t, const struct log *l, const struct record *r)
 	t->origin = r->time;
 	t->now = 0;
 	/* Checks are counted from the first event that tells them. */
-	for (const struct record *x = r; x < l->rec + l->ready; x++)
-		if (checks_of(t, x, l->attr + x->attr, &checks)) {
+	for (const struct record *x = t->at; x < l->rec + l->ready; x++)
+		if (checks_of(t, x, x->n_attrs ? l->attr + x->attr : NULL, &checks)) {
 			timeline_writer_checks(t->writer, (int64_t)checks);
 			see_checks(t, checks);
 			break;
@@ -641,7 +642,7 @@ static inline int write_one(struct tracker *t, enum waits *waits, const struct r
 	else if (checks_of(t, r, attrs, &checks))
 		see_checks(t, checks);
 	/* An event may need one more, for the thread that it takes the lock from. */
-	if (t->block->n_events + 2 > BLOCK_EVENTS && next_block(t))
+	if (block_count(t->block) + 2 > BLOCK_EVENTS && next_block(t))
 		return -1;
 	return track_usual(t, r) ? 0 : track(t, waits, r, attrs);
 }
@@ -731,15 +732,80 @@ static inline int track_record(struct tracker *t, struct log *l, const struct re
 	return 0;
 }
 
+/* n times a thread that nobody waits for gives up its only lock and has it back at once. */
+static void put_pairs(struct tracker *t, const struct record *r, uint32_t n)
+{
+	struct lane *a = &t->lane[r->thread];
+	struct lock *k = &t->lock[r->lock];
+	struct block *b = t->block;
+	uint64_t first = r->time - t->origin, length = (uint64_t)r->step * (n - 1);
+
+	b->pairs[b->n_pairs++] = (struct block_pairs){
+		.time = first, .thread = r->thread, .step = r->step, .at = (uint32_t)b->n_events,
+		.lock = r->lock, .count = (uint16_t)n,
+	};
+	b->n_paired += 2 * (size_t)n;
+	hist_add(&a->hist[HIST_HOLD], first - k->since, 1);
+	count_hold(a, k->since, first);
+	if (n > 1) {
+		hist_add(&a->hist[HIST_HOLD], r->step, n - 1);
+		count_hold(a, first, first + r->step);
+	}
+	t->now = t->end = first + length;
+	t->last_plain = r->time + length;
+	t->events += 2 * (uint64_t)n;
+	a->figures.time[STATE_RUN] += t->now - a->begin;
+	a->figures.acquires += n;
+	a->figures.releases += n;
+	a->figures.events += 2 * (uint64_t)n;
+	a->figures.last = a->begin = k->since = t->now;
+	k->func = -1;
+}
+
+/* Whether put_pairs() tells all that there is to tell of these. */
+static bool are_usual(const struct tracker *t, const struct record *r)
+{
+	const struct lane *a = &t->lane[r->thread];
+	const struct lock *k = &t->lock[r->lock];
+
+	return k->owner == r->thread && a->newest == r->lock && k->below == NONE && k->n >= k->waiting &&
+	       !a->takes && !a->off_cpu && !t->n_held &&
+	       r->time + (uint64_t)r->step * r->attr - t->origin <= TIMELINE_MAX_TIME;
+}
+
+static int track_pairs(struct tracker *t, struct log *l, struct record r)
+{
+	while (r.attr) {
+		struct record release = record_plain(&r, EV_RELEASE), acquire = record_plain(&r, EV_ACQUIRE);
+		/* As many as write_one() would put into this block: what the log looked like must not show. */
+		uint32_t room = t->block ? (uint32_t)(BLOCK_EVENTS - 1 - block_count(t->block)) / 2 : 0;
+		uint32_t n = 1;
+
+		if (room && are_usual(t, &r)) {
+			n = r.attr < room ? r.attr : room;
+			put_pairs(t, &r, n);
+		} else if (track_record(t, l, &release, NULL) || track_record(t, l, &acquire, NULL)) {
+			return -1;
+		}
+		r.attr -= n;
+		r.time += (uint64_t)r.step * n;
+	}
+	return 0;
+}
+
 int tracker_events(struct tracker *t, struct log *l, size_t first, size_t end, struct err *err)
 {
 	t->err = err;
 	if (grow_lanes(t) || grow_locks(t))
 		return -1;
 	t->derive_checks = l->clock == CLOCK_TICKS && t->names->check_interval;
-	for (size_t i = first; i < end; i++)
-		if (track_record(t, l, &l->rec[i], l->attr + l->rec[i].attr))
+	for (size_t i = first; i < end; i++) {
+		const struct record *r = t->at = &l->rec[i];
+
+		if (r->kind == REC_PAIRS ? track_pairs(t, l, *r) :
+		    track_record(t, l, r, r->n_attrs ? l->attr + r->attr : NULL))
 			return -1;
+	}
 	return 0;
 }
 

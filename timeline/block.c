@@ -10,6 +10,7 @@
  */
 #include "format.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,9 @@ struct block_encoder {
 	struct cached_symbol cache[CACHED_SYMBOLS];
 	struct block_symbol *symbol;
 	uint32_t *slot;			/* hash table: symbol number + 1, or 0 */
-	uint16_t *of_event;		/* each event's symbol */
+	/* The planes: each event's symbol, in two bytes where there are more than 256, and its time. */
+	uint8_t *symbols, *low, *high;
+	bool wide;
 	size_t n_symbols, cap_symbols, n_slots;
 	struct buf column[N_ATTRS];
 };
@@ -42,8 +45,10 @@ struct block_encoder *block_encoder_new(void)
 	e->n_slots = 1024;
 	e->symbol = malloc(e->cap_symbols * sizeof(*e->symbol));
 	e->slot = malloc(e->n_slots * sizeof(*e->slot));
-	e->of_event = malloc(BLOCK_EVENTS * sizeof(*e->of_event));
-	if (!e->symbol || !e->slot || !e->of_event) {
+	e->symbols = malloc(2 * BLOCK_EVENTS + 8);
+	e->low = malloc(BLOCK_EVENTS + 8);
+	e->high = malloc((size_t)BLOCK_EVENTS * VARINT_MAX + 8);
+	if (!e->symbol || !e->slot || !e->symbols || !e->low || !e->high) {
 		block_encoder_free(e);
 		return NULL;
 	}
@@ -58,7 +63,9 @@ void block_encoder_free(struct block_encoder *e)
 		buf_release(&e->column[i]);
 	free(e->symbol);
 	free(e->slot);
-	free(e->of_event);
+	free(e->symbols);
+	free(e->low);
+	free(e->high);
 	free(e);
 }
 
@@ -124,50 +131,176 @@ static int find_symbol(struct block_encoder *e, const struct block_symbol *s)
 	return (int)e->n_symbols - 1;
 }
 
-/* Gives each event its symbol, and puts the attributes' values into the columns. */
-static int find_symbols(struct block_encoder *e, const struct block *b)
+/* Where the next event of a block goes. */
+struct fill {
+	struct block_encoder *e;
+	size_t n;			/* events so far */
+	uint64_t last;			/* the newest one's time */
+	uint8_t *high;
+};
+
+/* Fills n bytes of a plane with the pattern of eight; up to 7 more may be overwritten. */
+static void fill_eights(uint8_t *p, size_t n, uint64_t pattern)
 {
+	for (size_t i = 0; i < n; i += 8)
+		memcpy(p + i, &pattern, 8);
+}
+
+/* The 257th symbol: from here on each takes two bytes. */
+static void widen(struct fill *f)
+{
+	uint8_t *p = f->e->symbols;
+
+	f->e->wide = true;
+	for (size_t i = f->n; i--;)
+		put_le16(p + 2 * i, p[i]);
+}
+
+static inline void put_symbol(struct fill *f, unsigned symbol)
+{
+	if (symbol > 255 && !f->e->wide)
+		widen(f);
+	if (f->e->wide)
+		put_le16(f->e->symbols + 2 * f->n, (uint16_t)symbol);
+	else
+		f->e->symbols[f->n] = (uint8_t)symbol;
+}
+
+/* The symbol goes first. */
+static inline void put_step(struct fill *f, uint64_t time)
+{
+	uint64_t step = time - f->last;
+
+	f->e->low[f->n++] = (uint8_t)step;
+	if (step < 0x8000)
+		*f->high++ = (uint8_t)(step >> 8);
+	else
+		f->high = put_varint(f->high, step >> 8);
+	f->last = time;
+}
+
+/* The symbol of an event without attributes, or -1. */
+static inline int plain_symbol(struct block_encoder *e, uint32_t thread, uint16_t lock, unsigned kind,
+			       unsigned state, unsigned flags)
+{
+	/* kind < 32, state < 8, flags < 16: the numbers of the format */
+	uint64_t key = (uint64_t)thread << 32 | (uint64_t)lock << 16 | kind << 8 | state << 4 | flags;
+	struct cached_symbol *hit = &e->cache[(key * 0x9e3779b97f4a7c15ull) >> 56];
+	struct block_symbol s = {
+		.thread = thread, .lock = lock, .kind = (uint8_t)kind, .state = (uint8_t)state,
+		.flags = (uint8_t)flags,
+	};
+	int n;
+
+	if (hit->key == key)
+		return (int)hit->symbol;
+	n = find_symbol(e, &s);
+	if (n >= 0)
+		*hit = (struct cached_symbol){ key, (uint64_t)n };
+	return n;
+}
+
+/* a, b, a, b... */
+static uint64_t pattern_of(unsigned a, unsigned b)
+{
+	uint8_t p[8] = { (uint8_t)a, (uint8_t)b, (uint8_t)a, (uint8_t)b,
+			 (uint8_t)a, (uint8_t)b, (uint8_t)a, (uint8_t)b };
+	uint64_t pattern;
+
+	memcpy(&pattern, p, 8);
+	return pattern;
+}
+
+static int fill_pairs(struct fill *f, const struct block_pairs *p)
+{
+	size_t n = 2 * ((size_t)p->count - 1);
+	int release = plain_symbol(f->e, p->thread, p->lock, EV_RELEASE, STATE_IDLE, 0);
+	int acquire = release < 0 ? -1 : plain_symbol(f->e, p->thread, p->lock, EV_ACQUIRE, STATE_RUN, 0);
+
+	if (acquire < 0)
+		return -1;
+	if (release > 255 || acquire > 255 || f->e->wide || p->step > 0x7fff) {
+		for (uint64_t i = 0, time = p->time; i < p->count; i++, time += p->step) {
+			put_symbol(f, (unsigned)release);
+			put_step(f, time);
+			put_symbol(f, (unsigned)acquire);
+			put_step(f, time);
+		}
+		return 0;
+	}
+	fill_eights(f->e->symbols + f->n, 2 * (size_t)p->count, pattern_of((unsigned)release, (unsigned)acquire));
+	put_step(f, p->time);
+	put_step(f, p->time);
+	fill_eights(f->high, n, pattern_of(p->step >> 8, 0));
+	fill_eights(f->e->low + f->n, n, pattern_of(p->step & 255, 0));
+	f->high += n;
+	f->n += n;
+	f->last += (uint64_t)p->step * ((uint64_t)p->count - 1);
+	return 0;
+}
+
+/* An event with its k attributes, whose values go into the columns. */
+static int fill_attrs(struct fill *f, const struct event *ev, const struct attr *a, int64_t *last)
+{
+	struct block_encoder *e = f->e;
+	struct block_symbol s = {
+		.thread = ev->thread, .lock = ev->lock, .kind = ev->kind, .state = ev->state,
+		.flags = ev->flags,
+	};
+	int n;
+
+	for (unsigned k = 0; k < ev->n_attrs; k++, a++) {
+		int64_t v = a->value;
+
+		s.attrs |= (uint16_t)(1u << a->id);
+		if (DELTA_ATTRS & 1u << a->id) {
+			v = (int64_t)((uint64_t)v - (uint64_t)last[a->id]);
+			last[a->id] = a->value;
+		}
+		buf_varint(&e->column[a->id], zigzag(v));
+	}
+	n = find_symbol(e, &s);
+	if (n < 0)
+		return -1;
+	put_symbol(f, (unsigned)n);
+	put_step(f, ev->time);
+	return 0;
+}
+
+/* Gives each event its symbol and its place in the planes, and puts the attributes' values into the columns. */
+static int fill_planes(struct fill *f, const struct block *b)
+{
+	struct block_encoder *e = f->e;
 	int64_t last[N_ATTRS] = { [ATTR_CHECKS] = b->checks };
+	const struct block_pairs *p = b->pairs, *p_end = p + b->n_pairs;
 	const struct attr *a = b->attr;
 
 	e->n_symbols = 0;
+	e->wide = false;
 	memset(e->slot, 0, e->n_slots * sizeof(*e->slot));
 	memset(e->cache, 0xff, sizeof(e->cache));
 	for (unsigned i = 0; i < N_ATTRS; i++)
 		buf_clear(&e->column[i]);
-	for (size_t i = 0; i < b->n_events; i++) {
+	for (size_t i = 0;; i++) {
 		const struct event *ev = &b->event[i];
-		/* kind < 32, state < 8, flags < 16: the numbers of the format */
-		uint64_t key = (uint64_t)ev->thread << 32 | (uint64_t)ev->lock << 16 |
-			       (unsigned)ev->kind << 8 | (unsigned)ev->state << 4 | ev->flags;
-		struct cached_symbol *hit = &e->cache[(key * 0x9e3779b97f4a7c15ull) >> 56];
-		struct block_symbol s;
-		int n;
+		int symbol;
 
-		if (!ev->n_attrs && hit->key == key) {
-			e->of_event[i] = (uint16_t)hit->symbol;
+		for (; p < p_end && p->at == i; p++)
+			if (fill_pairs(f, p))
+				return -1;
+		if (i == b->n_events)
+			break;
+		if (ev->n_attrs) {
+			if (fill_attrs(f, ev, a, last))
+				return -1;
+			a += ev->n_attrs;
 			continue;
 		}
-		s = (struct block_symbol){
-			.thread = ev->thread, .lock = ev->lock, .kind = ev->kind,
-			.state = ev->state, .flags = ev->flags,
-		};
-		for (unsigned k = 0; k < ev->n_attrs; k++, a++) {
-			int64_t v = a->value;
-
-			s.attrs |= (uint16_t)(1u << a->id);
-			if (DELTA_ATTRS & 1u << a->id) {
-				v = (int64_t)((uint64_t)v - (uint64_t)last[a->id]);
-				last[a->id] = a->value;
-			}
-			buf_varint(&e->column[a->id], zigzag(v));
-		}
-		n = find_symbol(e, &s);
-		if (n < 0)
+		symbol = plain_symbol(e, ev->thread, ev->lock, ev->kind, ev->state, ev->flags);
+		if (symbol < 0)
 			return -1;
-		e->of_event[i] = (uint16_t)n;
-		if (!ev->n_attrs)
-			*hit = (struct cached_symbol){ key, (uint64_t)n };
+		put_symbol(f, (unsigned)symbol);
+		put_step(f, ev->time);
 	}
 	return 0;
 }
@@ -220,13 +353,11 @@ static void put_symbols(struct buf *out, const struct block_encoder *e)
 
 int block_encode(struct block_encoder *e, const struct block *b, struct buf *out)
 {
-	uint64_t last = b->begin;
-	uint8_t *sym, *high;
-	unsigned wide;
-	size_t n;
+	struct fill f = { .e = e, .last = b->begin, .high = e->high };
 
+	assert(block_count(b) <= BLOCK_EVENTS);
 	buf_clear(out);
-	if (find_symbols(e, b))
+	if (fill_planes(&f, b))
 		return -1;
 	put_heads(out, b);
 	put_symbols(out, e);
@@ -237,28 +368,9 @@ int block_encode(struct block_encoder *e, const struct block *b, struct buf *out
 	for (unsigned i = 1; i < N_ATTRS; i++)
 		buf_add(out, e->column[i].data, e->column[i].len);
 
-	n = b->n_events;
-	wide = e->n_symbols > 256;
-	sym = buf_reserve(out, n * (wide + 1 + VARINT_MAX + 1));
-	if (!sym)
-		return -1;
-	high = sym + (n << wide);
-	for (size_t i = 0; i < n; i++) {
-		uint64_t step = b->event[i].time - last;
-
-		if (wide)
-			put_le16(sym + 2 * i, e->of_event[i]);
-		else
-			sym[i] = (uint8_t)e->of_event[i];
-		high = put_varint(high, step >> 8);
-		last = b->event[i].time;
-	}
-	last = b->begin;
-	for (size_t i = 0; i < n; i++) {
-		*high++ = (uint8_t)(b->event[i].time - last);
-		last = b->event[i].time;
-	}
-	out->len += (size_t)(high - sym);
+	buf_add(out, e->symbols, f.n << e->wide);
+	buf_add(out, e->high, (size_t)(f.high - e->high));
+	buf_add(out, e->low, f.n);
 	for (unsigned i = 0; i < N_ATTRS; i++)
 		if (buf_failed(&e->column[i]))
 			return -1;

@@ -71,16 +71,35 @@ struct patch {
 	uint8_t signal;
 };
 
+/*
+ * count times a RELEASE and the ACQUIRE of the same thread at the same time, the next of them step later: what a
+ * thread does at every check of the old GIL while nobody else wants the lock.  Nothing is told of them but that.
+ */
+struct block_pairs {
+	uint64_t time;			/* of the first */
+	uint32_t thread, step;
+	uint32_t at;			/* they come before event[at] */
+	uint16_t lock, count;
+};
+
 /* A block as a writer gathers it. */
 struct block {
 	struct event *event;		/* BLOCK_EVENTS of them */
+	struct block_pairs *pairs;	/* BLOCK_EVENTS / 2 of them */
 	struct attr *attr;		/* of all events, in order */
 	struct block_head *head;
 	struct block_tail *tail;
 	size_t n_events, n_attrs, cap_attrs, n_heads, cap_heads, n_tails, cap_tails;
+	size_t n_pairs, n_paired;	/* n_paired: events in pairs */
 	uint64_t begin, end;		/* its first event's time, the next block's first event's time */
 	int64_t checks;			/* the value of ATTR_CHECKS before it */
 };
+
+/* Of all its events, which are BLOCK_EVENTS at most. */
+static inline size_t block_count(const struct block *b)
+{
+	return b->n_events + b->n_paired;
+}
 
 /* What an encoder keeps between blocks. */
 struct block_encoder;

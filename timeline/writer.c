@@ -54,6 +54,7 @@ struct timeline_writer {
 static void block_release(struct block *b)
 {
 	free(b->event);
+	free(b->pairs);
 	free(b->attr);
 	free(b->head);
 	free(b->tail);
@@ -63,8 +64,9 @@ static int block_init(struct block *b)
 {
 	b->cap_attrs = 2 * BLOCK_EVENTS;
 	b->event = malloc(BLOCK_EVENTS * sizeof(*b->event));
+	b->pairs = malloc(BLOCK_EVENTS / 2 * sizeof(*b->pairs));
 	b->attr = malloc(b->cap_attrs * sizeof(*b->attr));
-	return b->event && b->attr ? 0 : -1;
+	return b->event && b->pairs && b->attr ? 0 : -1;
 }
 
 /* --- the encoder's thread ------------------------------------------------------------------------- */
@@ -99,7 +101,7 @@ static int encode_block(struct timeline_writer *w, const struct block *b, struct
 	}
 	w->entry[w->n_entries++] = (struct block_entry){
 		.begin = b->begin, .off = w->out.len, .len = (uint32_t)len,
-		.raw_len = (uint32_t)w->raw.len, .n_events = (uint32_t)b->n_events,
+		.raw_len = (uint32_t)w->raw.len, .n_events = (uint32_t)block_count(b),
 		.crc = tl_crc(data, len),
 	};
 	return outfile_append(&w->out, data, len, err);
@@ -377,11 +379,16 @@ void timeline_writer_checks(struct timeline_writer *w, int64_t checks)
 	w->checks = checks;
 }
 
+static void empty(struct block *b)
+{
+	b->n_events = b->n_pairs = b->n_paired = b->n_attrs = b->n_heads = b->n_tails = 0;
+}
+
 int timeline_writer_next_block(struct timeline_writer *w, uint64_t time, struct err *err)
 {
 	struct block *b = timeline_writer_block(w);
 
-	if (b->n_events) {
+	if (block_count(b)) {
 		/* The value of ATTR_CHECKS that the next block starts from. */
 		for (size_t i = b->n_attrs; i--;)
 			if (b->attr[i].id == ATTR_CHECKS) {
@@ -396,7 +403,7 @@ int timeline_writer_next_block(struct timeline_writer *w, uint64_t time, struct 
 			return -1;
 		b = timeline_writer_block(w);
 	}
-	b->n_events = b->n_attrs = b->n_heads = b->n_tails = 0;
+	empty(b);
 	b->begin = time;
 	b->checks = w->checks;
 	w->unresolved[w->cur % RING] = 0;
@@ -600,14 +607,13 @@ int timeline_writer_finish(struct timeline_writer *w, const struct writer_end *e
 	struct timeline *tl = NULL;
 	int ret = -1;
 
-	if (b->n_events) {
+	if (block_count(b)) {
 		/* The end of the trace is a boundary like any other: what is open there, waits on. */
 		b->end = end->info.end;
 		w->cur++;
 		if (wait_for_room(w, err))
 			goto out;
-		b = timeline_writer_block(w);
-		b->n_events = b->n_attrs = b->n_heads = b->n_tails = 0;
+		empty(timeline_writer_block(w));
 		send_resolved(w, w->cur, 0);
 	}
 	if (stop_encoder(w, err))
