@@ -69,12 +69,22 @@ enum outcome {
 	STOPPED,		/* source_close() */
 };
 
+/* The checksum of a zstd frame, and where it stands. */
+struct checksum { uint32_t said; uint64_t at, frame; };
+
+/*
+ * Of a frame that one thread decompresses alone, the reader takes the checksum: the bytes come into its cache anyway,
+ * and the decompressing thread is the one that everything waits for.
+ */
 struct piece {
 	uint8_t *data;		/* SOURCE_PIECE + SOURCE_PAD bytes, or NULL: nothing but what follows */
 	size_t len;
 	uint64_t job;
 	bool last;		/* of its job */
 	enum outcome outcome;	/* not GO_ON: nothing comes after this piece */
+	bool ends, begins;	/* such a frame ends in it, one begins in it and goes on */
+	size_t ends_at, begins_at;
+	struct checksum sum;	/* of the one that ends */
 };
 
 struct input {
@@ -125,6 +135,8 @@ struct source {
 	unsigned from;		/* the worker that had it last */
 	struct piece held;
 	struct worker *holder;
+	XXH64_state_t *xxh;
+	bool hashing;		/* the pieces are those of a frame whose checksum it takes */
 	enum outcome outcome;
 	struct err err;
 
@@ -171,8 +183,12 @@ static enum outcome put_piece(struct worker *w, bool urgent)
 	bool stopped;
 
 	w->cur.job = w->job;
-	if (w->hashed)
+	if (w->hashed && !w->alone) {
 		XXH64_update(w->xxh, w->cur.data + w->start, w->cur.len - w->start);
+	} else if (w->hashed && !w->spans) {
+		w->cur.begins = true;
+		w->cur.begins_at = w->start;
+	}
 	w->spans = w->hashed;
 	w->start = 0;
 
@@ -524,6 +540,12 @@ static enum outcome zstd_checksum(struct worker *w, const struct frame *f)
 	said = get_le32(w->in.buf + w->in.pos);
 	w->in.pos += 4;
 	w->hashed = false;
+	if (w->spans && w->alone) {
+		w->cur.ends = true;
+		w->cur.ends_at = w->cur.len;
+		w->cur.sum = (struct checksum){ said, at, f->at };
+		return GO_ON;
+	}
 	if (w->spans && w->cur.len)
 		XXH64_update(w->xxh, w->cur.data, w->cur.len);
 	is = (uint32_t)(w->spans ? XXH64_digest(w->xxh) :
@@ -1074,6 +1096,27 @@ static void finish(struct source *s, enum outcome outcome)
 		err_prefix(&s->err, s->path);
 }
 
+/* Takes the checksums that are left to the reader; behind a wrong one the piece ends. */
+static void take_checksums(struct source *s, struct piece *p)
+{
+	if (s->hashing)
+		XXH64_update(s->xxh, p->data, p->ends ? p->ends_at : p->len);
+	if (p->ends) {
+		s->hashing = false;
+		if ((uint32_t)XXH64_digest(s->xxh) != p->sum.said) {
+			p->len = p->ends_at;
+			err_set(&s->err, ERR_FORMAT, WRONG_CHECKSUM, p->sum.at, p->sum.frame);
+			finish(s, CUT);
+			return;
+		}
+	}
+	if (p->begins) {
+		s->hashing = true;
+		XXH64_reset(s->xxh, 0);
+		XXH64_update(s->xxh, p->data + p->begins_at, p->len - p->begins_at);
+	}
+}
+
 int source_next(struct source *s, const uint8_t **data, size_t *len, struct err *err)
 {
 	*data = NULL;
@@ -1084,7 +1127,8 @@ int source_next(struct source *s, const uint8_t **data, size_t *len, struct err 
 		struct piece p;
 		struct worker *w = take_piece(s, &p);
 
-		if (p.outcome) {
+		take_checksums(s, &p);
+		if (p.outcome && !s->outcome) {
 			s->err = w->err;
 			finish(s, p.outcome);
 		}
@@ -1215,6 +1259,11 @@ int source_open(struct source **out, const char *path, const struct source_optio
 		err_prefix(err, s->path);
 		goto fail;
 	}
+	s->xxh = XXH64_createState();
+	if (!s->xxh) {
+		err_memory(err, "a log");
+		goto fail;
+	}
 	s->next_off = s->base;
 	s->next_known = true;
 	s->n_workers = count_workers(s, o ? o->n_threads : 0);
@@ -1275,6 +1324,7 @@ void source_close(struct source *s)
 		worker_release(&s->worker[i]);
 	free(s->worker);
 	free(s->path);
+	XXH64_freeState(s->xxh);
 	if (s->fd >= 0)
 		close(s->fd);
 	if (s->wake >= 0)
