@@ -6,20 +6,43 @@
  *
  * Names of threads hold anything, so a line is found by the leftmost " PID [CPU] TIME:" in it.  Lines without
  * one that are indented, empty or begin with "#" are stacks and headers and belong to perf's output.
+ *
+ * But for its time, most lines of the lock repeat earlier ones byte for byte: as many heads as there are threads and
+ * cpus, as many tails as there are calls of the two functions.  So what the text before and the text behind the time
+ * mean is kept with the text.  Each means the same again: no anchor reaches across the blank before the time.
  */
 #include "formats.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
+
 #define NO_PROCESS UINT32_MAX
+
+#define KNOWN 256		/* texts of each sort that are kept */
+#define MAX_KNOWN 119		/* bytes of the longest */
+
+struct known {
+	char text[MAX_KNOWN];
+	uint8_t len;		/* 0: none */
+	uint8_t kind;		/* of a tail: the event's */
+	uint8_t comm, comm_len;	/* of a head: where in it the thread's name is; comm_len 0: nowhere */
+	uint32_t thread;
+	int64_t cpu;
+};
 
 struct perf {
 	uint32_t base;			/* the process of threads of which no pid is known, or NO_PROCESS */
 	uint32_t *lock;			/* of each process: its lock + 1, or 0 */
 	uint32_t cap_locks;
-	bool *placed;			/* of each thread: its pid is known */
-	uint32_t cap_placed;
+	struct perf_thread {
+		bool placed;		/* its pid is known */
+		const struct known *head;	/* that has given it its name last, or NULL */
+	} *thread;
+	uint32_t cap_threads;
+	size_t head_len;		/* of the line before */
+	struct known head[KNOWN], tail[KNOWN];
 	struct thread_cache cache;
 };
 
@@ -214,15 +237,15 @@ static int find_tid(struct log *l, const char *s, size_t n, uint32_t *thread)
 		return 0;
 	if (names_find(l->names, NAME_THREAD, tid_scope(l), s, n, thread, &known, l->err))
 		return -1;
-	if (*thread >= p->cap_placed) {
+	if (*thread >= p->cap_threads) {
 		uint32_t cap = 2 * *thread + 64;
-		bool *placed = realloc(p->placed, cap);
+		struct perf_thread *a = realloc(p->thread, cap * sizeof(*a));
 
-		if (!placed)
+		if (!a)
 			return err_memory(l->err, "threads");
-		memset(placed + p->cap_placed, 0, cap - p->cap_placed);
-		p->placed = placed;
-		p->cap_placed = cap;
+		memset(a + p->cap_threads, 0, (cap - p->cap_threads) * sizeof(*a));
+		p->thread = a;
+		p->cap_threads = cap;
 	}
 	if (!known) {
 		if (base_process(l, &base))
@@ -241,7 +264,7 @@ static int place_thread(struct log *l, const struct anchor *a, uint32_t thread)
 	uint32_t process;
 	bool known;
 
-	if (!a->pid || p->placed[thread])
+	if (!a->pid || p->thread[thread].placed)
 		return 0;
 	if (names_find(l->names, NAME_PROCESS, l->number, a->pid, (size_t)(a->pid_end - a->pid), &process,
 		       &known, l->err))
@@ -249,7 +272,7 @@ static int place_thread(struct log *l, const struct anchor *a, uint32_t thread)
 	if (!known && parse_u64(a->pid, a->pid_end, &pid) && pid <= INT32_MAX)
 		l->names->process[process].pid = (int64_t)pid;
 	l->names->thread[thread].process = process;
-	p->placed[thread] = true;
+	p->thread[thread].placed = true;
 	return 0;
 }
 
@@ -278,13 +301,13 @@ static int find_lock(struct log *l, uint32_t thread, uint16_t *lock)
 	return 0;
 }
 
-static int add_event(struct log *l, const struct anchor *a, uint32_t thread, uint16_t lock, unsigned kind,
-		     int64_t target)
+static int add_event_at(struct log *l, uint64_t time, int64_t cpu, uint32_t thread, uint16_t lock, unsigned kind,
+			int64_t target)
 {
 	unsigned n = 0;
 
-	if (a->cpu >= 0) {
-		if (log_attr(l, ATTR_CPU, a->cpu))
+	if (cpu >= 0) {
+		if (log_attr(l, ATTR_CPU, cpu))
 			return -1;
 		n++;
 	}
@@ -293,7 +316,13 @@ static int add_event(struct log *l, const struct anchor *a, uint32_t thread, uin
 			return -1;
 		n++;
 	}
-	return log_add(l, a->time, thread, lock, kind, n);
+	return log_add(l, time, thread, lock, kind, n);
+}
+
+static int add_event(struct log *l, const struct anchor *a, uint32_t thread, uint16_t lock, unsigned kind,
+		     int64_t target)
+{
+	return add_event_at(l, a->time, a->cpu, thread, lock, kind, target);
 }
 
 /* "key=VALUE" behind its last occurrence before `before` (NULL: anywhere); the digits of VALUE. */
@@ -394,16 +423,74 @@ static int add_wakeup(struct log *l, const struct anchor *a, const struct perf_e
 	return add_event(l, a, waker, 0, EV_WAKEUP, target);
 }
 
-static int add_lock_event(struct log *l, const struct anchor *a, const struct perf_event *e, uint32_t thread)
+/* The slot of a text of at least 16 bytes, by its last ones. */
+static struct known *known_slot(struct known *k, const char *s, size_t n)
+{
+	uint64_t h = get_le64((const uint8_t *)s + n - 8) * 0x9e3779b97f4a7c15ull;
+
+	h ^= get_le64((const uint8_t *)s + n - 16);
+	return &k[(h * 0x9e3779b97f4a7c15ull) >> 56];
+}
+
+/* Where the text is kept, or NULL if it is too short or too long for that. */
+static struct known *keep(struct known *table, const char *s, size_t n)
+{
+	struct known *k = n < 16 || n > MAX_KNOWN ? NULL : known_slot(table, s, n);
+
+	if (k) {
+		memcpy(k->text, s, n);
+		k->len = (uint8_t)n;
+	}
+	return k;
+}
+
+static const struct known *find_known(struct known *table, const char *s, size_t n)
+{
+	struct known *k = known_slot(table, s, n);
+
+	return k->len == n && !memcmp(k->text, s, n) ? k : NULL;
+}
+
+/* This line of the lock, which begins at s, was read. */
+static void learn(struct log *l, const char *s, const struct anchor *a, const struct perf_event *e, uint32_t thread,
+		  unsigned kind)
+{
+	struct perf *p = l->state;
+	const char *sec = a->rest - 2;
+	struct known *k;
+
+	while (*sec != '.')
+		sec--;
+	sec = digits_back(sec, s);
+	p->head_len = (size_t)(sec - s);
+	k = keep(p->head, s, p->head_len);
+	if (k) {
+		/* It may have taken the place of another thread's. */
+		if (p->thread[k->thread].head == k)
+			p->thread[k->thread].head = NULL;
+		k->thread = thread;
+		k->cpu = a->cpu;
+		k->comm = (uint8_t)(a->comm - s);
+		k->comm_len = *a->comm == ':' ? 0 : (uint8_t)(a->comm_end - a->comm);
+	}
+	p->thread[thread].head = k;
+	k = keep(p->tail, a->rest, (size_t)(e->end - a->rest));
+	if (k)
+		k->kind = (uint8_t)kind;
+}
+
+static int add_lock_event(struct log *l, const char *s, const struct anchor *a, const struct perf_event *e,
+			  uint32_t thread)
 {
 	bool back = is_return(e);
+	unsigned kind = starts(e, "take_gil") ? (back ? EV_ACQUIRE : EV_ENTRY)
+					      : (back ? EV_SWITCH_DONE : EV_RELEASE);
 	uint16_t lock = 0;
 
 	if (place_thread(l, a, thread) || find_lock(l, thread, &lock) || names_lane(l->names, thread, l->err))
 		return log_bad_err(l);
-	return add_event(l, a, thread, lock,
-			 starts(e, "take_gil") ? (back ? EV_ACQUIRE : EV_ENTRY)
-					       : (back ? EV_SWITCH_DONE : EV_RELEASE), -1);
+	learn(l, s, a, e, thread, kind);
+	return add_event(l, a, thread, lock, kind, -1);
 }
 
 /* "# hostname : x": what perf says of the machine. */
@@ -443,14 +530,69 @@ static int lost_line(struct log *l, const char *s, const char *end)
 	return 0;
 }
 
+/* "1890.059327880: " at s, with nine digits behind the point; the byte after the colon, or NULL for any other time. */
+static const char *usual_time(const char *s, const char *end, uint64_t *time)
+{
+	const uint64_t ones = 0x0101010101010101ull;
+	uint64_t seconds = 0, ns;
+	const char *p = s;
+
+	for (; p < end && is_digit(*p) && p < s + 9; p++)
+		seconds = 10 * seconds + (unsigned)(*p - '0');
+	if (p == s || end - p < 12 || *p != '.' || !is_digit(p[9]) || p[10] != ':' || !is_blank(p[11]))
+		return NULL;
+	ns = get_le64((const uint8_t *)p + 1);
+	if (((ns + 0x46 * ones) | (ns - '0' * ones)) & 0x80 * ones)
+		return NULL;
+	/* Eight digits at once: pairs, then fours, then all. */
+	ns -= '0' * ones;
+	ns = ns * 10 + (ns >> 8);
+	ns = ((ns & 0xff000000ffull) * 0xf424000000064ull + (ns >> 16 & 0xff000000ffull) * 0x271000000001ull) >> 32;
+	*time = seconds * 1000000000 + (uint32_t)ns * 10 + (unsigned)(p[9] - '0');
+	return p + 11;
+}
+
+/* A line of which all but the time was read before.  1: it was another, and nothing was done. */
+static int known_line(struct log *l, const char *s, const char *end)
+{
+	struct perf *p = l->state;
+	const struct known *head, *tail;
+	uint32_t process;
+	const char *rest;
+	uint64_t time;
+
+	if (p->head_len < 16 || (size_t)(end - s) < p->head_len)
+		return 1;
+	rest = usual_time(s + p->head_len, end, &time);
+	if (!rest || end - rest < 16)
+		return 1;
+	head = find_known(p->head, s, p->head_len);
+	tail = find_known(p->tail, rest, (size_t)(end - rest));
+	if (!head || !tail)
+		return 1;
+	process = l->names->thread[head->thread].process;
+	if (process >= p->cap_locks || !p->lock[process])
+		return 1;
+	if (p->thread[head->thread].head != head) {
+		if (head->comm_len && names_set(&l->names->thread[head->thread].name, head->text + head->comm,
+						head->comm_len, l->err))
+			return -1;
+		p->thread[head->thread].head = head;
+	}
+	return add_event_at(l, time, head->cpu, head->thread, (uint16_t)(p->lock[process] - 1), tail->kind, -1);
+}
+
 static int perf_line(struct log *l, const char *s, size_t n)
 {
 	const char *end = s + n;
+	int ret = known_line(l, s, end);
 	struct perf_event e;
 	struct anchor a;
 	uint32_t thread;
 	bool task;
 
+	if (ret < 1)
+		return ret;
 	if (!find_anchor(&a, s, end)) {
 		if (n && *s == '#')
 			return header_line(l, s, end);
@@ -473,11 +615,12 @@ static int perf_line(struct log *l, const char *s, size_t n)
 		return is(&e, "sched_switch") ? add_switch(l, &a, &e) : 0;
 	if (find_tid(l, a.tid, (size_t)(a.tid_end - a.tid), &thread) || place_thread(l, &a, thread))
 		return log_bad_err(l);
+	((struct perf *)l->state)->thread[thread].head = NULL;
 	if (*a.comm != ':' &&
 	    names_set(&l->names->thread[thread].name, a.comm, (size_t)(a.comm_end - a.comm), l->err))
 		return -1;
 	if (!task)
-		return add_lock_event(l, &a, &e, thread);
+		return add_lock_event(l, s, &a, &e, thread);
 	return is(&e, "sched_switch") ? add_switch(l, &a, &e) : add_wakeup(l, &a, &e, thread);
 }
 
@@ -523,7 +666,7 @@ static void perf_close(struct log *l)
 
 	if (p) {
 		free(p->lock);
-		free(p->placed);
+		free(p->thread);
 	}
 	free(p);
 }

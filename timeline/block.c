@@ -21,7 +21,7 @@
 
 #define CACHED_SYMBOLS 256
 
-/* A symbol without attributes, in one word: what find_symbol() has answered for it in this block. */
+/* A symbol in one word: what find_symbol() has answered for it in this block. */
 struct cached_symbol { uint64_t key; uint64_t symbol; };
 
 struct block_encoder {
@@ -179,20 +179,20 @@ static inline void put_step(struct fill *f, uint64_t time)
 	f->last = time;
 }
 
-/* The symbol of an event without attributes, or -1. */
-static inline int plain_symbol(struct block_encoder *e, uint32_t thread, uint16_t lock, unsigned kind,
-			       unsigned state, unsigned flags)
+/* The number of a symbol, or -1. */
+static inline int symbol_of(struct block_encoder *e, uint32_t thread, uint16_t lock, unsigned kind, unsigned state,
+			    unsigned flags, unsigned attrs)
 {
-	/* kind < 32, state < 8, flags < 16: the numbers of the format */
-	uint64_t key = (uint64_t)thread << 32 | (uint64_t)lock << 16 | kind << 8 | state << 4 | flags;
+	/* kind < 32, state < 8, flags < 16, attrs < 2^N_ATTRS: the numbers of the format */
+	uint64_t key = (uint64_t)thread << 40 | (uint64_t)lock << 24 | attrs << 12 | kind << 7 | state << 4 | flags;
 	struct cached_symbol *hit = &e->cache[(key * 0x9e3779b97f4a7c15ull) >> 56];
 	struct block_symbol s = {
-		.thread = thread, .lock = lock, .kind = (uint8_t)kind, .state = (uint8_t)state,
-		.flags = (uint8_t)flags,
+		.thread = thread, .lock = lock, .attrs = (uint16_t)attrs, .kind = (uint8_t)kind,
+		.state = (uint8_t)state, .flags = (uint8_t)flags,
 	};
 	int n;
 
-	if (hit->key == key)
+	if (hit->key == key && !(thread >> 24))
 		return (int)hit->symbol;
 	n = find_symbol(e, &s);
 	if (n >= 0)
@@ -214,8 +214,8 @@ static uint64_t pattern_of(unsigned a, unsigned b)
 static int fill_pairs(struct fill *f, const struct block_pairs *p)
 {
 	size_t n = 2 * ((size_t)p->count - 1);
-	int release = plain_symbol(f->e, p->thread, p->lock, EV_RELEASE, STATE_IDLE, 0);
-	int acquire = release < 0 ? -1 : plain_symbol(f->e, p->thread, p->lock, EV_ACQUIRE, STATE_RUN, 0);
+	int release = symbol_of(f->e, p->thread, p->lock, EV_RELEASE, STATE_IDLE, 0, 0);
+	int acquire = release < 0 ? -1 : symbol_of(f->e, p->thread, p->lock, EV_ACQUIRE, STATE_RUN, 0, 0);
 
 	if (acquire < 0)
 		return -1;
@@ -239,32 +239,30 @@ static int fill_pairs(struct fill *f, const struct block_pairs *p)
 	return 0;
 }
 
-/* An event with its k attributes, whose values go into the columns. */
-static int fill_attrs(struct fill *f, const struct event *ev, const struct attr *a, int64_t *last)
+static inline void put_value(struct buf *column, uint64_t v)
 {
-	struct block_encoder *e = f->e;
-	struct block_symbol s = {
-		.thread = ev->thread, .lock = ev->lock, .kind = ev->kind, .state = ev->state,
-		.flags = ev->flags,
-	};
-	int n;
+	if (v < 0x80 && column->len < column->cap)
+		column->data[column->len++] = (uint8_t)v;
+	else
+		buf_varint(column, v);
+}
+
+/* Puts the values of an event into the columns; returns which there are. */
+static unsigned fill_columns(struct block_encoder *e, const struct event *ev, const struct attr *a, int64_t *last)
+{
+	unsigned attrs = 0;
 
 	for (unsigned k = 0; k < ev->n_attrs; k++, a++) {
 		int64_t v = a->value;
 
-		s.attrs |= (uint16_t)(1u << a->id);
+		attrs |= 1u << a->id;
 		if (DELTA_ATTRS & 1u << a->id) {
 			v = (int64_t)((uint64_t)v - (uint64_t)last[a->id]);
 			last[a->id] = a->value;
 		}
-		buf_varint(&e->column[a->id], zigzag(v));
+		put_value(&e->column[a->id], zigzag(v));
 	}
-	n = find_symbol(e, &s);
-	if (n < 0)
-		return -1;
-	put_symbol(f, (unsigned)n);
-	put_step(f, ev->time);
-	return 0;
+	return attrs;
 }
 
 /* Gives each event its symbol and its place in the planes, and puts the attributes' values into the columns. */
@@ -283,6 +281,7 @@ static int fill_planes(struct fill *f, const struct block *b)
 		buf_clear(&e->column[i]);
 	for (size_t i = 0;; i++) {
 		const struct event *ev = &b->event[i];
+		unsigned attrs = 0;
 		int symbol;
 
 		for (; p < p_end && p->at == i; p++)
@@ -291,12 +290,10 @@ static int fill_planes(struct fill *f, const struct block *b)
 		if (i == b->n_events)
 			break;
 		if (ev->n_attrs) {
-			if (fill_attrs(f, ev, a, last))
-				return -1;
+			attrs = fill_columns(e, ev, a, last);
 			a += ev->n_attrs;
-			continue;
 		}
-		symbol = plain_symbol(e, ev->thread, ev->lock, ev->kind, ev->state, ev->flags);
+		symbol = symbol_of(e, ev->thread, ev->lock, ev->kind, ev->state, ev->flags, attrs);
 		if (symbol < 0)
 			return -1;
 		put_symbol(f, (unsigned)symbol);
