@@ -19,8 +19,7 @@
 struct stream {
 	uint32_t number;		/* of the trace */
 	uint32_t first, last;		/* its blocks that wait, in epoch.block[]; NONE: no more */
-	struct gillog_event *event;	/* its decoded block; owned */
-	struct gillog_attr *attr;
+	struct gillog_arrays decoded;	/* its decoded block; owned */
 	size_t at, n;
 };
 
@@ -97,10 +96,8 @@ static void binary_close(struct log *l)
 
 	if (!b)
 		return;
-	for (uint32_t i = 0; i < b->n_streams; i++) {
-		free(b->stream[i].event);
-		free(b->stream[i].attr);
-	}
+	for (uint32_t i = 0; i < b->n_streams; i++)
+		gillog_arrays_release(&b->stream[i].decoded);
 	for (uint32_t i = 0; i < b->n_blocks; i++)
 		gillog_block_release(&b->block[i].block);
 	gillog_close(b->log);
@@ -239,7 +236,7 @@ static int take_names(struct log *l)
 
 static uint64_t next_time(const struct binary *b, uint32_t stream)
 {
-	return b->stream[stream].event[b->stream[stream].at].time;
+	return b->stream[stream].decoded.event[b->stream[stream].at].time;
 }
 
 static bool before(const struct binary *b, uint32_t x, uint32_t y)
@@ -290,16 +287,11 @@ static int next_block(struct log *l, uint32_t i)
 	struct binary *b = l->state;
 	struct stream *s = &b->stream[i];
 
-	free(s->event);
-	free(s->attr);
-	s->event = NULL;
-	s->attr = NULL;
 	s->at = s->n = 0;
 	while (s->first != NONE) {
 		struct epoch_block *e = &b->block[s->first];
 		const struct gillog_event *event;
 		const struct gillog_attr *attr;
-		size_t n = e->block.n_events, n_attrs;
 		int ret;
 
 		s->first = e->next;
@@ -312,18 +304,12 @@ static int next_block(struct log *l, uint32_t i)
 				return -1;
 			continue;
 		}
-		n_attrs = event[n - 1].attr + event[n - 1].n_attrs;
+		s->n = e->block.n_events;
 		gillog_block_release(&e->block);
-		s->event = malloc(n * sizeof(*event));
-		s->attr = malloc((n_attrs + 1) * sizeof(*attr));
-		if (!s->event || !s->attr)
-			return err_memory(l->err, "a block of events");
-		memcpy(s->event, event, n * sizeof(*event));
-		if (n_attrs)
-			memcpy(s->attr, attr, n_attrs * sizeof(*attr));
-		s->n = n;
+		gillog_decoder_swap(b->decoder, &s->decoded);
 		return 0;
 	}
+	gillog_arrays_release(&s->decoded);
 	return 1;
 }
 
@@ -417,13 +403,18 @@ static int read_epoch(struct log *l)
 	}
 }
 
-/* The attributes of an event, in the trace's numbers. */
+/* The attributes of an event, in the trace's numbers and in order. */
 static int add_attrs(struct log *l, const struct gillog_attr *a, unsigned n, unsigned *added)
 {
 	const struct binary *b = l->state;
 	int64_t value[N_GL_ATTRS];
 	unsigned mask = 0;
 
+	/* A 2.7's events have these two, and nothing else as a rule. */
+	if (n == 2 && a[0].id == GL_ATTR_CHECKS && a[1].id == GL_ATTR_COUNTDOWN && !l->want_ticks) {
+		*added = 2;
+		return log_attr(l, ATTR_CHECKS, a[0].value) || log_attr(l, ATTR_COUNTDOWN, a[1].value) ? -1 : 0;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		int64_t v = a[i].value;
 
@@ -473,12 +464,11 @@ static uint64_t ticks_of(struct log *l, const struct gillog_attr *a, unsigned n)
 	return b->ticks;
 }
 
-static int add_event(struct log *l, uint32_t stream)
+static int add_event(struct log *l, const struct stream *s)
 {
 	struct binary *b = l->state;
-	struct stream *s = &b->stream[stream];
-	const struct gillog_event *e = &s->event[s->at];
-	const struct gillog_attr *a = s->attr + e->attr;
+	const struct gillog_event *e = &s->decoded.event[s->at];
+	const struct gillog_attr *a = e->n_attrs ? s->decoded.attr + e->attr : NULL;
 	uint64_t time = e->time;
 	uint64_t since = 0;
 	unsigned n = 0;
@@ -502,6 +492,41 @@ static int add_event(struct log *l, uint32_t stream)
 		       n);
 }
 
+/* Adds events of the first stream in the heap, at most this many, while they come before all others'. */
+static int add_run(struct log *l, unsigned most)
+{
+	struct binary *b = l->state;
+	uint32_t stream = b->heap[0];
+	struct stream *s = &b->stream[stream];
+	uint64_t until = UINT64_MAX;
+
+	for (uint32_t i = 1; i < 3 && i < b->n_heap; i++) {
+		uint64_t t = next_time(b, b->heap[i]);
+
+		/* Of equal times the stream of the lower number comes first. */
+		t = t && b->heap[i] < stream ? t - 1 : t;
+		until = t < until ? t : until;
+	}
+	for (unsigned n = 0; n < most; n++) {
+		int ret;
+
+		if (n && s->decoded.event[s->at].time > until)
+			break;
+		if (add_event(l, s))
+			return -1;
+		if (++s->at < s->n)
+			continue;
+		ret = next_block(l, stream);
+		if (ret < 0)
+			return -1;
+		if (ret)
+			b->heap[0] = b->heap[--b->n_heap];
+		break;
+	}
+	sift_down(b, 0);
+	return 0;
+}
+
 static int binary_read(struct log *l)
 {
 	struct binary *b = l->state;
@@ -514,22 +539,9 @@ static int binary_read(struct log *l)
 		if (read_epoch(l))
 			return -1;
 	}
-	for (unsigned i = 0; i < AT_ONCE && b->n_heap; i++) {
-		uint32_t stream = b->heap[0];
-		struct stream *s = &b->stream[stream];
-
-		if (add_event(l, stream))
+	for (uint64_t before = l->n_added; b->n_heap && l->n_added - before < AT_ONCE;)
+		if (add_run(l, AT_ONCE))
 			return -1;
-		if (++s->at == s->n) {
-			int ret = next_block(l, stream);
-
-			if (ret < 0)
-				return -1;
-			if (ret)
-				b->heap[0] = b->heap[--b->n_heap];
-		}
-		sift_down(b, 0);
-	}
 	return 0;
 }
 

@@ -369,7 +369,7 @@ static int put_attrs(struct tracker *t, const struct attr *attrs, unsigned n, ui
 	struct block *b = t->block;
 	struct event *e;
 
-	if (timeline_writer_attr_room(t->writer, t->err))
+	if (b->cap_attrs - b->n_attrs < N_ATTRS && timeline_writer_attr_room(t->writer, t->err))
 		return -1;
 	e = &b->event[b->n_events - 1];
 	for (unsigned i = 0; i < n; i++)
@@ -587,16 +587,17 @@ static int begin(struct tracker *t, const struct log *l, const struct record *r)
 }
 
 /*
- * Most events, by far, are uncontended takes and their releases by a thread with no other lock, without
- * attributes: what track() would do, in a few steps.  False: it is another event, and nothing was done.
+ * Most events, by far, are uncontended takes and their releases by a thread with no other lock: what track() would
+ * do, in a few steps.  False: it is another event, and nothing was done.
  */
-static inline bool track_usual(struct tracker *t, const struct record *r)
+static inline bool track_usual(struct tracker *t, const struct record *r, const struct attr *attrs)
 {
+	const struct attr *func;
 	struct lane *a = &t->lane[r->thread];
 	struct lock *k = &t->lock[r->lock];
 	unsigned flags = 0;
 
-	if (r->n_attrs || a->takes || a->off_cpu)
+	if (a->takes || a->off_cpu)
 		return false;
 	if (r->kind == EV_ACQUIRE && k->owner == NONE && a->newest == NONE && !k->park) {
 		if (k->last != r->thread && k->last != NONE) {
@@ -606,7 +607,8 @@ static inline bool track_usual(struct tracker *t, const struct record *r)
 		a->figures.acquires++;
 		k->owner = k->last = r->thread;
 		k->since = t->now;
-		k->func = -1;
+		func = r->n_attrs ? find_attr(attrs, r->n_attrs, ATTR_FUNC) : NULL;
+		k->func = func ? func->value : -1;
 		a->newest = a->lock = r->lock;
 		a->state = STATE_RUN;
 	} else if (r->kind == EV_RELEASE && k->owner == r->thread && a->newest == r->lock && k->below == NONE &&
@@ -644,7 +646,9 @@ static inline int write_one(struct tracker *t, enum waits *waits, const struct r
 	/* An event may need one more, for the thread that it takes the lock from. */
 	if (block_count(t->block) + 2 > BLOCK_EVENTS && next_block(t))
 		return -1;
-	return track_usual(t, r) ? 0 : track(t, waits, r, attrs);
+	if (!track_usual(t, r, attrs))
+		return track(t, waits, r, attrs);
+	return r->n_attrs ? put_attrs(t, attrs, r->n_attrs, 0) : 0;
 }
 
 /* Writes the events that were held back. */

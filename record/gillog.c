@@ -686,9 +686,7 @@ enum gillog_next gillog_next(struct gillog *g, struct gillog_block *b, uint64_t 
 struct gillog_decoder {
 	ZSTD_DCtx *dctx;
 	uint8_t *raw, *planes;		/* GILLOG_BLOCK_MAX bytes each */
-	struct gillog_event *events;
-	struct gillog_attr *attrs;
-	size_t cap_events, cap_attrs;
+	struct gillog_arrays out;
 };
 
 struct gillog_decoder *gillog_decoder_new(struct err *err)
@@ -715,21 +713,35 @@ void gillog_decoder_free(struct gillog_decoder *d)
 	ZSTD_freeDCtx(d->dctx);
 	free(d->raw);
 	free(d->planes);
-	free(d->events);
-	free(d->attrs);
+	gillog_arrays_release(&d->out);
 	free(d);
+}
+
+void gillog_arrays_release(struct gillog_arrays *a)
+{
+	free(a->event);
+	free(a->attr);
+	*a = (struct gillog_arrays){ 0 };
+}
+
+void gillog_decoder_swap(struct gillog_decoder *d, struct gillog_arrays *a)
+{
+	struct gillog_arrays swap = d->out;
+
+	d->out = *a;
+	*a = swap;
 }
 
 static int reserve_events(struct gillog_decoder *d, size_t n, struct err *err)
 {
-	if (n <= d->cap_events)
+	if (n <= d->out.cap_events)
 		return 0;
-	free(d->events);
-	d->cap_events = 0;
-	d->events = malloc(n * sizeof(*d->events));
-	if (!d->events)
+	free(d->out.event);
+	d->out.cap_events = 0;
+	d->out.event = malloc(n * sizeof(*d->out.event));
+	if (!d->out.event)
 		return err_memory(err, "a block's events");
-	d->cap_events = n;
+	d->out.cap_events = n;
 	return 0;
 }
 
@@ -765,18 +777,18 @@ static int unpack_block(struct gillog_decoder *d, const struct gillog_block *b, 
 /* Room for all that one event can carry. */
 static int reserve_attrs(struct gillog_decoder *d, size_t n, struct err *err)
 {
-	size_t want = d->cap_attrs ? d->cap_attrs : 1024;
+	size_t want = d->out.cap_attrs ? d->out.cap_attrs : 1024;
 	struct gillog_attr *bigger;
 
-	if (n + 4 + EVENT_ATTRS_MAX <= d->cap_attrs)
+	if (n + 4 + EVENT_ATTRS_MAX <= d->out.cap_attrs)
 		return 0;
 	while (want < n + 4 + EVENT_ATTRS_MAX)
 		want *= 2;
-	bigger = realloc(d->attrs, want * sizeof(*bigger));
+	bigger = realloc(d->out.attr, want * sizeof(*bigger));
 	if (!bigger)
 		return err_memory(err, "a block's attributes");
-	d->attrs = bigger;
-	d->cap_attrs = want;
+	d->out.attr = bigger;
+	d->out.cap_attrs = want;
 	return 0;
 }
 
@@ -825,7 +837,7 @@ struct ticks { int64_t checks, countdown; };
  * the checks between: those are releases too, and set the countdown anew.  One that only computes lets it go at
  * checks alone.  What is so needs no byte.
  */
-static struct ticks expect_ticks(const struct carried *c, unsigned kind)
+static inline struct ticks expect_ticks(const struct carried *c, unsigned kind)
 {
 	struct ticks t = { c->has_checks ? c->checks : 0, c->has_countdown ? c->countdown : 0 };
 	int64_t left = minus(c->run, c->used);
@@ -842,7 +854,7 @@ static struct ticks expect_ticks(const struct carried *c, unsigned kind)
 	return t;
 }
 
-static void learn_ticks(struct carried *c, unsigned kind, struct ticks is)
+static inline void learn_ticks(struct carried *c, unsigned kind, struct ticks is)
 {
 	if (kind == GL_RELEASE && c->has_checks && c->has_countdown) {
 		if (is.checks == plus(c->checks, 1)) {
@@ -927,7 +939,11 @@ static unsigned carry(struct gillog_attr *a, unsigned kind, struct carried *c, s
 		a[n++] = (struct gillog_attr){ GL_ATTR_FUNC, c->func };
 	for (unsigned i = 0; i < o->n_attrs; i++)
 		a[n++] = o->attrs[i];
-	*o = (struct once){ 0 };
+	if (o->any) {		/* all but what n_attrs says is there */
+		o->any = o->cpu = o->checks = o->countdown = false;
+		o->kind = o->n_attrs = 0;
+		o->checks_off = o->countdown_off = 0;
+	}
 	return n;
 }
 
@@ -966,17 +982,17 @@ static int decode(struct gillog_decoder *d, const struct gillog_block *b, struct
 		if (c.lock >= b->n_locks)
 			return err_set(err, ERR_FORMAT, "lock %" PRIu32 " has not been named", c.lock);
 		t += v;
-		e = &d->events[n++];
+		e = &d->out.event[n++];
 		*e = (struct gillog_event){ .time = t, .attr = (uint32_t)n_attrs,
 					    .lock = (uint16_t)c.lock, .kind = (uint8_t)kind };
 		if (!o.any && !c.has_checks && !c.has_countdown && c.func < 0)
 			continue;
 		if (reserve_attrs(d, n_attrs, err))
 			return -1;
-		e->n_attrs = (uint8_t)carry(d->attrs + n_attrs, kind, &c, &o);
+		e->n_attrs = (uint8_t)carry(d->out.attr + n_attrs, kind, &c, &o);
 		n_attrs += e->n_attrs;
 	}
-	if (n != b->n_events || t != b->last || d->events[0].time != b->first)
+	if (n != b->n_events || t != b->last || d->out.event[0].time != b->first)
 		return err_set(err, ERR_FORMAT, "%" PRIu32 " events to %" PRIu64 " where %" PRIu32 " to %"
 			       PRIu64 " belong", n, t, b->n_events, b->last);
 	return 0;
@@ -998,8 +1014,8 @@ int gillog_decode(struct gillog_decoder *d, const struct gillog_block *b,
 		snprintf(where, sizeof(where), "block at byte %" PRIu64, b->offset);
 		return err_prefix(err, where);
 	}
-	*events = d->events;
-	*attrs = d->attrs;
+	*events = d->out.event;
+	*attrs = d->out.attr;
 	return 0;
 }
 

@@ -160,6 +160,17 @@ void gillog_decoder_free(struct gillog_decoder *d);	/* NULL is allowed */
 int gillog_decode(struct gillog_decoder *d, const struct gillog_block *b,
 		  const struct gillog_event **events, const struct gillog_attr **attrs, struct err *err);
 
+/* Memory of a decoded block; start with all 0. */
+struct gillog_arrays {
+	struct gillog_event *event;
+	struct gillog_attr *attr;
+	size_t cap_events, cap_attrs;
+};
+
+/* Gives the caller what was decoded last, to keep, and the decoder *a to decode into from now on. */
+void gillog_decoder_swap(struct gillog_decoder *d, struct gillog_arrays *a);
+void gillog_arrays_release(struct gillog_arrays *a);	/* may be called twice */
+
 /* "ACQUIRE", "cpu"; NULL for a number that has no name. */
 const char *gillog_kind_name(unsigned kind);
 const char *gillog_attr_name(unsigned id);

@@ -241,10 +241,15 @@ static int fill_pairs(struct fill *f, const struct block_pairs *p)
 
 static inline void put_value(struct buf *column, uint64_t v)
 {
-	if (v < 0x80 && column->len < column->cap)
-		column->data[column->len++] = (uint8_t)v;
-	else
+	/* One or two bytes, and no call, for nearly all. */
+	if (v >= 0x4000 || column->cap - column->len < 2) {
 		buf_varint(column, v);
+	} else if (v < 0x80) {
+		column->data[column->len++] = (uint8_t)v;
+	} else {
+		column->data[column->len++] = (uint8_t)(v | 0x80);
+		column->data[column->len++] = (uint8_t)(v >> 7);
+	}
 }
 
 /* Puts the values of an event into the columns; returns which there are. */
