@@ -133,22 +133,23 @@ static inline void add_wait(const struct canvas *c, const struct place *p, uint3
 	add_recent(c, p, lane, STATE_SIGNAL, signal, b);
 }
 
-static inline void count(struct timeline_bin *b, const struct block_symbol *s)
+/* n events of that symbol. */
+static inline void count(struct timeline_bin *b, const struct block_symbol *s, uint32_t n)
 {
-	b->events++;
+	b->events += n;
 	switch (s->kind) {
 	case EV_ACQUIRE:
-		b->acquires++;
-		b->switches += (s->flags & EVF_SWITCH) != 0;
+		b->acquires += n;
+		b->switches += s->flags & EVF_SWITCH ? n : 0;
 		break;
-	case EV_RELEASE: b->releases++; break;
-	case EV_BUSY: b->busy++; break;
-	case EV_RETRY: b->retry++; break;
-	case EV_TIMEOUT: b->timeouts++; break;
-	case EV_STATE: b->events--; break;
+	case EV_RELEASE: b->releases += n; break;
+	case EV_BUSY: b->busy += n; break;
+	case EV_RETRY: b->retry += n; break;
+	case EV_TIMEOUT: b->timeouts += n; break;
+	case EV_STATE: b->events -= n; break;
 	}
 	if (s->flags & (EVF_LOST_ACQUIRE | EVF_LOST_RELEASE))
-		b->lost += ((s->flags & EVF_LOST_ACQUIRE) != 0) + ((s->flags & EVF_LOST_RELEASE) != 0);
+		b->lost += (s->flags & EVF_LOST_ACQUIRE ? n : 0) + (s->flags & EVF_LOST_RELEASE ? n : 0);
 }
 
 /* Goes to where t lies. */
@@ -186,6 +187,110 @@ static inline void step(const struct canvas *c, const struct place *p, uint32_t 
 	if (s->state == STATE_WAIT && (l->state != STATE_WAIT || s->kind == EV_ACQUIRE))
 		l->since = t;
 	l->state = s->state;
+}
+
+/* What pairs have come to, some time after they began. */
+struct tally {
+	uint64_t first_time, second_time;	/* in the state before the first, before the second event of a pair */
+	uint32_t n_first, n_second;
+};
+
+/* The events at most whole pairs and rest later than the pairs' begin, and the time to one unit behind that. */
+static inline struct tally tally_at(const struct block_pairs *p, uint64_t whole, uint64_t rest)
+{
+	uint64_t before = rest + 1 < p->first_step ? rest + 1 : p->first_step;
+
+	return (struct tally){
+		.n_first = (uint32_t)whole + (rest >= p->first_step), .n_second = (uint32_t)whole,
+		.first_time = whole * p->first_step + before,
+		.second_time = whole * p->second_step + rest + 1 - before,
+	};
+}
+
+static inline void add_tally(struct timeline_bin *b, const struct block_pairs *p, const struct tally *from,
+			     const struct tally *to)
+{
+	count(b, p->first, to->n_first - from->n_first);
+	count(b, p->second, to->n_second - from->n_second);
+	if (p->first->state == p->second->state)	/* its time is added when the state changes */
+		return;
+	if (p->second->state != STATE_IDLE)
+		*field(b, p->second->state) += to->first_time - from->first_time;
+	if (p->first->state != STATE_IDLE)
+		*field(b, p->first->state) += to->second_time - from->second_time;
+}
+
+/* Draws pairs of one lane that begin at t, bin by bin: what lies in a bin follows from where its borders fall. */
+static void add_pairs(const struct canvas *c, uint32_t lane, const struct block_pairs *p, uint64_t t)
+{
+	uint64_t period = p->first_step + p->second_step, end = t + p->n * period, width = UINT64_C(1) << c->level;
+	uint64_t from = t < c->from ? c->from : t, to = end < c->events_to ? end + 1 : c->events_to;
+	uint64_t border = ((from >> c->level) + 1) << c->level, whole = 0, rest = 0, width_whole = 0, width_rest = 0;
+	struct timeline_bin *b = c->out + lane * c->stride + ((from >> c->level) - c->first);
+	struct tally now, last = { 0 };
+
+	if (from >= to)
+		return;
+	if (from > t)
+		last = tally_at(p, (from - 1 - t) / period, (from - 1 - t) % period);
+	if (border < to) {
+		whole = (border - 1 - t) / period;
+		rest = (border - 1 - t) % period;
+		width_whole = width / period;
+		width_rest = width % period;
+	}
+	for (; border < to; border += width) {
+		now = tally_at(p, whole, rest);
+		add_tally(b++, p, &last, &now);
+		last = now;
+		whole += width_whole;
+		rest += width_rest;
+		if (rest >= period) {
+			rest -= period;
+			whole++;
+		}
+	}
+	if (to > end)
+		now = (struct tally){
+			.n_first = p->n, .n_second = p->n, .first_time = (uint64_t)p->n * p->first_step,
+			.second_time = (uint64_t)p->n * p->second_step,
+		};
+	else
+		now = tally_at(p, (to - 1 - t) / period, (to - 1 - t) % period);
+	add_tally(b, p, &last, &now);
+}
+
+/*
+ * Draws the pairs that come next, if there are some whose events all do the same: they take a lane out of a
+ * state in which it is just now, and back to it, and it does not wait.
+ */
+static bool draw_pairs(struct timeline_cursor *c, const struct canvas *v)
+{
+	struct block_reader *r = &c->reader;
+	struct block_pairs p;
+	uint32_t lane;
+
+	block_find_pairs(r, &p);
+	if (!p.n)
+		return false;
+	lane = p.first->thread - v->lane0;
+	if (lane < v->n_lanes) {
+		struct draw_lane *l = &c->lane[lane];
+
+		if (p.second->thread != p.first->thread || p.first->state == STATE_WAIT ||
+		    p.second->state == STATE_WAIT || l->state != p.second->state)
+			return false;
+		if (p.first->state != p.second->state) {
+			if (l->last != r->time)
+				return false;
+			l->last = r->time + (uint64_t)p.n * (p.first_step + p.second_step);
+		}
+		add_pairs(v, lane, &p, r->time);
+	} else if (p.second->thread - v->lane0 < v->n_lanes) {
+		return false;
+	}
+	block_skip_pairs(r, &p, p.n);
+	return true;
 }
 
 static void begin_block(struct timeline_cursor *c, const struct canvas *v, uint64_t begin)
@@ -257,6 +362,8 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 	for (;;) {
 		uint32_t lane;
 
+		if (block_repeats(r) && draw_pairs(c, v))
+			continue;
 		if (rare) {
 			s = block_next_attrs(r, attrs, err);
 			signal = s ? (uint64_t)value_of(attrs, s->n_attrs, ATTR_SIGNAL) : 0;
@@ -276,7 +383,7 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 		if (place.begin != NO_TIME) {
 			struct timeline_bin *b = &v->out[lane * v->stride + place.bin];
 
-			count(b, s);
+			count(b, s, 1);
 			if (rare) {
 				if (s->kind == EV_LOST)
 					b->lost += (uint32_t)value_of(attrs, s->n_attrs, ATTR_COUNT);

@@ -185,7 +185,31 @@ static inline const struct block_symbol *block_next(struct block_reader *r, uint
 	return block_signal(r, signal, err) ? NULL : s;
 }
 
-/* The same with all values: attrs has room for N_ATTRS. */
+/*
+ * Two events that come again and again with the same steps: a thread that gives its lock back and takes it again
+ * at every check, which is most of an old GIL's log.  Neither has values.
+ */
+struct block_pairs {
+	const struct block_symbol *first, *second;
+	uint32_t n;			/* how many pairs */
+	uint32_t first_step, second_step;	/* the time before each */
+};
+
+/* Finds how many pairs come next; as little as a few are not looked for, and then p->n is 0. */
+void block_find_pairs(const struct block_reader *r, struct block_pairs *p);
+/* Goes behind n of them. */
+void block_skip_pairs(struct block_reader *r, const struct block_pairs *p, uint32_t n);
+
+/* Where this is false, block_find_pairs() finds none.  The next ten events answer it. */
+static inline bool block_repeats(const struct block_reader *r)
+{
+	if (r->left < 10 || r->wide || r->high_end - r->high < 10)
+		return false;
+	return get_le64(r->low) == get_le64(r->low + 2) && get_le64(r->symbols) == get_le64(r->symbols + 2) &&
+	       get_le64(r->high) == get_le64(r->high + 2);
+}
+
+/* The same as block_next() with all values: attrs has room for N_ATTRS. */
 const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs, struct err *err);
 
 #endif

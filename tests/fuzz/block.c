@@ -1,4 +1,7 @@
-/* Whatever a block of events holds once it is decompressed, its reader ends, within the block's bounds. */
+/*
+ * Whatever a block of events holds once it is decompressed, its reader ends, within the block's bounds; and who
+ * takes pairs at once reads the same events as who reads one by one.
+ */
 #define FUZZ_NAME "block"
 #define FUZZ_DEFAULT_ROUNDS 4000
 #include "fuzz/replay.h"
@@ -6,6 +9,44 @@
 #include "internal.h"
 
 enum { THREADS = 5, LOCKS = 2 };
+
+/* Something of all events read, in which their order counts. */
+struct digest { uint64_t n, sum; };
+
+static void digest_event(struct digest *d, const struct block_reader *r, const struct block_symbol *s, uint64_t time)
+{
+	d->sum = (d->sum + (uint64_t)(s - r->symbol) + 1) * 0x9e3779b97f4a7c15u + time;
+	d->n++;
+}
+
+static struct digest read_all(struct block_reader *r, bool pairs, struct err *err)
+{
+	const struct block_symbol *s;
+	struct block_pairs p;
+	struct digest d = { 0 };
+	uint64_t signal;
+
+	for (;;) {
+		uint64_t time = r->time;
+
+		if (pairs)
+			block_find_pairs(r, &p);
+		if (!pairs || !p.n) {
+			s = block_next(r, &signal, err);
+			if (!s)
+				return d;
+			digest_event(&d, r, s, r->time);
+			continue;
+		}
+		for (uint32_t i = 0; i < p.n; i++) {
+			digest_event(&d, r, p.first, time += p.first_step);
+			digest_event(&d, r, p.second, time += p.second_step);
+		}
+		block_skip_pairs(r, &p, p.n);
+		if (r->time != time)
+			abort();
+	}
+}
 
 /* The first eight bytes: how many events and what time the index promises. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -15,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct block_reader r = { 0 };
 	struct attr attrs[N_ATTRS];
 	struct err err = { 0 };
+	struct digest one_by_one, pairs;
 	uint64_t time = 0, signal, n = 0;
 
 	if (size < 8)
@@ -40,6 +82,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				abort();
 			time = r.time;
 		}
+	}
+	if (!block_open(&r, data + 8, size - 8, &bounds, &err)) {
+		one_by_one = read_all(&r, false, &err);
+		if (!block_open(&r, data + 8, size - 8, &bounds, &err))
+			pairs = read_all(&r, true, &err);
+		if (pairs.n != one_by_one.n || pairs.sum != one_by_one.sum)
+			abort();
 	}
 	block_reader_release(&r);
 	return 0;

@@ -2,7 +2,8 @@
  * random_timeline.h - a timeline of random threads, written straight through timeline/writer.h
  *
  * Threads take, wait for, are signalled for, give back and lose one lock in any order that a log could tell.
- * Blocks end early now and then, so that small timelines have several.
+ * Blocks end early now and then, so that small timelines have several.  Now and then two events of one thread
+ * repeat themselves, as an old GIL's do.
  */
 #ifndef GILSCOPE_TEST_RANDOM_TIMELINE_H
 #define GILSCOPE_TEST_RANDOM_TIMELINE_H
@@ -26,6 +27,9 @@ struct sim {
 	uint32_t n;
 	uint64_t time, n_blocks;
 	int64_t checks;
+	struct event pair[2];
+	uint64_t pair_step[2];
+	unsigned n_repeats;		/* events of the pair that are still to come */
 };
 
 struct sim_options {
@@ -84,7 +88,7 @@ static inline void sim_event(struct sim *s, const struct sim_options *o, struct 
 		b->attr[b->n_attrs + e.n_attrs++] = (struct attr){ ATTR_SIGNAL, (int64_t)signal };
 	if (lost)
 		b->attr[b->n_attrs + e.n_attrs++] = (struct attr){ ATTR_COUNT, lost };
-	if (o->checks && random_below(2)) {
+	if (o->checks && !s->n_repeats && random_below(2)) {
 		s->checks += (int64_t)random_below(3);
 		/* attributes stand in the order of their numbers */
 		if (signal) {
@@ -105,6 +109,41 @@ static inline void sim_event(struct sim *s, const struct sim_options *o, struct 
 	t->state = e.state;
 }
 
+/* Two events that lead back to the state in which the thread is. */
+static inline void sim_begin_pairs(struct sim *s, const struct sim_options *o)
+{
+	uint32_t i = (uint32_t)random_below(s->n);
+	unsigned state = s->t[i].state;
+	struct event *e = s->pair;
+
+	if (state == STATE_WAIT)
+		return;
+	e[0] = e[1] = (struct event){ .thread = i, .state = (uint8_t)state };
+	if (!random_below(4)) {		/* nothing changes */
+		e[0].kind = EV_ENTRY;
+		e[1].kind = random_below(2) ? EV_ENTRY : EV_TIMEOUT;
+	} else if (state == STATE_STALL || (state == STATE_RUN && random_below(2))) {
+		e[0].state = state == STATE_RUN ? STATE_STALL : STATE_RUN;
+		e[0].kind = state == STATE_RUN ? EV_SCHED_OUT : EV_SCHED_IN;
+		e[1].kind = state == STATE_RUN ? EV_SCHED_IN : EV_SCHED_OUT;
+	} else if (state == STATE_RUN) {
+		e[0].kind = EV_RELEASE;
+		e[0].state = STATE_IDLE;
+		e[1].kind = EV_ACQUIRE;
+		e[1].flags = random_below(2) ? EVF_SWITCH : random_below(5) ? 0 : EVF_LOST_RELEASE;
+	} else if (random_below(2)) {
+		e[0].kind = EV_BUSY;
+		e[0].state = STATE_WAIT;
+		e[1].kind = EV_END;
+	} else {
+		e[0].kind = e[1].kind = EV_RELEASE;
+		e[0].flags = e[1].flags = EVF_LOST_ACQUIRE;
+	}
+	for (unsigned k = 0; k < 2; k++)
+		s->pair_step[k] = random_below(3) ? random_below(random_below(2) ? 300 : 1 + o->max_step / 100) : 0;
+	s->n_repeats = 2 + 2 * (unsigned)random_below(random_below(2) ? 20 : 300);
+}
+
 static inline void sim_step(struct sim *s, const struct sim_options *o)
 {
 	uint32_t i = (uint32_t)random_below(random_below(50) ? s->n - o->idle_threads : s->n);
@@ -113,6 +152,15 @@ static inline void sim_step(struct sim *s, const struct sim_options *o)
 	uint64_t signal = 0;
 	unsigned lost = 0;
 
+	if (s->n_repeats) {
+		unsigned k = --s->n_repeats & 1;
+
+		s->time += s->pair_step[k];
+		sim_event(s, o, s->pair[1 - k], 0, 0);
+		return;
+	}
+	if (s->n_blocks && !random_below(150))
+		sim_begin_pairs(s, o);
 	if (s->n_blocks && random_below(3))		/* the first event is at 0 */
 		s->time += random_below(random_below(20) ? 1 + o->max_step / 1000 : o->max_step);
 	switch (t->state) {
