@@ -11,7 +11,8 @@
 #include "chunk.h"
 #include "png.h"
 
-#define ONE_EVENTS 16384	/* a tile by itself: from this many on, bins are faster than marks */
+#define ONE_EVENTS 3072		/* a tile by itself: from about this many on, bins are faster than marks */
+#define ONE_STRIP_EVENTS 1024	/* up to about this many in the tile above, it is loaded, too */
 #define AT_ONCE 16		/* groups of lanes whose bins are asked for together: each question reads blocks */
 #define SEEN_BITS 16		/* hashes of tiles that a thread remembers having made */
 
@@ -660,8 +661,9 @@ static struct tile_marks cut_marks(const struct tile_marks *m, uint64_t from, ui
 }
 
 /* A tile among few events: it and the one above it are drawn from one strip. */
-static int one_from_strip(struct tiler *t, struct drawing *d, uint32_t lane0, uint32_t n_lanes, struct err *err)
+static int one_from_shared_strip(struct tiler *t, struct drawing *d, struct err *err)
 {
+	uint32_t lane0 = d->y * LANES_PER_TILE, n_lanes = d->columns.n_lanes;
 	unsigned up = d->z ? 1 : 0;
 	uint64_t span = pyramid_span(&t->set->pyramid, d->z);
 	struct tile_marks above, m;
@@ -675,45 +677,67 @@ static int one_from_strip(struct tiler *t, struct drawing *d, uint32_t lane0, ui
 	return 0;
 }
 
-/* A tile among many: from bins, but for one that is a leaf all the same. */
-static int one_from_bins(struct tiler *t, struct drawing *d, uint32_t lane0, uint32_t n_lanes, struct err *err)
+/* Whether `auto` stores that tile: the one above it is no leaf.  That one holds the tile's events and its neighbour's. */
+static int ask_auto(struct tiler *t, const struct drawing *d, bool *in_auto, struct err *err)
 {
-	struct tile_marks m, *marks = NULL;
-	struct parent above;
+	const struct pyramid *p = &t->set->pyramid;
+	unsigned width = (unsigned)__builtin_ctz(p->tile_width);
+	uint32_t lane0 = d->y * LANES_PER_TILE, n_lanes = d->columns.n_lanes;
+	uint64_t sum = d->events;
 
-	if (load_bins(t, d->z, d->x, d->y, 1, err))
+	*in_auto = true;
+	if (!d->z || sum > t->set->rule.leaf_events)
+		return 0;
+	if (timeline_bins(t->cursor, pyramid_level(p, d->z) + width, d->x ^ 1, 1, lane0, n_lanes, t->parents, err))
 		return -1;
-	draw_from_bins(t, d, t->bins);
-	begin_lanes(t, lane0, n_lanes);
-	if (ask_parent(t, d->z, d->x, d->y, d->events, &above, err))
-		return -1;
-	if (above.in_auto && is_leaf(t->set, d->z, d->events)) {
+	for (unsigned i = 0; i < n_lanes; i++)
+		sum += t->parents[i].events;
+	*in_auto = !is_leaf(t->set, d->z - 1, sum);
+	return 0;
+}
+
+/* A tile by itself, from its own strip or from bins; those of bins that turn out to carry events need the strip, too. */
+static int one_by_itself(struct tiler *t, struct drawing *d, bool from_bins, struct err *err)
+{
+	uint32_t lane0 = d->y * LANES_PER_TILE, n_lanes = d->columns.n_lanes;
+	struct tile_marks m, *marks = NULL;
+	bool in_auto;
+
+	if (from_bins) {
+		if (load_bins(t, d->z, d->x, d->y, 1, err))
+			return -1;
+		draw_from_bins(t, d, t->bins);
+		if (ask_auto(t, d, &in_auto, err))
+			return -1;
+	}
+	if (!from_bins || (in_auto && is_leaf(t->set, d->z, d->events))) {
 		begin_drawing(t, d, d->z, d->x, d->y);
 		if (load_strip(t, d->z, d->x, lane0, n_lanes, NULL, err))
 			return -1;
 		m = group_marks(&t->strip, lane0, n_lanes);
 		marks = &m;
 		draw_from_marks(t, d, marks);
+		if (ask_auto(t, d, &in_auto, err))
+			return -1;
 	}
-	make_chunk(t, d, marks, above.in_auto);
+	make_chunk(t, d, marks, in_auto);
 	return 0;
 }
 
 int tiler_one(struct tiler *t, unsigned z, uint64_t x, uint32_t y, struct buf *out, struct err *err)
 {
 	const struct pyramid *p = &t->set->pyramid;
-	uint32_t lane0 = y * LANES_PER_TILE, n_lanes = pyramid_lanes(p, y);
 	unsigned up = z ? 1 : 0;
-	uint64_t span = pyramid_span(p, z - up), from = (x >> up) * span;
+	uint64_t above = pyramid_span(p, z - up), span = pyramid_span(p, z), from = (x >> up) * above;
 	struct drawing d;
 	int ret;
 
 	assert(t->set->rule.full && pyramid_has(p, z, x, y));
 	begin_drawing(t, &d, z, x, y);
-	if (timeline_count_bound(t->set->tl, from, from + span) <= ONE_EVENTS)
-		ret = one_from_strip(t, &d, lane0, n_lanes, err);
+	if (timeline_count_about(t->set->tl, from, from + above) <= ONE_STRIP_EVENTS)
+		ret = one_from_shared_strip(t, &d, err);
 	else
-		ret = one_from_bins(t, &d, lane0, n_lanes, err);
+		ret = one_by_itself(t, &d, timeline_count_about(t->set->tl, x * span, (x + 1) * span) > ONE_EVENTS, err);
 	if (ret)
 		return -1;
 	buf_clear(out);

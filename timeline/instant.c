@@ -155,6 +155,49 @@ static int walk_event(struct walk *w, const struct block_symbol *s, const struct
 	return 0;
 }
 
+static bool is_open(const struct walk *w, uint32_t thread)
+{
+	uint32_t lane = thread - w->s->lane0;
+
+	return lane < w->s->n_lanes && w->lane[lane].at.state == STATE_WAIT && !w->lane[lane].end_known;
+}
+
+/*
+ * Passes over pairs of events before the stretch, or behind it.  Before it, the first pair may lead to other states
+ * and the last one says since when they are: those in between are like both, and leave no trace.  Behind it,
+ * events only count of lanes whose wait goes on.
+ */
+static int skip_pairs(struct walk *w, struct err *err)
+{
+	struct block_reader *r = &w->c->reader;
+	const struct block_symbol *s;
+	struct block_pairs p;
+	uint64_t period;
+
+	if (r->time >= w->s->from && !w->past)
+		return 0;
+	block_find_pairs(r, &p);
+	if (!p.n)
+		return 0;
+	if (w->past) {
+		if (!is_open(w, p.first->thread) && !is_open(w, p.second->thread))
+			block_skip_pairs(r, &p, p.n);
+		return 0;
+	}
+	period = p.first_step + p.second_step;
+	if (period && p.n > (w->s->from - 1 - r->time) / period)
+		p.n = (uint32_t)((w->s->from - 1 - r->time) / period);
+	if (p.n < 3)
+		return 0;
+	for (unsigned i = 0; i < 2; i++) {
+		s = block_next_usual(r);
+		if (!s || walk_event(w, s, NULL))
+			return err_set(err, ERR_FORMAT, "damaged block of events: pairs that are none");
+	}
+	block_skip_pairs(r, &p, p.n - 2);
+	return 0;
+}
+
 static void take_heads(struct walk *w)
 {
 	const struct block_reader *r = &w->c->reader;
@@ -188,7 +231,12 @@ static int walk_blocks(struct walk *w, struct err *err)
 		if (i == first)
 			take_heads(w);
 		err->code = ERR_NONE;
-		while (!(w->past && !w->n_open) && (s = block_next_attrs(&w->c->reader, attrs, err))) {
+		while (!(w->past && !w->n_open)) {
+			if (block_repeats(&w->c->reader) && skip_pairs(w, err))
+				return -1;
+			s = block_next_attrs(&w->c->reader, attrs, err);
+			if (!s)
+				break;
 			ret = walk_event(w, s, attrs);
 			if (ret)
 				return ret;

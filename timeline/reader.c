@@ -471,6 +471,26 @@ uint64_t timeline_count_bound(const struct timeline *tl, uint64_t from, uint64_t
 	return tl->events_before[b] - tl->events_before[a ? a - 1 : 0];
 }
 
+/* About how many events come before t. */
+static uint64_t about_before(const struct timeline *tl, uint64_t t)
+{
+	size_t i = tl_block_at(tl, t);
+	uint64_t end;
+
+	if (i >= tl->info.n_blocks || t >= tl->info.end)
+		return tl->events_before[tl->info.n_blocks];
+	end = tl_block_end(tl, i);
+	if (t >= end)
+		return tl->events_before[i + 1];
+	return tl->events_before[i] + (uint64_t)((double)tl->block[i].n_events * (double)(t - tl->block[i].begin) /
+						 (double)(end - tl->block[i].begin));
+}
+
+uint64_t timeline_count_about(const struct timeline *tl, uint64_t from, uint64_t to)
+{
+	return about_before(tl, to) - about_before(tl, from);
+}
+
 /* --- cursors -------------------------------------------------------------------------------------- */
 
 struct timeline_cursor *timeline_cursor_new(struct timeline *tl, struct err *err)

@@ -154,6 +154,8 @@ int timeline_sum(struct timeline_cursor *c, uint64_t from, uint64_t to, uint32_t
 
 /* How many events lie in [from, to) at most and at least, without reading blocks: within two blocks. */
 uint64_t timeline_count_bound(const struct timeline *tl, uint64_t from, uint64_t to);
+/* About how many, as if a block's events lay evenly in it: to choose between ways, never for what is shown. */
+uint64_t timeline_count_about(const struct timeline *tl, uint64_t from, uint64_t to);
 
 /*
  * Calls event() for every event of [from, to) in order, of all threads.  attrs is borrowed for the call.
