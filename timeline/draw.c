@@ -340,8 +340,173 @@ static int64_t value_of(const struct attr *attrs, unsigned n, unsigned id)
 	return 0;
 }
 
+/* --- usual events ------------------------------------------------------------------------------------ */
+
+/* What drawing an event of a symbol comes to. */
+struct usual {
+	struct draw_lane *lane;		/* NULL: not one of those that are drawn */
+	size_t row;			/* the lane's bins, in bytes behind those of the first */
+	uint8_t state;			/* after it */
+	uint8_t counter;		/* the bin's counter of its kind: offset */
+	bool counts, is_event;		/* 1 there, 1 in events */
+	bool plain;			/* that is all that it counts */
+	bool turn, acquire;		/* ends a stretch of waiting; ACQUIRE */
+	bool signal;			/* has a value, which is ATTR_SIGNAL */
+};
+
+#define MAX_USUAL 256		/* symbols, where one takes a byte */
+
+static void make_usual(struct timeline_cursor *c, const struct canvas *v, struct usual u[MAX_USUAL])
+{
+	static const struct { bool counts; uint8_t at; } counter[N_EVENT_KINDS] = {
+		[EV_ACQUIRE] = { true, offsetof(struct timeline_bin, acquires) },
+		[EV_RELEASE] = { true, offsetof(struct timeline_bin, releases) },
+		[EV_BUSY] = { true, offsetof(struct timeline_bin, busy) },
+		[EV_RETRY] = { true, offsetof(struct timeline_bin, retry) },
+		[EV_TIMEOUT] = { true, offsetof(struct timeline_bin, timeouts) },
+	};
+
+	for (size_t i = 0; i < c->reader.n_symbols; i++) {
+		const struct block_symbol *s = &c->reader.symbol[i];
+		uint32_t lane = s->thread - v->lane0;
+
+		u[i] = (struct usual){
+			.lane = lane < v->n_lanes ? &c->lane[lane] : NULL,
+			.row = (lane < v->n_lanes ? lane : 0) * v->stride * sizeof(*v->out),
+			.state = s->state, .counter = counter[s->kind].at, .counts = counter[s->kind].counts,
+			.is_event = s->kind != EV_STATE, .plain = !s->flags,
+			.turn = s->kind == EV_ACQUIRE || s->kind == EV_RETRY || s->state != STATE_WAIT,
+			.acquire = s->kind == EV_ACQUIRE, .signal = s->attrs >> ATTR_SIGNAL & 1,
+		};
+	}
+}
+
+static inline struct timeline_bin *usual_bin(const struct usual *u, struct timeline_bin *first_lane)
+{
+	return (struct timeline_bin *)(void *)((char *)first_lane + u->row);
+}
+
+/* The same as add_recent(). */
+static inline void add_usual(const struct canvas *v, const struct place *p, const struct usual *u,
+			     struct timeline_bin *first_lane, unsigned state, uint64_t a, uint64_t b)
+{
+	if (a >= b || state == STATE_IDLE)
+		return;
+	if (a >= p->begin)
+		*field(usual_bin(u, first_lane), state) += b - a;
+	else if (b > v->from && a < v->to)
+		add_time(v, u->row / (v->stride * sizeof(*v->out)), state, a, b);
+}
+
+/*
+ * Draws events until one comes that needs more care: pairs, a bad one, the last ones.  What an event means was
+ * looked up for its symbol; the reader's state is in local variables, for bins are written in between.
+ */
+static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct place *place,
+		       const struct usual usual[MAX_USUAL])
+{
+	struct block_reader *r = &c->reader;
+	const uint8_t *symbols = r->symbols, *high = r->high, *low = r->low, *signals = r->column[ATTR_SIGNAL].p;
+	const uint8_t *const high_end = r->high_end, *const signals_end = r->column[ATTR_SIGNAL].end;
+	const uint64_t limit = r->limit;
+	const size_t n_symbols = r->n_symbols;
+	uint64_t time = r->time;
+	uint32_t left = r->left;
+	struct place p = *place;
+	struct timeline_bin *first_lane = v->out + p.bin;
+
+	for (; left >= 10; left--) {
+		const struct usual *u = &usual[*symbols];
+		uint64_t t = time, upper, signal = 0;
+		const uint8_t *next_high = high + 1, *next_signals = signals;
+		struct draw_lane *l;
+
+		if (get_le64(low) == get_le64(low + 2) && get_le64(symbols) == get_le64(symbols + 2))
+			break;
+		if (high == high_end || *symbols >= n_symbols)
+			break;
+		upper = *high;
+		if (upper >= 0x80) {		/* of two bytes, which every step below a millisecond is */
+			if (high_end - high < 2 || high[1] >= 0x80)
+				break;
+			upper = (upper & 0x7f) | (uint64_t)high[1] << 7;
+			next_high++;
+		}
+		t += upper << 8 | *low;
+		if (t > limit)
+			break;
+		if (u->signal) {
+			if (signals == signals_end || *signals & 1)
+				break;
+			signal = *signals;
+			next_signals++;
+			if (signal >= 0x80) {
+				if (signals_end - signals < 2 || signals[1] >= 0x80)
+					break;
+				signal = (signal & 0x7f) | (uint64_t)signals[1] << 7;
+				next_signals++;
+			}
+			signal >>= 1;
+			if (signal > t)
+				break;
+		}
+		time = t;
+		symbols++;
+		low++;
+		high = next_high;
+		signals = next_signals;
+		l = u->lane;
+		if (!l)
+			continue;
+		if (t >= p.end) {
+			next_place(v, &p, t);
+			first_lane = v->out + p.bin;
+		}
+		if (l->state != STATE_WAIT) {
+			if (l->state != u->state) {
+				add_usual(v, &p, u, first_lane, l->state, l->last, t);
+				l->last = t;
+				if (u->state == STATE_WAIT)
+					l->since = t;
+				l->state = u->state;
+			}
+		} else {
+			if (u->turn) {
+				uint64_t at = t - signal < l->last ? l->last : t - signal;
+
+				add_usual(v, &p, u, first_lane, STATE_WAIT, l->last, at);
+				add_usual(v, &p, u, first_lane, STATE_SIGNAL, at, t);
+				if (u->acquire)
+					add_max_wait(v, u->row / (v->stride * sizeof(*v->out)), t - l->since, l->since, t);
+				l->last = t;
+			}
+			if (u->state == STATE_WAIT && u->acquire)
+				l->since = t;
+			l->state = u->state;
+		}
+		if (p.begin != NO_TIME) {
+			struct timeline_bin *b = usual_bin(u, first_lane);
+
+			if (u->plain) {
+				b->events += u->is_event;
+				*(uint32_t *)(void *)((char *)b + u->counter) += u->counts;
+			} else {
+				count(b, &r->symbol[symbols[-1]], 1);
+			}
+		}
+	}
+	*place = p;
+	r->symbols = symbols;
+	r->high = high;
+	r->low = low;
+	r->column[ATTR_SIGNAL].p = signals;
+	r->time = time;
+	r->left = left;
+}
+
 static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t number, struct err *err)
 {
+	struct usual usual[MAX_USUAL];
 	uint64_t begin = c->tl->block[number].begin, end = tl_block_end(c->tl, number), signal;
 	struct block_reader *r = &c->reader;
 	const struct block_symbol *s;
@@ -359,9 +524,13 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 	rare = has_checks || r->column[ATTR_COUNT].p != r->column[ATTR_COUNT].end;
 	checks = r->column[ATTR_CHECKS].last;
 	err->code = ERR_NONE;
+	if (!rare && !r->wide)
+		make_usual(c, v, usual);
 	for (;;) {
 		uint32_t lane;
 
+		if (!rare && !r->wide)
+			draw_usual(c, v, &place, usual);
 		if (block_repeats(r) && draw_pairs(c, v))
 			continue;
 		if (rare) {
