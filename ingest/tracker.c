@@ -744,7 +744,7 @@ static void put_pairs(struct tracker *t, const struct record *r, uint32_t n)
 	struct block *b = t->block;
 	uint64_t first = r->time - t->origin, length = (uint64_t)r->step * (n - 1);
 
-	b->pairs[b->n_pairs++] = (struct block_pairs){
+	b->pairs[b->n_pairs++] = (struct block_checks){
 		.time = first, .thread = r->thread, .step = r->step, .at = (uint32_t)b->n_events,
 		.lock = r->lock, .count = (uint16_t)n,
 	};

@@ -211,7 +211,7 @@ static uint64_t pattern_of(unsigned a, unsigned b)
 	return pattern;
 }
 
-static int fill_pairs(struct fill *f, const struct block_pairs *p)
+static int fill_pairs(struct fill *f, const struct block_checks *p)
 {
 	size_t n = 2 * ((size_t)p->count - 1);
 	int release = symbol_of(f->e, p->thread, p->lock, EV_RELEASE, STATE_IDLE, 0, 0);
@@ -275,7 +275,7 @@ static int fill_planes(struct fill *f, const struct block *b)
 {
 	struct block_encoder *e = f->e;
 	int64_t last[N_ATTRS] = { [ATTR_CHECKS] = b->checks };
-	const struct block_pairs *p = b->pairs, *p_end = p + b->n_pairs;
+	const struct block_checks *p = b->pairs, *p_end = p + b->n_pairs;
 	const struct attr *a = b->attr;
 
 	e->n_symbols = 0;

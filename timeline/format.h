@@ -75,7 +75,7 @@ struct patch {
  * count times a RELEASE and the ACQUIRE of the same thread at the same time, the next of them step later: what a
  * thread does at every check of the old GIL while nobody else wants the lock.  Nothing is told of them but that.
  */
-struct block_pairs {
+struct block_checks {
 	uint64_t time;			/* of the first */
 	uint32_t thread, step;
 	uint32_t at;			/* they come before event[at] */
@@ -85,7 +85,7 @@ struct block_pairs {
 /* A block as a writer gathers it. */
 struct block {
 	struct event *event;		/* BLOCK_EVENTS of them */
-	struct block_pairs *pairs;	/* BLOCK_EVENTS / 2 of them */
+	struct block_checks *pairs;	/* BLOCK_EVENTS / 2 of them */
 	struct attr *attr;		/* of all events, in order */
 	struct block_head *head;
 	struct block_tail *tail;
