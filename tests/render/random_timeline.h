@@ -152,6 +152,8 @@ static inline void sim_step(struct sim *s, const struct sim_options *o)
 	uint64_t signal = 0;
 	unsigned lost = 0;
 
+	if (!s->n_repeats && s->n_blocks && !random_below(150))
+		sim_begin_pairs(s, o);
 	if (s->n_repeats) {
 		unsigned k = --s->n_repeats & 1;
 
@@ -159,8 +161,6 @@ static inline void sim_step(struct sim *s, const struct sim_options *o)
 		sim_event(s, o, s->pair[1 - k], 0, 0);
 		return;
 	}
-	if (s->n_blocks && !random_below(150))
-		sim_begin_pairs(s, o);
 	if (s->n_blocks && random_below(3))		/* the first event is at 0 */
 		s->time += random_below(random_below(20) ? 1 + o->max_step / 1000 : o->max_step);
 	switch (t->state) {
