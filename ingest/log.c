@@ -256,6 +256,7 @@ static void compact(struct log *l)
 		return;
 	memmove(l->rec, l->rec + l->head, left * sizeof(*l->rec));
 	l->n = left;
+	l->kept -= l->head < l->kept ? l->head : l->kept;
 	l->head = l->ready = 0;
 	l->has_pairs &= left != 0;
 	if (!l->n_attrs)
@@ -292,15 +293,18 @@ static int read_prefix(struct log *l)
 }
 
 /* Where the records begin that are kept: at least ORDER_WINDOW events, or l->head. */
-static size_t kept_from(const struct log *l)
+static size_t kept_from(struct log *l)
 {
-	size_t i = l->n;
-
 	if (!l->has_pairs)
 		return l->n - l->head <= ORDER_WINDOW ? l->head : l->n - ORDER_WINDOW;
-	for (uint64_t events = 0; i > l->head && events < ORDER_WINDOW; i--)
-		events += record_events(&l->rec[i - 1]);
-	return i;
+	for (; l->kept < l->n; l->kept++) {
+		uint64_t before = l->before_kept + record_events(&l->rec[l->kept]);
+
+		if (l->n_added - before < ORDER_WINDOW)
+			break;
+		l->before_kept = before;
+	}
+	return l->kept;
 }
 
 int log_fill(struct log *l)

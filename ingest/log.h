@@ -91,7 +91,9 @@ struct log {
 	/* rec[head..ready) are in order and may be taken; up to n they may still be moved. */
 	struct record *rec, *spare;
 	size_t head, ready, n, cap, cap_spare;
-	bool has_pairs;		/* there may be some in rec */
+	bool has_pairs;		/* there may be some in rec; then: */
+	size_t kept;		/* rec[kept] and what comes after it are at least ORDER_WINDOW events, or all */
+	uint64_t before_kept;	/* how many had been added before those, in n_added's count */
 	struct attr *attr;
 	size_t n_attrs, cap_attrs;
 	uint64_t last;		/* the largest time so far */
@@ -201,6 +203,10 @@ static inline int log_add_pairs(struct log *l, uint64_t time, uint32_t thread, u
 {
 	if (log_room(l, 1))
 		return -1;
+	if (!l->has_pairs) {
+		l->kept = l->head;
+		l->before_kept = l->n_added - (l->n - l->head);
+	}
 	l->floor[l->n_floors % ORDER_WINDOW] = (struct floor){ l->n_added, time };
 	l->floor_step[l->n_floors++ % ORDER_WINDOW] = step;
 	l->n_added += 2 * (uint64_t)count;

@@ -588,9 +588,9 @@ static int begin(struct tracker *t, const struct log *l, const struct record *r)
 
 /*
  * Most events, by far, are uncontended takes and their releases by a thread with no other lock: what track() would
- * do, in a few steps.  False: it is another event, and nothing was done.
+ * do, in a few steps.  0: it is another event, and nothing was done; 1: done; -1: no memory.
  */
-static inline bool track_usual(struct tracker *t, const struct record *r, const struct attr *attrs)
+static inline int track_usual(struct tracker *t, const struct record *r, const struct attr *attrs)
 {
 	const struct attr *func;
 	struct lane *a = &t->lane[r->thread];
@@ -598,7 +598,7 @@ static inline bool track_usual(struct tracker *t, const struct record *r, const 
 	unsigned flags = 0;
 
 	if (a->takes || a->off_cpu)
-		return false;
+		return 0;
 	if (r->kind == EV_ACQUIRE && k->owner == NONE && a->newest == NONE && !k->park) {
 		if (k->last != r->thread && k->last != NONE) {
 			flags = EVF_SWITCH;
@@ -611,10 +611,11 @@ static inline bool track_usual(struct tracker *t, const struct record *r, const 
 		k->func = func ? func->value : -1;
 		a->newest = a->lock = r->lock;
 		a->state = STATE_RUN;
-	} else if (r->kind == EV_RELEASE && k->owner == r->thread && a->newest == r->lock && k->below == NONE &&
-		   k->n >= k->waiting) {
+	} else if (r->kind == EV_RELEASE && k->owner == r->thread && a->newest == r->lock && k->below == NONE) {
 		uint64_t length = t->now - k->since;
 
+		if (k->n < k->waiting && add_signal(t, k, t->now, r->thread))
+			return -1;
 		a->figures.releases++;
 		a->figures.time[STATE_RUN] += t->now - a->begin;
 		hist_add(&a->hist[HIST_HOLD], length, 1);
@@ -623,19 +624,20 @@ static inline bool track_usual(struct tracker *t, const struct record *r, const 
 		a->newest = NONE;
 		a->state = STATE_IDLE;
 	} else {
-		return false;
+		return 0;
 	}
 	a->begin = t->now;	/* idle time is the rest of the trace: nobody adds it up */
 	if (!a->figures.events++)
 		a->figures.first = t->now;
 	a->figures.last = t->now;
 	put(t, r->thread, r->lock, r->kind, flags);
-	return true;
+	return r->n_attrs && put_attrs(t, attrs, r->n_attrs, 0) ? -1 : 1;
 }
 
 static inline int write_one(struct tracker *t, enum waits *waits, const struct record *r, const struct attr *attrs)
 {
 	uint64_t checks;
+	int done;
 
 	t->now = r->time - t->origin;
 	t->events++;
@@ -646,9 +648,10 @@ static inline int write_one(struct tracker *t, enum waits *waits, const struct r
 	/* An event may need one more, for the thread that it takes the lock from. */
 	if (block_count(t->block) + 2 > BLOCK_EVENTS && next_block(t))
 		return -1;
-	if (!track_usual(t, r, attrs))
+	done = track_usual(t, r, attrs);
+	if (!done)
 		return track(t, waits, r, attrs);
-	return r->n_attrs ? put_attrs(t, attrs, r->n_attrs, 0) : 0;
+	return done < 0 ? -1 : 0;
 }
 
 /* Writes the events that were held back. */
