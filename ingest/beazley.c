@@ -285,93 +285,142 @@ static uint32_t count_foretold(const struct foretold *f, const char *p, const ch
 	return n;
 }
 
+/* The columns of a usual line but for its event. */
+struct place {
+	const char *text;
+	size_t len;		/* of the text, with the blank behind it; 0: none yet */
+	uint64_t countdown, checks, time;
+	uint32_t thread;
+};
+
+/* "t3 100 1646 " at p, one blank between its columns and a short id.  false: it is different. */
+static bool take_place(struct log *l, struct place *at, const char *p)
+{
+	struct beazley *b = l->state;
+	const char *s = p;
+	uint64_t id = 0;
+	unsigned digit, id_len;
+
+	at->text = p;
+	at->len = 0;
+	at->countdown = at->checks = 0;
+	while ((unsigned char)*s > ' ' && s < p + 8) {
+		id = id << 8 | (unsigned char)*s;
+		s++;
+	}
+	if (*s != ' ' || s == p || *p == '#')
+		return false;
+	id_len = (unsigned)(s - p);
+	for (s++; (digit = (unsigned)(unsigned char)*s - '0') < 10 && at->countdown < 100000000; s++)
+		at->countdown = 10 * at->countdown + digit;
+	if (*s != ' ' || s[-1] == ' ')
+		return false;
+	for (s++; (digit = (unsigned)(unsigned char)*s - '0') < 10 && at->checks < 1000000000000; s++)
+		at->checks = 10 * at->checks + digit;
+	if (*s != ' ' || s[-1] == ' ' || at->countdown - 1 >= b->interval ||
+	    find_thread(l, p, id_len, id, &at->thread))
+		return false;
+	at->time = at->checks * b->interval + b->interval - at->countdown;
+	at->len = (size_t)(s + 1 - p);
+	return true;
+}
+
+static uint64_t load8(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, 8);
+	return v;
+}
+
+/* Whether the line at p begins like the one before: then all numbers are the same, and need not be read. */
+static bool same_place(const struct place *at, const char *p)
+{
+	size_t n = at->len;
+
+	if (n < 8 || n > 24 || load8(p) != load8(at->text) || load8(p + n - 8) != load8(at->text + n - 8))
+		return false;
+	return n <= 16 || load8(p + 8) == load8(at->text + 8);
+}
+
+/* The event that the line ends with, and how many bytes it and its newline are; 0 if it is none. */
+static unsigned take_event(const char *s, size_t *len)
+{
+	/* By the low bits of the sum of the first and the third letter, which differ. */
+	static const struct { char word[8]; uint8_t kind, len; } events[16] = {
+		[('A' + 'Q') & 15] = { "ACQUIRE", EV_ACQUIRE, 8 }, [('R' + 'L') & 15] = { "RELEASE", EV_RELEASE, 8 },
+		[('R' + 'T') & 15] = { "RETRY", EV_RETRY, 6 }, [('E' + 'T') & 15] = { "ENTRY", EV_ENTRY, 6 },
+		[('B' + 'S') & 15] = { "BUSY", EV_BUSY, 5 },
+	};
+	unsigned i = (unsigned)(s[0] + s[2]) & 15;
+	size_t n = events[i].len;
+
+	*len = n;
+	return n && !memcmp(s, events[i].word, 4) && s[n - 1] == '\n' && s[n - 2] == events[i].word[n - 2] &&
+	       !memcmp(s + n - 5, events[i].word + n - 5, 4) ? events[i].kind : 0;
+}
+
+/* Lines that are foretold, at p: how many bytes they take; 0 where there are none, -1 on an error. */
+static ptrdiff_t take_foretold(struct log *l, const char *p, const char *end)
+{
+	struct beazley *b = l->state;
+	struct foretold *f = &b->foretold;
+	uint64_t time = (f->checks + 2) * b->interval - f->countdown;
+	uint32_t n;
+
+	if (!f->len || memcmp(p, f->text, 4) || time < l->last)		/* the digits that change come later */
+		return 0;
+	n = count_foretold(f, p, end);
+	if (!n)
+		return 0;
+	if (log_add_pairs(l, time, f->thread, (uint16_t)b->lock, (uint32_t)b->interval, n))
+		return -1;
+	l->line += 2 * (uint64_t)n;
+	advance(f, n);
+	return (ptrdiff_t)n * f->len;
+}
+
 /*
- * The usual line, with one blank between its columns and a short id; SOURCE_PAD bytes behind the last line
- * may be looked at.  Whatever is different goes the long way.
+ * The usual lines; whatever is different goes the long way.  SOURCE_PAD bytes behind the last line may be looked
+ * at.
  */
 static int beazley_lines(struct log *l, const char *p, const char *end)
 {
 	struct beazley *b = l->state;
-	struct foretold *f = &b->foretold;
-	uint64_t released_at = NO_TIME;		/* the line before is a RELEASE at this time of this thread */
-	uint32_t released_by = 0;
+	struct place at = { .len = 0 };
+	unsigned kind = 0, before;
 
 	if (log_room(l, (size_t)(end - p) / 10 + 1))	/* the shortest line: "t 1 1 BUSY" and its newline */
 		return -1;
 	while (p < end) {
-		const char *line = p, *s = p;
-		uint64_t id = 0, countdown = 0, checks = 0, at;
-		unsigned digit, kind, len;
-		uint32_t thread, n;
-		size_t prefix;
+		ptrdiff_t foretold = take_foretold(l, p, end);
+		size_t n;
+		bool same;
 
-		if (f->len && !memcmp(p, f->text, 4)) {		/* the digits that change come later */
-			at = (f->checks + 2) * b->interval - f->countdown;
-			n = at < l->last ? 0 : count_foretold(f, p, end);
-			if (n) {
-				if (log_add_pairs(l, at, f->thread, (uint16_t)b->lock, (uint32_t)b->interval, n))
-					return -1;
-				l->line += 2 * (uint64_t)n;
-				p += (size_t)n * f->len;
-				advance(f, n);
-				continue;
-			}
-		}
-		while ((unsigned char)*s > ' ' && s < p + 8) {
-			id = id << 8 | (unsigned char)*s;
-			s++;
-		}
-		if (*s != ' ' || s == p || *p == '#')
-			goto slow;
-		len = (unsigned)(s - p);
-		for (s++; (digit = (unsigned)(unsigned char)*s - '0') < 10 && countdown < 100000000; s++)
-			countdown = 10 * countdown + digit;
-		if (*s != ' ' || s[-1] == ' ')
-			goto slow;
-		for (s++; (digit = (unsigned)(unsigned char)*s - '0') < 10 && checks < 1000000000000; s++)
-			checks = 10 * checks + digit;
-		if (*s != ' ' || s[-1] == ' ')
-			goto slow;
-		s++;
-		prefix = (size_t)(s - p);
-		if (!memcmp(s, "ACQUIRE\n", 8)) {
-			kind = EV_ACQUIRE;
-			s += 8;
-		} else if (!memcmp(s, "RELEASE\n", 8)) {
-			kind = EV_RELEASE;
-			s += 8;
-		} else if (!memcmp(s, "RETRY\n", 6)) {
-			kind = EV_RETRY;
-			s += 6;
-		} else if (!memcmp(s, "ENTRY\n", 6)) {
-			kind = EV_ENTRY;
-			s += 6;
-		} else if (!memcmp(s, "BUSY\n", 5)) {
-			kind = EV_BUSY;
-			s += 5;
-		} else {
-			goto slow;
-		}
-		if (s > end || countdown - 1 >= b->interval)
-			goto slow;
-		if (find_thread(l, line, len, id, &thread))
-			goto slow;
-		at = checks * b->interval + b->interval - countdown;
-		l->line++;
-		if (log_add_fast(l, at, thread, (uint16_t)b->lock, kind, 0) < 0)
+		if (foretold < 0)
 			return -1;
-		if (kind == EV_ACQUIRE && at == released_at && thread == released_by && l->want_pairs)
-			begin_foretelling(f, line, prefix, thread, countdown, checks);
-		released_at = kind == EV_RELEASE ? at : NO_TIME;
-		released_by = thread;
-		p = s;
-		continue;
-slow:
-		s = memchr(p, '\n', (size_t)(end - p));
+		p += foretold;
+		if (foretold)
+			continue;
+		before = kind;
+		same = same_place(&at, p);
+		kind = same || take_place(l, &at, p) ? take_event(p + at.len, &n) : 0;
+		if (!kind || (size_t)(end - p) < at.len + n) {
+			n = (size_t)((const char *)memchr(p, '\n', (size_t)(end - p)) + 1 - p);
+			l->line++;
+			at.len = 0;
+			kind = 0;
+			if (beazley_line(l, p, n - 1))
+				return -1;
+			p += n;
+			continue;
+		}
 		l->line++;
-		if (beazley_line(l, p, (size_t)(s - p)))
+		if (log_add_fast(l, at.time, at.thread, (uint16_t)b->lock, kind, 0) < 0)
 			return -1;
-		p = s + 1;
+		if (kind == EV_ACQUIRE && before == EV_RELEASE && same && l->want_pairs)
+			begin_foretelling(&b->foretold, p, at.len, at.thread, at.countdown, at.checks);
+		p += at.len + n;
 	}
 	return 0;
 }
