@@ -658,12 +658,14 @@ static inline int write_one(struct tracker *t, enum waits *waits, const struct r
 static int write_held(struct tracker *t)
 {
 	enum waits none = WAITS_ENTRY;
-	const struct attr *a = t->held_attr;
+	size_t at = 0;
 
 	for (size_t i = 0; i < t->n_held; i++) {
-		if (write_one(t, &none, &t->held[i], a))
+		unsigned n = t->held[i].n_attrs;
+
+		if (write_one(t, &none, &t->held[i], n ? t->held_attr + at : NULL))
 			return -1;
-		a += t->held[i].n_attrs;
+		at += n;
 	}
 	t->n_held = t->n_held_attrs = 0;
 	return 0;
