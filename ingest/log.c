@@ -92,9 +92,11 @@ int log_bad_err(struct log *l)
 int log_cut(struct log *l, const char *why)
 {
 	struct err e = { .code = ERR_FORMAT };
+	size_t n = strlen(shown_path(l));
 
 	snprintf(e.msg, sizeof(e.msg), "%.480s", why);
-	err_prefix(&e, shown_path(l));
+	if (strncmp(why, shown_path(l), n) || why[n] != ':')	/* the source's sentences begin with it */
+		err_prefix(&e, shown_path(l));
 	l->truncated = true;
 	if (l->report->strict) {
 		*l->err = e;
