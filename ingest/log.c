@@ -440,7 +440,7 @@ int log_open(struct log *l, const struct format *format, const struct source_opt
 		struct err why = { 0 };
 
 		if (source_cut(l->source, &why))
-			return err_set(l->err, ERR_FORMAT, "%s: %s", shown_path(l), why.msg);
+			return err_set(l->err, ERR_FORMAT, "%s", why.msg);
 		return err_set(l->err, ERR_FORMAT, "%s: no event in it: it is empty", shown_path(l));
 	}
 	l->format = format ? format : format_recognise(l->piece, l->piece_len);
