@@ -11,28 +11,10 @@
 #include "chunk.h"
 #include "png.h"
 
-#define ONE_EVENTS 3072		/* a tile by itself: from about this many on, bins are faster than marks */
+#define DENSE_EVENTS 3072		/* from about this many in a tile on, bins are faster than marks */
 #define ONE_STRIP_EVENTS 1024	/* up to about this many in the tile above, it is loaded, too */
 #define AT_ONCE 16		/* groups of lanes whose bins are asked for together: each question reads blocks */
 #define SEEN_BITS 16		/* hashes of tiles that a thread remembers having made */
-
-struct tiler {
-	const struct tile_set *set;
-	struct timeline_cursor *cursor;
-	struct png_encoder *encoder;
-	struct strip strip;
-	struct timeline_bin *bins;	/* AT_ONCE * LANES_PER_TILE * tile_width */
-	struct timeline_bin *parents;	/* the lanes in the tile above (z, x): asked for once a job */
-	uint32_t parents_lane0, parents_lanes;
-	bool have_parents;
-	bool *skip;			/* per group */
-	uint64_t *words;		/* what is hashed: the tile's runs, then its chunk */
-	size_t cap_words;
-	struct buf chunk;
-	struct tile_hash *seen;		/* by the low bits; all 0: none; made by the first job */
-	struct tile_batch *out;		/* of this call */
-	uint64_t constant[N_STATES];	/* the column of one state alone */
-};
 
 /* One tile as it is drawn: where, its columns (inside words), its sums. */
 struct drawing {
@@ -44,6 +26,36 @@ struct drawing {
 	struct lane_sums sums[LANES_PER_TILE];
 	uint64_t events;
 	bool constant;			/* each lane is one state alone */
+};
+
+/* A tile of a subtree as it was drawn from bins: its runs begin at dense_words[words]. */
+struct dense {
+	struct drawing d;
+	size_t words;
+};
+
+struct tiler {
+	const struct tile_set *set;
+	struct timeline_cursor *cursor;
+	struct png_encoder *encoder;
+	struct strip strip;
+	struct timeline_bin *bins;	/* AT_ONCE * LANES_PER_TILE * tile_width */
+	struct timeline_bin *parents;	/* the lanes in the tile above (z, x): asked for once a job */
+	uint32_t parents_lane0, parents_lanes;
+	bool have_parents;
+	bool *skip;			/* per group */
+	struct timeline_bin *folded[64];	/* a tile's bins, one for each zoom of a subtree; made when it is needed */
+	struct dense *dense;		/* of a subtree, each in front of those below it */
+	size_t n_dense, cap_dense, next_dense;
+	uint64_t *dense_words;
+	size_t n_dense_words, cap_dense_words;
+	bool have_strip;		/* the subtree's is loaded */
+	uint64_t *words;		/* what is hashed: the tile's runs, then its chunk */
+	size_t cap_words;
+	struct buf chunk;
+	struct tile_hash *seen;		/* by the low bits; all 0: none; made by the first job */
+	struct tile_batch *out;		/* of this call */
+	uint64_t constant[N_STATES];	/* the column of one state alone */
 };
 
 /* --- columns from marks ----------------------------------------------------------------------------- */
@@ -542,6 +554,187 @@ static uint64_t count_events(const struct tile_marks *m, uint64_t most)
 	return n;
 }
 
+/* The part of m that lies in [from, to). */
+static struct tile_marks cut_marks(const struct tile_marks *m, uint64_t from, uint64_t to)
+{
+	struct tile_marks part = *m;
+
+	part.from = from;
+	part.to = to;
+	for (unsigned i = 0; i < m->n_lanes; i++) {
+		part.lo[i] = strip_find(&m->lane[i], m->lo[i], from);
+		part.hi[i] = strip_find(&m->lane[i], part.lo[i], to);
+	}
+	return part;
+}
+
+/* --- dense subtrees --------------------------------------------------------------------------------- */
+
+/*
+ * Where many events lie in a pixel, a subtree's upper tiles are drawn from bins: the finest are asked for, and
+ * those above are their sums.  What lies deeper is drawn from the strip, if there is anything deeper.
+ */
+static bool is_dense(const struct tiler *t, unsigned z, uint64_t x)
+{
+	uint64_t span = pyramid_span(&t->set->pyramid, z);
+
+	return timeline_count_about(t->set->tl, x * span, (x + 1) * span) > DENSE_EVENTS;
+}
+
+/* Two bins of a child make one of the tile above: the left or right half of its lanes. */
+static void fold_bins(struct timeline_bin *out, const struct timeline_bin *in, uint32_t width, unsigned n_lanes,
+		      bool right)
+{
+	for (unsigned l = 0; l < n_lanes; l++, in += width) {
+		struct timeline_bin *o = out + (size_t)l * width + (right ? width / 2 : 0);
+
+		for (uint32_t i = 0; i < width / 2; i++, o++) {
+			const struct timeline_bin *a = &in[2 * i], *b = &in[2 * i + 1];
+
+			*o = (struct timeline_bin){
+				.run = a->run + b->run, .stall = a->stall + b->stall,
+				.wait = a->wait + b->wait, .signal = a->signal + b->signal,
+				.max_wait = a->max_wait > b->max_wait ? a->max_wait : b->max_wait,
+				.acquires = a->acquires + b->acquires, .releases = a->releases + b->releases,
+				.busy = a->busy + b->busy, .retry = a->retry + b->retry,
+				.timeouts = a->timeouts + b->timeouts, .switches = a->switches + b->switches,
+				.lost = a->lost + b->lost, .events = a->events + b->events,
+				.checks = a->checks + b->checks,
+			};
+		}
+	}
+}
+
+/* Draws a dense tile from its bins, behind those that were drawn. */
+static int keep_dense(struct tiler *t, size_t at, const struct timeline_bin *bins, struct err *err)
+{
+	struct dense *k = &t->dense[at];
+	uint64_t *p = t->dense_words;
+
+	draw_from_bins(t, &k->d, bins);
+	if (t->n_dense_words + k->d.n_words > t->cap_dense_words) {
+		size_t cap = 2 * (t->n_dense_words + k->d.n_words);
+
+		p = realloc(p, cap * sizeof(*p));
+		if (!p)
+			return err_memory(err, "the columns of tiles");
+		t->dense_words = p;
+		t->cap_dense_words = cap;
+	}
+	memcpy(p + t->n_dense_words, t->words, k->d.n_words * sizeof(*p));
+	k->words = t->n_dense_words;
+	t->n_dense_words += k->d.n_words;
+	return 0;
+}
+
+/* Takes place `at` for the tile among the dense ones. */
+static int begin_dense(struct tiler *t, unsigned z, uint64_t x, size_t *at, struct err *err)
+{
+	if (t->n_dense == t->cap_dense) {
+		size_t cap = t->cap_dense ? 2 * t->cap_dense : 64;
+		struct dense *p = realloc(t->dense, cap * sizeof(*p));
+
+		if (!p)
+			return err_memory(err, "tiles from bins");
+		t->dense = p;
+		t->cap_dense = cap;
+	}
+	*at = t->n_dense++;
+	begin_drawing(t, &t->dense[*at].d, z, x, 0);
+	return 0;
+}
+
+/* Makes the bins of tile (z, x), k zooms below the subtree's top, and draws the dense tiles from there on. */
+static int make_dense(struct tiler *t, unsigned z, uint64_t x, unsigned k, bool dense, struct err *err)
+{
+	const struct pyramid *p = &t->set->pyramid;
+	struct timeline_bin *bins;
+	size_t at = 0;
+	bool below[2] = { false, false };
+
+	if (!t->folded[k])
+		t->folded[k] = malloc((size_t)LANES_PER_TILE * p->tile_width * sizeof(*t->folded[k]));
+	bins = t->folded[k];
+	if (!bins)
+		return err_memory(err, "bins of tiles");
+	if (dense && begin_dense(t, z, x, &at, err))
+		return -1;
+	for (unsigned i = 0; i < 2 && dense && z < t->set->rule.z_limit; i++)
+		below[i] = pyramid_has(p, z + 1, 2 * x + i, 0) && is_dense(t, z + 1, 2 * x + i);
+	if (!below[0] && !below[1]) {
+		if (timeline_bins(t->cursor, pyramid_level(p, z), x * p->tile_width, p->tile_width, 0, p->n_lanes, bins,
+				  err))
+			return -1;
+	} else {
+		for (unsigned i = 0; i < 2; i++) {	/* behind the trace its bins are all zero */
+			if (make_dense(t, z + 1, 2 * x + i, k + 1, below[i], err))
+				return -1;
+			fold_bins(bins, t->folded[k + 1], p->tile_width, p->n_lanes, i);
+		}
+	}
+	return dense ? keep_dense(t, at, bins, err) : 0;
+}
+
+/* The marks of tile (z, x) of the subtree that begins at (top_z, top_x); the strip is loaded when it is first needed. */
+static int dense_marks(struct tiler *t, const struct tile_job *top, unsigned z, uint64_t x, struct tile_marks *m,
+		       struct err *err)
+{
+	uint64_t span = pyramid_span(&t->set->pyramid, z);
+
+	if (!t->have_strip && load_strip(t, top->z, top->x, 0, t->set->pyramid.n_lanes, NULL, err))
+		return -1;
+	t->have_strip = true;
+	*m = group_marks(&t->strip, 0, t->set->pyramid.n_lanes);
+	*m = cut_marks(m, x * span, (x + 1) * span);
+	return 0;
+}
+
+/* The tile (z, x) and all below it, as draw_subtree() does. */
+static int draw_dense(struct tiler *t, const struct tile_job *top, unsigned z, uint64_t x, bool in_auto, struct err *err)
+{
+	const struct pyramid *p = &t->set->pyramid;
+	struct tile_marks m, *marks = NULL;
+	struct drawing d;
+
+	if (!is_dense(t, z, x))
+		return dense_marks(t, top, z, x, &m, err) || draw_subtree(t, z, x, 0, &m, in_auto, err) ? -1 : 0;
+	while (t->dense[t->next_dense].d.z != z || t->dense[t->next_dense].d.x != x) {
+		t->next_dense++;	/* those below a leaf */
+		assert(t->next_dense < t->n_dense);
+	}
+	d = t->dense[t->next_dense].d;
+	memcpy(t->words, t->dense_words + t->dense[t->next_dense].words, d.n_words * sizeof(*t->words));
+	if (t->set->rule.full || carries_events(t->set, &d, in_auto)) {
+		if (dense_marks(t, top, z, x, &m, err))
+			return -1;
+		marks = &m;
+	}
+	make_chunk(t, &d, marks, in_auto);
+	if (finish_tile(t, &d, &t->chunk, 1, err))
+		return -1;
+	if (!has_children(t->set, &d))
+		return 0;
+	if (t->set->rule.full && !has_marks(marks))
+		return repeat_below(t, &d, err);
+	in_auto = in_auto && !is_leaf(t->set, z, d.events);
+	for (unsigned i = 0; i < 2; i++)
+		if (pyramid_has(p, z + 1, 2 * x + i, 0) && draw_dense(t, top, z + 1, 2 * x + i, in_auto, err))
+			return -1;
+	return 0;
+}
+
+static int run_dense(struct tiler *t, const struct tile_job *job, struct err *err)
+{
+	struct parent above;
+
+	t->n_dense = t->next_dense = t->n_dense_words = 0;
+	t->have_strip = false;
+	if (make_dense(t, job->z, job->x, 0, true, err) ||
+	    ask_parent(t, job->z, job->x, 0, t->dense[0].d.events, &above, err))
+		return -1;
+	return is_stored(t->set, job->z, above) ? draw_dense(t, job, job->z, job->x, above.in_auto, err) : 0;
+}
+
 static int run_subtree(struct tiler *t, unsigned z, uint64_t x, struct err *err)
 {
 	const struct pyramid *p = &t->set->pyramid;
@@ -643,21 +836,12 @@ int tiler_run(struct tiler *t, const struct tile_job *job, struct tile_batch *ou
 	if (!t->seen)
 		return err_memory(err, "tiles that were made");
 	begin_lanes(t, 0, t->set->pyramid.n_lanes);
-	return job->subtree ? run_subtree(t, job->z, job->x, err) : run_tile(t, job->z, job->x, err);
-}
-
-/* The part of m that lies in [from, to). */
-static struct tile_marks cut_marks(const struct tile_marks *m, uint64_t from, uint64_t to)
-{
-	struct tile_marks part = *m;
-
-	part.from = from;
-	part.to = to;
-	for (unsigned i = 0; i < m->n_lanes; i++) {
-		part.lo[i] = strip_find(&m->lane[i], m->lo[i], from);
-		part.hi[i] = strip_find(&m->lane[i], part.lo[i], to);
-	}
-	return part;
+	if (!job->subtree)
+		return run_tile(t, job->z, job->x, err);
+	/* With several groups, most of them have few of the events. */
+	if (t->set->pyramid.n_groups == 1 && is_dense(t, job->z, job->x))
+		return run_dense(t, job, err);
+	return run_subtree(t, job->z, job->x, err);
 }
 
 /* A tile among few events: it and the one above it are drawn from one strip. */
@@ -737,7 +921,7 @@ int tiler_one(struct tiler *t, unsigned z, uint64_t x, uint32_t y, struct buf *o
 	if (timeline_count_about(t->set->tl, from, from + above) <= ONE_STRIP_EVENTS)
 		ret = one_from_shared_strip(t, &d, err);
 	else
-		ret = one_by_itself(t, &d, timeline_count_about(t->set->tl, x * span, (x + 1) * span) > ONE_EVENTS, err);
+		ret = one_by_itself(t, &d, timeline_count_about(t->set->tl, x * span, (x + 1) * span) > DENSE_EVENTS, err);
 	if (ret)
 		return -1;
 	buf_clear(out);
@@ -797,6 +981,10 @@ void tiler_free(struct tiler *t)
 	png_encoder_free(t->encoder);
 	strip_release(&t->strip);
 	buf_release(&t->chunk);
+	for (unsigned i = 0; i < 64; i++)
+		free(t->folded[i]);
+	free(t->dense);
+	free(t->dense_words);
 	free(t->bins);
 	free(t->parents);
 	free(t->skip);
