@@ -65,6 +65,17 @@ static inline void share_rows(const uint64_t part[N_PARTS], unsigned level, unsi
 		rows[i] += larger[i] < left;
 }
 
+/*
+ * The rows of one part of which the rest is idle, as share_rows() and give_rows() would have it: rounded, upward from
+ * the half on; at least one if there must be any.
+ */
+static inline uint64_t share_one(uint64_t part, unsigned level, unsigned h, bool any)
+{
+	uint64_t width = UINT64_C(1) << level, rows = ((part < width ? part : width) * h + width / 2) >> level;
+
+	return rows ? rows : any;
+}
+
 uint64_t column_of(const struct shares *s, unsigned level, unsigned h)
 {
 	uint64_t part[N_PARTS] = { s->run, s->stall, s->signal, s->wait, 0 };
@@ -76,6 +87,10 @@ uint64_t column_of(const struct shares *s, unsigned level, unsigned h)
 		 (uint64_t)(s->acquires && !s->plain) << COLUMN_ACQUIRE | (uint64_t)!!s->lost << COLUMN_LOST;
 	if (s->run == width)		/* the usual case of all */
 		return column | (uint64_t)h << COLUMN_RUN;
+	if (level <= LEVEL_MAX && !(s->stall | s->signal | s->wait))
+		return column | share_one(s->run, level, h, s->run || s->acquires) << COLUMN_RUN;
+	if (level <= LEVEL_MAX && !(s->run | s->stall | s->signal | s->acquires))
+		return column | share_one(s->wait, level, h, true) << COLUMN_WAIT;
 	some = s->acquires != 0;
 #pragma GCC unroll 5
 	for (unsigned i = 0; i < PART_IDLE; i++) {

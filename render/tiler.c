@@ -179,7 +179,7 @@ static size_t draw_lane(const struct tiler *t, const struct tile_marks *tm, unsi
 
 /* --- columns from bins ------------------------------------------------------------------------------ */
 
-static void add_bin(struct lane_sums *s, const struct timeline_bin *b)
+static inline void add_bin(struct lane_sums *s, const struct timeline_bin *b)
 {
 	s->run += b->run;
 	s->stall += b->stall;
@@ -198,23 +198,36 @@ static void add_bin(struct lane_sums *s, const struct timeline_bin *b)
 	s->checks += b->checks;
 }
 
+/* Whether the lane is idle in the bin and nothing else is to be told of it. */
+static inline bool is_empty(const struct timeline_bin *b)
+{
+	return !(b->run | b->stall | b->wait | b->signal | b->max_wait | b->checks | b->acquires | b->releases |
+		 b->busy | b->retry | b->timeouts | b->switches | b->lost | b->events);
+}
+
 static size_t draw_bins(const struct tiler *t, const struct timeline_bin *bin, unsigned level,
-			uint64_t *runs, struct lane_sums *sums)
+			uint64_t *runs, struct lane_sums *out)
 {
 	unsigned h = t->set->lane_height - LANE_GAP;
+	struct lane_sums sums = { 0 };
 	struct pen pen = { .runs = runs };
+	bool plain = level > t->set->bright_level;
 
 	for (uint32_t x = 0; x < t->set->pyramid.tile_width; x++, bin++) {
 		struct shares s = {
 			.run = bin->run, .stall = bin->stall, .signal = bin->signal, .wait = bin->wait,
 			.acquires = bin->acquires, .busy = bin->busy, .retry = bin->retry,
-			.lost = bin->lost,
-			.plain = level > t->set->bright_level && !bin->switches,
+			.lost = bin->lost, .plain = plain && !bin->switches,
 		};
 
-		add_bin(sums, bin);
+		if (is_empty(bin)) {
+			pen_add(&pen, t->constant[STATE_IDLE], 1);
+			continue;
+		}
+		add_bin(&sums, bin);
 		pen_add(&pen, column_of(&s, level, h), 1);
 	}
+	*out = sums;
 	return pen.n;
 }
 
