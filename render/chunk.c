@@ -1,6 +1,8 @@
 /* chunk.c - see chunk.h */
 #include "chunk.h"
 
+#include <stdbool.h>
+
 #include "bytes.h"
 
 enum {
@@ -54,22 +56,31 @@ static void put_start(struct buf *out, const struct tile_marks *m, unsigned i, u
 	out->len = (size_t)(p - out->data);
 }
 
-/* The lane whose next mark is the earliest; n_lanes when there is none left. */
-static unsigned next_lane(const struct tile_marks *m, const size_t at[LANES_PER_TILE])
+static bool is_earlier(const struct mark *a, const struct mark *b)
 {
-	const struct mark *best = NULL;
-	unsigned lane = m->n_lanes;
+	return a->t < b->t || (a->t == b->t && a->seq < b->seq);
+}
+
+/* The lane whose next mark is the earliest; *limit: the earliest of the others, or NULL.  Some are left. */
+static unsigned next_lane(const struct tile_marks *m, const size_t at[LANES_PER_TILE], const struct mark **limit)
+{
+	const struct mark *best = NULL, *second = NULL;
+	unsigned lane = 0;
 
 	for (unsigned i = 0; i < m->n_lanes; i++) {
 		const struct mark *k = &m->lane[i].mark[at[i]];
 
 		if (at[i] == m->hi[i])
 			continue;
-		if (!best || k->t < best->t || (k->t == best->t && k->seq < best->seq)) {
+		if (!best || is_earlier(k, best)) {
+			second = best;
 			best = k;
 			lane = i;
+		} else if (!second || is_earlier(k, second)) {
+			second = k;
 		}
 	}
+	*limit = second;
 	return lane;
 }
 
@@ -106,12 +117,17 @@ static void put_records(struct buf *out, const struct tile_marks *m, uint16_t lo
 	if (!p)
 		return;
 	p = put_varint(p, n);
-	for (; n; n--) {
-		unsigned i = next_lane(m, at);
-		const struct mark *k = &m->lane[i].mark[at[i]++];
+	while (n) {
+		const struct mark *limit, *k, *end;
+		unsigned i = next_lane(m, at, &limit);
 
-		p = put_record(p, k, k->t - t, i, &lock[i]);
-		t = k->t;
+		k = &m->lane[i].mark[at[i]];
+		end = &m->lane[i].mark[m->hi[i]];
+		for (; k < end && (!limit || is_earlier(k, limit)); k++, n--) {
+			p = put_record(p, k, k->t - t, i, &lock[i]);
+			t = k->t;
+		}
+		at[i] = (size_t)(k - m->lane[i].mark);
 	}
 	out->len = (size_t)(p - out->data);
 }

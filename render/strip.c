@@ -9,10 +9,10 @@
 
 #define SEQ_SIGNAL 0x80000000u	/* marks that are no events come after those that are; of these, by lane */
 
-static struct mark *add_mark(struct strip *s, struct strip_lane *l)
+static struct mark *add_marks(struct strip *s, struct strip_lane *l, size_t n)
 {
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 8;
+	if (l->cap - l->n < n) {
+		size_t cap = 2 * (l->n + n);
 		struct mark *m = realloc(l->mark, cap * sizeof(*m));
 
 		if (!m) {
@@ -22,7 +22,13 @@ static struct mark *add_mark(struct strip *s, struct strip_lane *l)
 		l->mark = m;
 		l->cap = cap;
 	}
-	return &l->mark[l->n++];
+	l->n += n;
+	return &l->mark[l->n - n];
+}
+
+static struct mark *add_mark(struct strip *s, struct strip_lane *l)
+{
+	return add_marks(s, l, 1);
 }
 
 /*
@@ -96,20 +102,30 @@ static uint64_t take_attrs(struct strip *s, struct mark *m, const struct event *
 	return signal;
 }
 
+static bool is_wanted(const struct strip *s, uint32_t lane)
+{
+	return lane < s->n_lanes && !(s->skip && s->skip[lane / LANES_PER_TILE]);
+}
+
+static struct mark event_mark(const struct event *e)
+{
+	return (struct mark){
+		.t = e->time, .lock = e->lock, .kind = e->kind, .state = e->state, .flags = e->flags,
+		.lost = !!(e->flags & EVF_LOST_ACQUIRE) + !!(e->flags & EVF_LOST_RELEASE),
+	};
+}
+
 static int load_event(void *ctx, const struct event *e, const struct attr *attrs)
 {
 	struct strip *s = ctx;
 	uint32_t lane = e->thread - s->lane0;
-	struct mark *last, *m, mark = {
-		.t = e->time, .seq = s->seq++, .lock = e->lock, .kind = e->kind, .state = e->state,
-		.flags = e->flags,
-		.lost = !!(e->flags & EVF_LOST_ACQUIRE) + !!(e->flags & EVF_LOST_RELEASE),
-	};
+	struct mark *last, *m, mark = event_mark(e);
 	uint64_t signal = e->n_attrs ? take_attrs(s, &mark, e, attrs) : 0;
 	struct strip_lane *l;
 	bool waited, begins, turn;
 
-	if (lane >= s->n_lanes || (s->skip && s->skip[lane / LANES_PER_TILE]))
+	mark.seq = s->seq++;
+	if (!is_wanted(s, lane))
 		return 0;
 	l = &s->lane[lane];
 	last = &l->mark[l->n - 1];
@@ -132,6 +148,45 @@ static int load_event(void *ctx, const struct event *e, const struct attr *attrs
 	else if (turn)
 		l->segment = l->n - 1;
 	return 0;
+}
+
+/* What load_event() makes of them where the lane does not wait and comes back to the state in which it is. */
+static bool load_pairs(void *ctx, const struct event_pairs *p)
+{
+	struct strip *s = ctx;
+	uint32_t lane = p->event[0].thread - s->lane0;
+	struct strip_lane *l;
+	struct mark mark[2], *m;
+	uint64_t t = p->time, since;
+
+	if (!is_wanted(s, lane)) {
+		s->seq += 2 * p->n;
+		return true;
+	}
+	l = &s->lane[lane];
+	for (unsigned k = 0; k < 2; k++)
+		mark[k] = event_mark(&p->event[k]);
+	if (is_waiting(&mark[0]) || is_waiting(&mark[1]) || l->mark[l->n - 1].state != mark[1].state)
+		return false;
+	since = l->mark[l->n - 1].since;
+	m = add_marks(s, l, 2 * (size_t)p->n);
+	if (!m)
+		return true;
+	for (uint32_t i = 0; i < 2 * p->n; i++) {
+		struct mark *at = &mark[i & 1];
+
+		t += p->step[i & 1];
+		if (at->kind == EV_ACQUIRE) {
+			since = t;
+			l->take = l->n - 2 * p->n + i;
+		}
+		at->t = t;
+		at->since = since;
+		at->seq = s->seq++;
+		m[i] = *at;
+	}
+	l->segment = l->n - 1;
+	return true;
 }
 
 static int begin_lanes(void *ctx, const struct instant_lane *at, int64_t checks)
@@ -213,7 +268,7 @@ int strip_load(struct strip *s, struct timeline *tl, struct timeline_cursor *c, 
 {
 	const struct stretch stretch = {
 		.from = from, .to = to, .lane0 = lane0, .n_lanes = n_lanes,
-		.begin = begin_lanes, .event = load_event, .end = end_lanes, .ctx = s,
+		.begin = begin_lanes, .event = load_event, .pairs = load_pairs, .end = end_lanes, .ctx = s,
 	};
 	int ret;
 

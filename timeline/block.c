@@ -596,49 +596,53 @@ const struct block_symbol *block_next_rare(struct block_reader *r, struct err *e
 	return &r->symbol[symbol];
 }
 
-/* Eight events at a time: where all three planes say what they said two events before, a pair comes again. */
-void block_find_pairs(const struct block_reader *r, struct block_pairs *p)
-{
-	const uint64_t long_steps = UINT64_C(0x8080808080808080);	/* their high part takes more than a byte */
-	size_t left = (size_t)(r->high_end - r->high), i = 0;
-	const uint8_t *symbols = r->symbols, *high = r->high, *low = r->low;
+#define LONG_STEPS UINT64_C(0x8080808080808080)	/* whose high part takes more than a byte */
 
-	p->n = 0;
-	if (!block_repeats(r))
-		return;
+bool block_peek_pair(const struct block_reader *r, struct block_pairs *p)
+{
+	if (!block_repeats(r) || get_le64(r->high) & LONG_STEPS || r->symbols[0] >= r->n_symbols ||
+	    r->symbols[1] >= r->n_symbols)
+		return false;
+	*p = (struct block_pairs){
+		.first = &r->symbol[r->symbols[0]], .second = &r->symbol[r->symbols[1]],
+		.first_step = (uint32_t)r->high[0] << 8 | r->low[0],
+		.second_step = (uint32_t)r->high[1] << 8 | r->low[1],
+	};
+	return !(p->first->attrs | p->second->attrs);
+}
+
+/* Eight events at a time: where all three planes say what they said two events before, a pair comes again. */
+void block_count_pairs(const struct block_reader *r, struct block_pairs *p)
+{
+	size_t left = (size_t)(r->high_end - r->high), i = 0;
+	uint64_t period = p->first_step + p->second_step;
+
 	if (left > r->left)
 		left = r->left;
 	for (; i + 10 <= left; i += 8) {
-		uint64_t changes = (get_le64(symbols + i) ^ get_le64(symbols + i + 2)) |
-				   (get_le64(high + i) ^ get_le64(high + i + 2)) |
-				   (get_le64(low + i) ^ get_le64(low + i + 2)) |
-				   (get_le64(high + i) & long_steps);
+		uint64_t changes = (get_le64(r->symbols + i) ^ get_le64(r->symbols + i + 2)) |
+				   (get_le64(r->high + i) ^ get_le64(r->high + i + 2)) |
+				   (get_le64(r->low + i) ^ get_le64(r->low + i + 2)) |
+				   (get_le64(r->high + i) & LONG_STEPS);
 
 		if (changes) {
 			i += (unsigned)__builtin_ctzll(changes) / 8;
 			break;
 		}
 	}
-	if (i < 8 || symbols[0] >= r->n_symbols || symbols[1] >= r->n_symbols)
-		return;
-	p->first = &r->symbol[symbols[0]];
-	p->second = &r->symbol[symbols[1]];
-	p->first_step = (uint32_t)high[0] << 8 | low[0];
-	p->second_step = (uint32_t)high[1] << 8 | low[1];
 	p->n = (uint32_t)(i + 2) / 2;
-	/* Whoever reads them one by one finds out which of them is too late, or finds their values. */
-	if ((uint64_t)p->n * (p->first_step + p->second_step) > r->limit - r->time ||
-	    p->first->attrs | p->second->attrs)
-		p->n = 0;
+	/* Who reads on finds out that the next one is too late. */
+	if (period && p->n > (r->limit - r->time) / period)
+		p->n = (uint32_t)((r->limit - r->time) / period);
 }
 
-void block_skip_pairs(struct block_reader *r, const struct block_pairs *p, uint32_t n)
+void block_skip_pairs(struct block_reader *r, const struct block_pairs *p)
 {
-	r->symbols += 2 * (size_t)n;
-	r->high += 2 * (size_t)n;
-	r->low += 2 * (size_t)n;
-	r->left -= 2 * n;
-	r->time += (uint64_t)n * (p->first_step + p->second_step);
+	r->symbols += 2 * (size_t)p->n;
+	r->high += 2 * (size_t)p->n;
+	r->low += 2 * (size_t)p->n;
+	r->left -= 2 * p->n;
+	r->time += (uint64_t)p->n * (p->first_step + p->second_step);
 }
 
 int block_signal(struct block_reader *r, uint64_t *signal, struct err *err)

@@ -268,28 +268,24 @@ static bool draw_pairs(struct timeline_cursor *c, const struct canvas *v)
 {
 	struct block_reader *r = &c->reader;
 	struct block_pairs p;
+	struct draw_lane *l;
 	uint32_t lane;
 
-	block_find_pairs(r, &p);
-	if (!p.n)
+	if (!block_peek_pair(r, &p) || p.first->thread != p.second->thread)
 		return false;
 	lane = p.first->thread - v->lane0;
-	if (lane < v->n_lanes) {
-		struct draw_lane *l = &c->lane[lane];
-
-		if (p.second->thread != p.first->thread || p.first->state == STATE_WAIT ||
-		    p.second->state == STATE_WAIT || l->state != p.second->state)
-			return false;
-		if (p.first->state != p.second->state) {
-			if (l->last != r->time)
-				return false;
-			l->last = r->time + (uint64_t)p.n * (p.first_step + p.second_step);
-		}
-		add_pairs(v, lane, &p, r->time);
-	} else if (p.second->thread - v->lane0 < v->n_lanes) {
+	l = lane < v->n_lanes ? &c->lane[lane] : NULL;
+	if (l && (p.first->state == STATE_WAIT || p.second->state == STATE_WAIT || l->state != p.second->state ||
+		  (p.first->state != p.second->state && l->last != r->time)))
 		return false;
-	}
-	block_skip_pairs(r, &p, p.n);
+	block_count_pairs(r, &p);
+	if (!p.n)
+		return false;
+	if (l)
+		add_pairs(v, lane, &p, r->time);
+	block_skip_pairs(r, &p);
+	if (l && p.first->state != p.second->state)
+		l->last = r->time;
 	return true;
 }
 

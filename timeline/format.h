@@ -195,12 +195,16 @@ struct block_pairs {
 	uint32_t first_step, second_step;	/* the time before each */
 };
 
-/* Finds how many pairs come next; as little as a few are not looked for, and then p->n is 0. */
-void block_find_pairs(const struct block_reader *r, struct block_pairs *p);
-/* Goes behind n of them. */
-void block_skip_pairs(struct block_reader *r, const struct block_pairs *p, uint32_t n);
+/*
+ * Whether the next ten events are such pairs; then all of p but n is set.  Who can use them asks how many there are:
+ * that goes through all of them.
+ */
+bool block_peek_pair(const struct block_reader *r, struct block_pairs *p);
+void block_count_pairs(const struct block_reader *r, struct block_pairs *p);
+/* Goes behind the n pairs. */
+void block_skip_pairs(struct block_reader *r, const struct block_pairs *p);
 
-/* Where this is false, block_find_pairs() finds none.  The next ten events answer it. */
+/* Where this is false, so is block_peek_pair(): a quick look, to be had at every event. */
 static inline bool block_repeats(const struct block_reader *r)
 {
 	if (r->left < 10 || r->wide || r->high_end - r->high < 10)

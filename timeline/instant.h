@@ -19,12 +19,24 @@ struct instant_lane {
 	uint8_t state;		/* after all events before t; never SIGNAL */
 };
 
+/* Two events that come n times: each `step` behind the one before it, the first of all behind `time`.  No values. */
+struct event_pairs {
+	struct event event[2];		/* their times are of no meaning */
+	uint64_t step[2], time;
+	uint32_t n;
+};
+
 struct stretch {
 	uint64_t from, to;
 	uint32_t lane0, n_lanes;
 	/* Called once before any event; signal and end are not known yet.  checks: the largest before. */
 	int (*begin)(void *ctx, const struct instant_lane *lanes, int64_t checks);
 	timeline_event_fn *event;	/* for every event of [from, to), of all threads */
+	/*
+	 * Takes events of one thread that repeat themselves and do not make it wait; false: they are not taken, and the
+	 * next of them comes to event().  NULL is allowed.
+	 */
+	bool (*pairs)(void *ctx, const struct event_pairs *p);
 	/* Called once after them, for the instant `to`. */
 	int (*end)(void *ctx, const struct instant_lane *lanes);
 	void *ctx;

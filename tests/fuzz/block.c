@@ -29,9 +29,10 @@ static struct digest read_all(struct block_reader *r, bool pairs, struct err *er
 	for (;;) {
 		uint64_t time = r->time;
 
-		if (pairs)
-			block_find_pairs(r, &p);
-		if (!pairs || !p.n) {
+		p.n = 0;
+		if (pairs && block_peek_pair(r, &p))
+			block_count_pairs(r, &p);
+		if (!p.n) {
 			s = block_next(r, &signal, err);
 			if (!s)
 				return d;
@@ -42,7 +43,7 @@ static struct digest read_all(struct block_reader *r, bool pairs, struct err *er
 			digest_event(&d, r, p.first, time += p.first_step);
 			digest_event(&d, r, p.second, time += p.second_step);
 		}
-		block_skip_pairs(r, &p, p.n);
+		block_skip_pairs(r, &p);
 		if (r->time != time)
 			abort();
 	}

@@ -152,7 +152,7 @@ static inline void sim_step(struct sim *s, const struct sim_options *o)
 	uint64_t signal = 0;
 	unsigned lost = 0;
 
-	if (!s->n_repeats && s->n_blocks && !random_below(150))
+	if (s->n_blocks && !s->n_repeats && !random_below(150))
 		sim_begin_pairs(s, o);
 	if (s->n_repeats) {
 		unsigned k = --s->n_repeats & 1;
