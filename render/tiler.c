@@ -2,6 +2,7 @@
 #include "tiler.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,18 +76,26 @@ static inline void pen_add(struct pen *p, uint64_t column, uint64_t n)
 
 /* The column that is being gathered. */
 struct gather {
-	uint64_t time[N_STATES];
 	struct shares s;
+	uint64_t idle;
 	bool switched;			/* the lock came from another thread */
 	bool marked;			/* an event or a change of state lies in it */
 };
 
+/* Where a state's time is added: in place, for what is copied just after it was written makes the processor wait. */
+static inline uint64_t *time_in(struct gather *g, unsigned state)
+{
+	static const uint8_t at[N_STATES] = {
+		[STATE_IDLE] = offsetof(struct gather, idle), [STATE_RUN] = offsetof(struct gather, s.run),
+		[STATE_STALL] = offsetof(struct gather, s.stall), [STATE_SIGNAL] = offsetof(struct gather, s.signal),
+		[STATE_WAIT] = offsetof(struct gather, s.wait),
+	};
+
+	return (uint64_t *)(void *)((char *)g + at[state]);
+}
+
 static void end_column(struct pen *p, struct gather *g, unsigned level, unsigned h, bool plain)
 {
-	g->s.run = g->time[STATE_RUN];
-	g->s.stall = g->time[STATE_STALL];
-	g->s.signal = g->time[STATE_SIGNAL];
-	g->s.wait = g->time[STATE_WAIT];
 	g->s.plain = plain && !g->switched;
 	pen_add(p, column_of(&g->s, level, h), 1);
 	*g = (struct gather){ .marked = false };
@@ -151,7 +160,7 @@ static size_t draw_lane(const struct tiler *t, const struct tile_marks *tm, unsi
 		time[state] += rel - pos;
 		if (next != column) {
 			if (g.marked) {
-				g.time[state] += ((column + 1) << level) - pos;
+				*time_in(&g, state) += ((column + 1) << level) - pos;
 				end_column(&pen, &g, level, h, level > t->set->bright_level);
 				column++;
 			}
@@ -162,7 +171,7 @@ static size_t draw_lane(const struct tiler *t, const struct tile_marks *tm, unsi
 		}
 		if (m >= end)
 			break;
-		g.time[state] += rel - pos;
+		*time_in(&g, state) += rel - pos;
 		g.marked = true;
 		pos = rel;
 		count_mark(m, &g, sums);
