@@ -76,22 +76,13 @@ static inline uint64_t share_one(uint64_t part, unsigned level, unsigned h, bool
 	return rows ? rows : any;
 }
 
-uint64_t column_of(const struct shares *s, unsigned level, unsigned h)
+/* The rows of several parts.  Apart from column_of(), which is mostly done sooner and needs few registers for that. */
+static __attribute__((noinline)) uint64_t share_many(const struct shares *s, unsigned level, unsigned h)
 {
 	uint64_t part[N_PARTS] = { s->run, s->stall, s->signal, s->wait, 0 };
-	uint64_t width = UINT64_C(1) << level, left = width, column;
-	unsigned rows[N_PARTS], some, missing = 0;
+	uint64_t left = UINT64_C(1) << level;
+	unsigned rows[N_PARTS], some = s->acquires != 0, missing = 0;
 
-	column = (uint64_t)mark_rows(s->busy, h, h / 3) << COLUMN_BUSY |
-		 (uint64_t)mark_rows(s->retry, h, h / 2) << COLUMN_RETRY |
-		 (uint64_t)(s->acquires && !s->plain) << COLUMN_ACQUIRE | (uint64_t)!!s->lost << COLUMN_LOST;
-	if (s->run == width)		/* the usual case of all */
-		return column | (uint64_t)h << COLUMN_RUN;
-	if (level <= LEVEL_MAX && !(s->stall | s->signal | s->wait))
-		return column | share_one(s->run, level, h, s->run || s->acquires) << COLUMN_RUN;
-	if (level <= LEVEL_MAX && !(s->run | s->stall | s->signal | s->acquires))
-		return column | share_one(s->wait, level, h, true) << COLUMN_WAIT;
-	some = s->acquires != 0;
 #pragma GCC unroll 5
 	for (unsigned i = 0; i < PART_IDLE; i++) {
 		if (part[i] > left)		/* a file may claim anything */
@@ -109,9 +100,24 @@ uint64_t column_of(const struct shares *s, unsigned level, unsigned h)
 		missing |= (rows[i] == 0) & some >> i;
 	if (missing & 1)
 		give_rows(some, rows);
-	return column | (uint64_t)rows[PART_RUN] << COLUMN_RUN |
-	       (uint64_t)rows[PART_STALL] << COLUMN_STALL |
+	return (uint64_t)rows[PART_RUN] << COLUMN_RUN | (uint64_t)rows[PART_STALL] << COLUMN_STALL |
 	       (uint64_t)rows[PART_SIGNAL] << COLUMN_SIGNAL | (uint64_t)rows[PART_WAIT] << COLUMN_WAIT;
+}
+
+uint64_t column_of(const struct shares *s, unsigned level, unsigned h)
+{
+	uint64_t column = (uint64_t)(s->acquires && !s->plain) << COLUMN_ACQUIRE | (uint64_t)!!s->lost << COLUMN_LOST;
+
+	if (s->busy | s->retry)
+		column |= (uint64_t)mark_rows(s->busy, h, h / 3) << COLUMN_BUSY |
+			  (uint64_t)mark_rows(s->retry, h, h / 2) << COLUMN_RETRY;
+	if (s->run == UINT64_C(1) << level)		/* the usual case of all */
+		return column | (uint64_t)h << COLUMN_RUN;
+	if (level <= LEVEL_MAX && !(s->stall | s->signal | s->wait))
+		return column | share_one(s->run, level, h, s->run || s->acquires) << COLUMN_RUN;
+	if (level <= LEVEL_MAX && !(s->run | s->stall | s->signal | s->acquires))
+		return column | share_one(s->wait, level, h, true) << COLUMN_WAIT;
+	return column | share_many(s, level, h);
 }
 
 static unsigned field(uint64_t column, unsigned shift)
