@@ -347,7 +347,7 @@ struct usual {
 	bool counts, is_event;		/* 1 there, 1 in events */
 	bool plain;			/* that is all that it counts */
 	bool turn, acquire;		/* ends a stretch of waiting; ACQUIRE */
-	bool signal;			/* has a value, which is ATTR_SIGNAL */
+	bool signal, unknown;		/* has a value, which is ATTR_SIGNAL; no symbol of the block */
 };
 
 #define MAX_USUAL 256		/* symbols, where one takes a byte */
@@ -375,6 +375,8 @@ static void make_usual(struct timeline_cursor *c, const struct canvas *v, struct
 			.acquire = s->kind == EV_ACQUIRE, .signal = s->attrs >> ATTR_SIGNAL & 1,
 		};
 	}
+	for (size_t i = c->reader.n_symbols; i < MAX_USUAL; i++)
+		u[i] = (struct usual){ .unknown = true };
 }
 
 static inline struct timeline_bin *usual_bin(const struct usual *u, struct timeline_bin *first_lane)
@@ -382,16 +384,47 @@ static inline struct timeline_bin *usual_bin(const struct usual *u, struct timel
 	return (struct timeline_bin *)(void *)((char *)first_lane + u->row);
 }
 
-/* The same as add_recent(). */
-static inline void add_usual(const struct canvas *v, const struct place *p, const struct usual *u,
+/* As add_recent() in the place that begins there; a is not after b. */
+static inline void add_usual(const struct canvas *v, uint64_t place, const struct usual *u,
 			     struct timeline_bin *first_lane, unsigned state, uint64_t a, uint64_t b)
 {
-	if (a >= b || state == STATE_IDLE)
+	if (state == STATE_IDLE)
 		return;
-	if (a >= p->begin)
+	if (a >= place)
 		*field(usual_bin(u, first_lane), state) += b - a;
 	else if (b > v->from && a < v->to)
 		add_time(v, u->row / (v->stride * sizeof(*v->out)), state, a, b);
+}
+
+/*
+ * The same as get_varint().  Whether there are one or two bytes is a matter of chance, so there is no branch for the
+ * processor to guess wrong.
+ */
+static inline const uint8_t *get_short(const uint8_t *p, const uint8_t *end, uint64_t *v)
+{
+	unsigned more;
+
+	if (end - p < 2)
+		return get_varint(p, end, v);
+	more = p[0] >> 7;
+	if (more & p[1] >> 7)
+		return get_varint(p, end, v);
+	*v = (p[0] & 0x7fu) | (p[1] & (0u - more)) << 7;
+	return p + 1 + more;
+}
+
+/* The event ends a stretch of waiting. */
+static inline void end_wait(const struct canvas *v, uint64_t place, const struct usual *u,
+			    struct timeline_bin *first_lane, uint64_t t, uint64_t signal)
+{
+	struct draw_lane *l = u->lane;
+	uint64_t at = t - signal < l->last ? l->last : t - signal;
+
+	add_usual(v, place, u, first_lane, STATE_WAIT, l->last, at);
+	add_usual(v, place, u, first_lane, STATE_SIGNAL, at, t);
+	if (u->acquire)
+		add_max_wait(v, u->row / (v->stride * sizeof(*v->out)), t - l->since, l->since, t);
+	l->last = t;
 }
 
 /*
@@ -403,101 +436,80 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 {
 	struct block_reader *r = &c->reader;
 	const uint8_t *symbols = r->symbols, *high = r->high, *low = r->low, *signals = r->column[ATTR_SIGNAL].p;
-	const uint8_t *const high_end = r->high_end, *const signals_end = r->column[ATTR_SIGNAL].end;
-	const uint64_t limit = r->limit;
-	const size_t n_symbols = r->n_symbols;
+	const uint8_t *const stop = symbols + (r->left < 10 ? 0 : r->left - 9);
 	uint64_t time = r->time;
-	uint32_t left = r->left;
-	struct place p = *place;
-	struct timeline_bin *first_lane = v->out + p.bin;
+	uint64_t place_begin = place->begin, place_end = place->end;
+	struct timeline_bin *first_lane = v->out + place->bin;
 
-	for (; left >= 10; left--) {
+	if ((size_t)(r->high_end - high) < r->left)	/* each takes a byte at least */
+		return;
+	for (; symbols < stop; symbols++, low++) {
 		const struct usual *u = &usual[*symbols];
-		uint64_t t = time, upper, signal = 0;
+		uint64_t t, upper = *high, signal = 0;
 		const uint8_t *next_high = high + 1, *next_signals = signals;
 		struct draw_lane *l;
 
 		if (get_le64(low) == get_le64(low + 2) && get_le64(symbols) == get_le64(symbols + 2))
 			break;
-		if (high == high_end || *symbols >= n_symbols)
-			break;
-		upper = *high;
-		if (upper >= 0x80) {		/* of two bytes, which every step below a millisecond is */
-			if (high_end - high < 2 || high[1] >= 0x80)
+		if (upper >= 0x80) {
+			next_high = get_short(high, r->high_end, &upper);
+			if (!next_high || upper >> 56 || r->high_end - next_high < stop + 9 - symbols - 1)
 				break;
-			upper = (upper & 0x7f) | (uint64_t)high[1] << 7;
-			next_high++;
 		}
-		t += upper << 8 | *low;
-		if (t > limit)
+		upper = upper << 8 | *low;
+		if (upper > r->limit - time)
 			break;
-		if (u->signal) {
-			if (signals == signals_end || *signals & 1)
+		t = time + upper;
+		if (u->signal | u->unknown) {
+			next_signals = get_short(signals, r->column[ATTR_SIGNAL].end, &signal);
+			if (u->unknown || !next_signals || signal & 1 || signal >> 1 > t)
 				break;
-			signal = *signals;
-			next_signals++;
-			if (signal >= 0x80) {
-				if (signals_end - signals < 2 || signals[1] >= 0x80)
-					break;
-				signal = (signal & 0x7f) | (uint64_t)signals[1] << 7;
-				next_signals++;
-			}
 			signal >>= 1;
-			if (signal > t)
-				break;
+		}
+		if (t >= place_end) {
+			next_place(v, place, t);
+			place_begin = place->begin;
+			place_end = place->end;
+			first_lane = v->out + place->bin;
 		}
 		time = t;
-		symbols++;
-		low++;
 		high = next_high;
 		signals = next_signals;
 		l = u->lane;
 		if (!l)
 			continue;
-		if (t >= p.end) {
-			next_place(v, &p, t);
-			first_lane = v->out + p.bin;
-		}
-		if (l->state != STATE_WAIT) {
-			if (l->state != u->state) {
-				add_usual(v, &p, u, first_lane, l->state, l->last, t);
+		if (l->state != u->state) {
+			if (l->state != STATE_WAIT) {
+				add_usual(v, place_begin, u, first_lane, l->state, l->last, t);
 				l->last = t;
-				if (u->state == STATE_WAIT)
-					l->since = t;
-				l->state = u->state;
+			} else {
+				end_wait(v, place_begin, u, first_lane, t, signal);
 			}
-		} else {
-			if (u->turn) {
-				uint64_t at = t - signal < l->last ? l->last : t - signal;
-
-				add_usual(v, &p, u, first_lane, STATE_WAIT, l->last, at);
-				add_usual(v, &p, u, first_lane, STATE_SIGNAL, at, t);
-				if (u->acquire)
-					add_max_wait(v, u->row / (v->stride * sizeof(*v->out)), t - l->since, l->since, t);
-				l->last = t;
-			}
-			if (u->state == STATE_WAIT && u->acquire)
+			if (u->state == STATE_WAIT)
 				l->since = t;
 			l->state = u->state;
+		} else if (u->turn && u->state == STATE_WAIT) {
+			end_wait(v, place_begin, u, first_lane, t, signal);
+			if (u->acquire)
+				l->since = t;
 		}
-		if (p.begin != NO_TIME) {
+		if (place_begin != NO_TIME) {
 			struct timeline_bin *b = usual_bin(u, first_lane);
 
 			if (u->plain) {
 				b->events += u->is_event;
 				*(uint32_t *)(void *)((char *)b + u->counter) += u->counts;
 			} else {
-				count(b, &r->symbol[symbols[-1]], 1);
+				count(b, &r->symbol[*symbols], 1);
 			}
 		}
 	}
-	*place = p;
+	r->left -= (uint32_t)(symbols - r->symbols);
 	r->symbols = symbols;
 	r->high = high;
 	r->low = low;
 	r->column[ATTR_SIGNAL].p = signals;
 	r->time = time;
-	r->left = left;
 }
 
 static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t number, struct err *err)
