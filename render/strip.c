@@ -118,13 +118,12 @@ static struct mark event_mark(const struct event *e)
 static int load_event(void *ctx, const struct event *e, const struct attr *attrs)
 {
 	struct strip *s = ctx;
-	uint32_t lane = e->thread - s->lane0;
-	struct mark *last, *m, mark = event_mark(e);
-	uint64_t signal = e->n_attrs ? take_attrs(s, &mark, e, attrs) : 0;
+	uint32_t lane = e->thread - s->lane0, seq = s->seq++;
+	struct mark *last, *m, told = { .t = 0 };	/* what attributes tell */
+	uint64_t signal = e->n_attrs ? take_attrs(s, &told, e, attrs) : 0, since;
 	struct strip_lane *l;
 	bool waited, begins, turn;
 
-	mark.seq = s->seq++;
 	if (!is_wanted(s, lane))
 		return 0;
 	l = &s->lane[lane];
@@ -132,7 +131,7 @@ static int load_event(void *ctx, const struct event *e, const struct attr *attrs
 	waited = is_waiting(last);
 	turn = e->kind == EV_ACQUIRE || e->kind == EV_RETRY || e->state != STATE_WAIT;
 	begins = waited != (e->state == STATE_WAIT) || e->kind == EV_ACQUIRE;
-	mark.since = begins ? e->time : last->since;
+	since = begins ? e->time : last->since;
 	if (waited && turn) {
 		if (signal && signal <= e->time)
 			set_signal(s, lane, e->time - signal);
@@ -142,7 +141,12 @@ static int load_event(void *ctx, const struct event *e, const struct attr *attrs
 	m = add_mark(s, l);
 	if (!m)
 		return 1;
-	*m = mark;
+	*m = event_mark(e);
+	m->since = since;
+	m->seq = seq;
+	m->checks = told.checks;
+	m->func = told.func;
+	m->lost += told.lost;
 	if (begins)
 		l->take = l->segment = l->n - 1;
 	else if (turn)
@@ -172,20 +176,19 @@ static bool load_pairs(void *ctx, const struct event_pairs *p)
 	m = add_marks(s, l, 2 * (size_t)p->n);
 	if (!m)
 		return true;
-	for (uint32_t i = 0; i < 2 * p->n; i++) {
-		struct mark *at = &mark[i & 1];
-
+	for (uint32_t i = 0; i < 2 * p->n; i++, m++) {
 		t += p->step[i & 1];
-		if (at->kind == EV_ACQUIRE) {
+		*m = mark[i & 1];
+		if (m->kind == EV_ACQUIRE)
 			since = t;
-			l->take = l->n - 2 * p->n + i;
-		}
-		at->t = t;
-		at->since = since;
-		at->seq = s->seq++;
-		m[i] = *at;
+		m->t = t;
+		m->since = since;
+		m->seq = s->seq++;
 	}
 	l->segment = l->n - 1;
+	for (unsigned k = 0; k < 2; k++)
+		if (mark[k].kind == EV_ACQUIRE)
+			l->take = l->n - 2 + k;
 	return true;
 }
 
