@@ -589,10 +589,10 @@ struct png_encoder *png_encoder_new(unsigned width, unsigned lane_height, enum t
 	e->row_words = (e->row_bytes - 1 + 63) / 64;
 	e->diff = calloc((size_t)lane_height * (e->row_bytes - 1), 1);
 	e->changed = calloc((size_t)lane_height * e->row_words, sizeof(*e->changed));
-	e->found = calloc(changes, sizeof(*e->found));
-	e->change = calloc(changes, sizeof(*e->change));
+	e->found = malloc(changes * sizeof(*e->found));
+	e->change = malloc(changes * sizeof(*e->change));
 	/* A token stands for a byte or more, but for up to six around a gap or a match. */
-	e->token = calloc(rows * (e->row_bytes + 8), sizeof(*e->token));
+	e->token = malloc(rows * (e->row_bytes + 8) * sizeof(*e->token));
 	if (!e->diff || !e->changed || !e->found || !e->change || !e->token)
 		goto memory;
 	huff_fixed(e->fixed_lit, e->fixed_dist);

@@ -973,8 +973,8 @@ struct tiler *tiler_new(const struct tile_set *set, struct err *err)
 		tiler_free(t);
 		return NULL;
 	}
-	t->bins = calloc((size_t)(p->n_groups < AT_ONCE ? p->n_groups : AT_ONCE) * LANES_PER_TILE *
-			 p->tile_width, sizeof(*t->bins));
+	t->bins = malloc((size_t)(p->n_groups < AT_ONCE ? p->n_groups : AT_ONCE) * LANES_PER_TILE *
+			 p->tile_width * sizeof(*t->bins));
 	t->parents = calloc(p->n_lanes + 1, sizeof(*t->parents));
 	t->skip = calloc(p->n_groups, sizeof(*t->skip));
 	if (!t->bins || !t->parents || !t->skip ||
