@@ -655,6 +655,24 @@ int block_signal(struct block_reader *r, uint64_t *signal, struct err *err)
 	return 0;
 }
 
+const struct block_symbol *block_next_values(struct block_reader *r, unsigned want, int64_t value[N_ATTRS],
+					     struct err *err)
+{
+	const struct block_symbol *s = block_next_usual(r);
+
+	if (!s)
+		s = block_next_rare(r, err);
+	for (unsigned mask = s ? s->attrs & want : 0; mask; mask &= mask - 1) {
+		unsigned id = (unsigned)__builtin_ctz(mask);
+
+		if (!id || get_value(r, id, &value[id])) {
+			bad(err, "a missing value of an attribute");
+			return NULL;
+		}
+	}
+	return s;
+}
+
 const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs, struct err *err)
 {
 	const struct block_symbol *s = block_next_usual(r);

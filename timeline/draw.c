@@ -328,14 +328,6 @@ static void end_block(struct timeline_cursor *c, const struct canvas *v, uint64_
 		add_time(v, i, c->lane[i].state, c->lane[i].last, end);
 }
 
-static int64_t value_of(const struct attr *attrs, unsigned n, unsigned id)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (attrs[i].id == id)
-			return attrs[i].value;
-	return 0;
-}
-
 /* --- usual events ------------------------------------------------------------------------------------ */
 
 /* What drawing an event of a symbol comes to. */
@@ -518,7 +510,7 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 	uint64_t begin = c->tl->block[number].begin, end = tl_block_end(c->tl, number), signal;
 	struct block_reader *r = &c->reader;
 	const struct block_symbol *s;
-	struct attr attrs[N_ATTRS];
+	int64_t value[N_ATTRS] = { 0 };
 	struct place place = { .begin = NO_TIME };
 	int64_t checks;
 	bool rare, has_checks;
@@ -542,8 +534,8 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 		if (block_repeats(r) && draw_pairs(c, v))
 			continue;
 		if (rare) {
-			s = block_next_attrs(r, attrs, err);
-			signal = s ? (uint64_t)value_of(attrs, s->n_attrs, ATTR_SIGNAL) : 0;
+			s = block_next_values(r, 1u << ATTR_SIGNAL | 1u << ATTR_CHECKS | 1u << ATTR_COUNT, value, err);
+			signal = s && s->attrs & 1u << ATTR_SIGNAL ? (uint64_t)value[ATTR_SIGNAL] : 0;
 		} else {
 			s = block_next(r, &signal, err);
 		}
@@ -562,8 +554,8 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 
 			count(b, s, 1);
 			if (rare) {
-				if (s->kind == EV_LOST)
-					b->lost += (uint32_t)value_of(attrs, s->n_attrs, ATTR_COUNT);
+				if (s->kind == EV_LOST && s->attrs & 1u << ATTR_COUNT)
+					b->lost += (uint32_t)value[ATTR_COUNT];
 				if (has_checks && s->attrs & 1u << ATTR_CHECKS &&
 				    r->column[ATTR_CHECKS].last > checks)
 					b->checks += (uint64_t)(r->column[ATTR_CHECKS].last - checks);
