@@ -550,11 +550,14 @@ int block_open(struct block_reader *r, const uint8_t *data, size_t len, const st
 }
 
 /* Reads the next value of a column. */
-static int get_value(struct block_reader *r, unsigned id, int64_t *value)
+static inline int get_value(struct block_reader *r, unsigned id, int64_t *value)
 {
 	uint64_t v;
 
-	r->column[id].p = get_varint(r->column[id].p, r->column[id].end, &v);
+	if (r->column[id].p != r->column[id].end && *r->column[id].p < 0x80)
+		v = *r->column[id].p++;
+	else
+		r->column[id].p = get_varint(r->column[id].p, r->column[id].end, &v);
 	if (!r->column[id].p) {
 		r->column[id].p = r->column[id].end;
 		return -1;
