@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 typedef uint8_t v16 __attribute__((vector_size(16)));
 
 #define MAX_PREFIX 24		/* "t3 100 1646 " */
@@ -25,8 +24,8 @@ typedef uint8_t v16 __attribute__((vector_size(16)));
  *	t3 100 1646 ACQUIRE
  *	t3 100 1647 RELEASE
  *
- * So the two lines of the next check are foretold from those of the last one, digits and all, and compared with the
- * text whole; only what is different is read.
+ * So the two lines of the next check are foretold from those of the last one, digits and all, and
+ * compared with the text whole; only what is different is read.
  */
 struct foretold {
 	char text[PAIR_BYTES];	/* both lines, as they were last seen */
@@ -34,7 +33,7 @@ struct foretold {
 	char ten[PAIR_BYTES];	/* ... where that ends in 0 */
 	unsigned len;		/* 0: none */
 	unsigned digit[2];	/* where the last digit of either line's number of checks is */
-	unsigned at[4];		/* four loads of 16 bytes that cover the text, overlapping where it is short */
+	unsigned at[4];		/* four loads of 16 bytes that cover the text, and may overlap */
 	uint64_t checks, countdown;
 	uint32_t thread;
 };
@@ -55,6 +54,11 @@ static unsigned event_kind(const char *s, size_t n)
 	case 7: return !memcmp(s, "ACQUIRE", 7) ? EV_ACQUIRE : !memcmp(s, "RELEASE", 7) ? EV_RELEASE : 0;
 	}
 	return 0;
+}
+
+static inline bool is_digit(char c)
+{
+	return (unsigned char)(c - '0') < 10;
 }
 
 static bool is_blank(char c)
@@ -192,10 +196,19 @@ static int find_thread(struct log *l, const char *s, size_t n, uint64_t id, uint
 	return 0;
 }
 
+/* The columns of a usual line but for its event. */
+struct place {
+	const char *text;
+	size_t len;		/* of the text, with the blank behind it; 0: none yet */
+	uint64_t countdown, checks, time;
+	uint32_t thread;
+};
+
 /* The pair that has just been read stood at these checks; its lines begin like this one. */
-static void begin_foretelling(struct foretold *f, const char *line, size_t prefix, uint32_t thread,
-			      uint64_t countdown, uint64_t checks)
+static void begin_foretelling(struct foretold *f, const struct place *at)
 {
+	const char *line = at->text;
+	size_t prefix = at->len;
 	unsigned half = (unsigned)prefix + 8;
 
 	f->len = 0;
@@ -218,9 +231,9 @@ static void begin_foretelling(struct foretold *f, const char *line, size_t prefi
 	f->at[3] = f->len - 16;
 	f->at[1] = f->len < 32 ? f->at[3] : 16;
 	f->at[2] = f->len < 48 ? f->at[3] : 32;
-	f->thread = thread;
-	f->countdown = countdown;
-	f->checks = checks;
+	f->thread = at->thread;
+	f->countdown = at->countdown;
+	f->checks = at->checks;
 }
 
 static inline v16 load16(const char *p)
@@ -254,14 +267,19 @@ static void advance(struct foretold *f, uint32_t n)
 	}
 }
 
-/* How many foretold pairs of lines begin at p.  The last two digits are counted up where the text is in registers. */
+/*
+ * How many foretold pairs of lines begin at p.  The last two digits are counted up where the text is in
+ * registers.
+ */
 static uint32_t count_foretold(const struct foretold *f, const char *p, const char *end)
 {
 	const unsigned a1 = f->at[1], a2 = f->at[2], a3 = f->at[3], len = f->len;
 	const v16 one0 = load16(f->one), one1 = load16(f->one + a1), one2 = load16(f->one + a2);
 	const v16 one3 = load16(f->one + a3);
-	v16 t0 = load16(f->text), t1 = load16(f->text + a1), t2 = load16(f->text + a2), t3 = load16(f->text + a3);
-	unsigned ones = (unsigned)(f->text[f->digit[0]] - '0'), tens = (unsigned)(f->text[f->digit[0] - 1] - '0');
+	v16 t0 = load16(f->text), t1 = load16(f->text + a1), t2 = load16(f->text + a2);
+	v16 t3 = load16(f->text + a3);
+	unsigned ones = (unsigned)(f->text[f->digit[0]] - '0');
+	unsigned tens = (unsigned)(f->text[f->digit[0] - 1] - '0');
 	uint32_t n = 0;
 
 	for (; (size_t)(end - p) >= len; n++, p += len) {
@@ -279,19 +297,12 @@ static uint32_t count_foretold(const struct foretold *f, const char *p, const ch
 		} else {
 			break;
 		}
-		if (any16((load16(p) ^ t0) | (load16(p + a1) ^ t1) | (load16(p + a2) ^ t2) | (load16(p + a3) ^ t3)))
+		if (any16((load16(p) ^ t0) | (load16(p + a1) ^ t1) | (load16(p + a2) ^ t2) |
+			  (load16(p + a3) ^ t3)))
 			break;
 	}
 	return n;
 }
-
-/* The columns of a usual line but for its event. */
-struct place {
-	const char *text;
-	size_t len;		/* of the text, with the blank behind it; 0: none yet */
-	uint64_t countdown, checks, time;
-	uint32_t thread;
-};
 
 /* "t3 100 1646 " at p, one blank between its columns and a short id.  false: it is different. */
 static bool take_place(struct log *l, struct place *at, const char *p)
@@ -299,7 +310,7 @@ static bool take_place(struct log *l, struct place *at, const char *p)
 	struct beazley *b = l->state;
 	const char *s = p;
 	uint64_t id = 0;
-	unsigned digit, id_len;
+	unsigned id_len;
 
 	at->text = p;
 	at->len = 0;
@@ -311,12 +322,12 @@ static bool take_place(struct log *l, struct place *at, const char *p)
 	if (*s != ' ' || s == p || *p == '#')
 		return false;
 	id_len = (unsigned)(s - p);
-	for (s++; (digit = (unsigned)(unsigned char)*s - '0') < 10 && at->countdown < 100000000; s++)
-		at->countdown = 10 * at->countdown + digit;
+	for (s++; is_digit(*s) && at->countdown < 100000000; s++)
+		at->countdown = 10 * at->countdown + (unsigned)(*s - '0');
 	if (*s != ' ' || s[-1] == ' ')
 		return false;
-	for (s++; (digit = (unsigned)(unsigned char)*s - '0') < 10 && at->checks < 1000000000000; s++)
-		at->checks = 10 * at->checks + digit;
+	for (s++; is_digit(*s) && at->checks < 1000000000000; s++)
+		at->checks = 10 * at->checks + (unsigned)(*s - '0');
 	if (*s != ' ' || s[-1] == ' ' || at->countdown - 1 >= b->interval ||
 	    find_thread(l, p, id_len, id, &at->thread))
 		return false;
@@ -333,12 +344,13 @@ static uint64_t load8(const char *p)
 	return v;
 }
 
-/* Whether the line at p begins like the one before: then all numbers are the same, and need not be read. */
+/* Whether the line at p begins like the one before: then its numbers are the same, and not read again. */
 static bool same_place(const struct place *at, const char *p)
 {
 	size_t n = at->len;
 
-	if (n < 8 || n > 24 || load8(p) != load8(at->text) || load8(p + n - 8) != load8(at->text + n - 8))
+	if (n < 8 || n > 24 || load8(p) != load8(at->text) ||
+	    load8(p + n - 8) != load8(at->text + n - 8))
 		return false;
 	return n <= 16 || load8(p + 8) == load8(at->text + 8);
 }
@@ -348,16 +360,21 @@ static unsigned take_event(const char *s, size_t *len)
 {
 	/* By the low bits of the sum of the first and the third letter, which differ. */
 	static const struct { char word[8]; uint8_t kind, len; } events[16] = {
-		[('A' + 'Q') & 15] = { "ACQUIRE", EV_ACQUIRE, 8 }, [('R' + 'L') & 15] = { "RELEASE", EV_RELEASE, 8 },
-		[('R' + 'T') & 15] = { "RETRY", EV_RETRY, 6 }, [('E' + 'T') & 15] = { "ENTRY", EV_ENTRY, 6 },
+		[('A' + 'Q') & 15] = { "ACQUIRE", EV_ACQUIRE, 8 },
+		[('R' + 'L') & 15] = { "RELEASE", EV_RELEASE, 8 },
+		[('R' + 'T') & 15] = { "RETRY", EV_RETRY, 6 },
+		[('E' + 'T') & 15] = { "ENTRY", EV_ENTRY, 6 },
 		[('B' + 'S') & 15] = { "BUSY", EV_BUSY, 5 },
 	};
 	unsigned i = (unsigned)(s[0] + s[2]) & 15;
+	const char *word = events[i].word;
 	size_t n = events[i].len;
 
 	*len = n;
-	return n && !memcmp(s, events[i].word, 4) && s[n - 1] == '\n' && s[n - 2] == events[i].word[n - 2] &&
-	       !memcmp(s + n - 5, events[i].word + n - 5, 4) ? events[i].kind : 0;
+	/* Its first four letters and its last four are all of it. */
+	if (!n || memcmp(s, word, 4) || memcmp(s + n - 5, word + n - 5, 4) || s[n - 1] != '\n')
+		return 0;
+	return events[i].kind;
 }
 
 /* Lines that are foretold, at p: how many bytes they take; 0 where there are none, -1 on an error. */
@@ -368,7 +385,8 @@ static ptrdiff_t take_foretold(struct log *l, const char *p, const char *end)
 	uint64_t time = (f->checks + 2) * b->interval - f->countdown;
 	uint32_t n;
 
-	if (!f->len || memcmp(p, f->text, 4) || time < l->last)		/* the digits that change come later */
+	/* The digits that change come later than these four bytes. */
+	if (!f->len || memcmp(p, f->text, 4) || time < l->last)
 		return 0;
 	n = count_foretold(f, p, end);
 	if (!n)
@@ -419,7 +437,7 @@ static int beazley_lines(struct log *l, const char *p, const char *end)
 		if (log_add_fast(l, at.time, at.thread, (uint16_t)b->lock, kind, 0) < 0)
 			return -1;
 		if (kind == EV_ACQUIRE && before == EV_RELEASE && same && l->want_pairs)
-			begin_foretelling(&b->foretold, p, at.len, at.thread, at.countdown, at.checks);
+			begin_foretelling(&b->foretold, &at);
 		p += at.len + n;
 	}
 	return 0;

@@ -413,7 +413,8 @@ static int add_attrs(struct log *l, const struct gillog_attr *a, unsigned n, uns
 	/* A 2.7's events have these two, and nothing else as a rule. */
 	if (n == 2 && a[0].id == GL_ATTR_CHECKS && a[1].id == GL_ATTR_COUNTDOWN && !l->want_ticks) {
 		*added = 2;
-		return log_attr(l, ATTR_CHECKS, a[0].value) || log_attr(l, ATTR_COUNTDOWN, a[1].value) ? -1 : 0;
+		return log_attr(l, ATTR_CHECKS, a[0].value) || log_attr(l, ATTR_COUNTDOWN, a[1].value)
+			? -1 : 0;
 	}
 	for (unsigned i = 0; i < n; i++) {
 		int64_t v = a[i].value;
@@ -492,7 +493,7 @@ static int add_event(struct log *l, const struct stream *s)
 		       n);
 }
 
-/* Adds events of the first stream in the heap, at most this many, while they come before all others'. */
+/* Adds events of the first stream in the heap, at most so many, while they come before all others'. */
 static int add_run(struct log *l, unsigned most)
 {
 	struct binary *b = l->state;

@@ -95,7 +95,8 @@ int log_cut(struct log *l, const char *why)
 	size_t n = strlen(shown_path(l));
 
 	snprintf(e.msg, sizeof(e.msg), "%.480s", why);
-	if (strncmp(why, shown_path(l), n) || why[n] != ':')	/* the source's sentences begin with it */
+	/* The source's sentences begin with it. */
+	if (strncmp(why, shown_path(l), n) || why[n] != ':')
 		err_prefix(&e, shown_path(l));
 	l->truncated = true;
 	if (l->report->strict) {
@@ -287,7 +288,8 @@ static int read_prefix(struct log *l)
 		events += r->kind == EV_STATE ? 0 : record_events(r);
 		if (r->kind == EV_BUSY && events <= PREFIX_EVENTS && l->waits == WAITS_UNKNOWN)
 			l->waits = WAITS_BUSY;
-		if ((r->kind == REC_PAIRS || event_has_lock(r->kind)) && names_lane(l->names, r->thread, l->err))
+		if ((r->kind == REC_PAIRS || event_has_lock(r->kind)) &&
+		    names_lane(l->names, r->thread, l->err))
 			return -1;
 	}
 	l->prefix_read = true;

@@ -34,9 +34,9 @@ struct record {
 };
 
 /*
- * A kind of its own: attr times a RELEASE and the same thread's ACQUIRE at the same time, the next of them step
- * later, as at the checks of the old GIL.  They stand for all but a few events of such logs, and what has to be done
- * for each of them is done for all at once.
+ * A kind of its own: attr times a RELEASE and the same thread's ACQUIRE at the same time, the next of
+ * them step later, as at the checks of the old GIL.  They stand for all but a few events of such logs,
+ * and what has to be done for each of them is done for all at once.
  */
 #define REC_PAIRS 0xff
 
@@ -49,7 +49,8 @@ static inline uint64_t record_events(const struct record *r)
 static inline struct record record_plain(const struct record *pairs, unsigned kind)
 {
 	return (struct record){
-		.time = pairs->time, .thread = pairs->thread, .lock = pairs->lock, .kind = (uint8_t)kind,
+		.time = pairs->time, .thread = pairs->thread, .lock = pairs->lock,
+		.kind = (uint8_t)kind,
 	};
 }
 
@@ -77,7 +78,7 @@ struct log {
 	enum timeline_clock clock;
 	enum waits waits;
 	bool want_ticks;	/* the clock of ticks where the log has both */
-	bool want_pairs;	/* REC_PAIRS are allowed: no other log's events can come in between */
+	bool want_pairs;	/* REC_PAIRS are allowed: no other log's events come in between */
 	uint64_t skipped;	/* bad lines, and what an earlier conversion left out */
 	bool truncated;
 
@@ -92,15 +93,16 @@ struct log {
 	struct record *rec, *spare;
 	size_t head, ready, n, cap, cap_spare;
 	bool has_pairs;		/* there may be some in rec; then: */
-	size_t kept;		/* rec[kept] and what comes after it are at least ORDER_WINDOW events, or all */
+	size_t kept;		/* from rec[kept] on there are at least ORDER_WINDOW events, or all */
 	uint64_t before_kept;	/* how many had been added before those, in n_added's count */
 	struct attr *attr;
 	size_t n_attrs, cap_attrs;
 	uint64_t last;		/* the largest time so far */
 	/*
-	 * What last was when an event had been added, for the last ORDER_WINDOW records at least; log_floor() tells
-	 * it of the event that is ORDER_WINDOW before the next.  Records were given away up to no later time,
-	 * however the log comes in pieces: so what is late does not depend on them.
+	 * What last was when an event had been added, for the last ORDER_WINDOW records at least;
+	 * log_floor() tells it of the event that is ORDER_WINDOW before the next.  Records were given
+	 * away up to no later time, however the log comes in pieces: so what is late does not depend
+	 * on them.
 	 */
 	struct floor { uint64_t event, last; } floor[ORDER_WINDOW];
 	uint32_t floor_step[ORDER_WINDOW];	/* of REC_PAIRS, else not used */
@@ -198,8 +200,8 @@ static inline int log_add_fast(struct log *l, uint64_t time, uint32_t thread, ui
 }
 
 /* REC_PAIRS: time is not before the newest event's, and count not 0. */
-static inline int log_add_pairs(struct log *l, uint64_t time, uint32_t thread, uint16_t lock, uint32_t step,
-				uint32_t count)
+static inline int log_add_pairs(struct log *l, uint64_t time, uint32_t thread, uint16_t lock,
+				uint32_t step, uint32_t count)
 {
 	if (log_room(l, 1))
 		return -1;
@@ -213,7 +215,8 @@ static inline int log_add_pairs(struct log *l, uint64_t time, uint32_t thread, u
 	l->last = time + (uint64_t)step * (count - 1);
 	l->has_pairs = true;
 	l->rec[l->n++] = (struct record){
-		.time = time, .thread = thread, .attr = count, .lock = lock, .kind = REC_PAIRS, .step = step,
+		.time = time, .thread = thread, .attr = count, .lock = lock, .kind = REC_PAIRS,
+		.step = step,
 	};
 	return 0;
 }

@@ -7,9 +7,10 @@
  * Names of threads hold anything, so a line is found by the leftmost " PID [CPU] TIME:" in it.  Lines without
  * one that are indented, empty or begin with "#" are stacks and headers and belong to perf's output.
  *
- * But for its time, most lines of the lock repeat earlier ones byte for byte: as many heads as there are threads and
- * cpus, as many tails as there are calls of the two functions.  So what the text before and the text behind the time
- * mean is kept with the text.  Each means the same again: no anchor reaches across the blank before the time.
+ * But for its time, most lines of the lock repeat earlier ones byte for byte: as many heads as there are
+ * threads and cpus, as many tails as there are calls of the two functions.  So what the text before and
+ * the text behind the time mean is kept with the text.  Each means the same again: no anchor reaches
+ * across the blank before the time.
  */
 #include "formats.h"
 
@@ -27,7 +28,7 @@ struct known {
 	char text[MAX_KNOWN];
 	uint8_t len;		/* 0: none */
 	uint8_t kind;		/* of a tail: the event's */
-	uint8_t comm, comm_len;	/* of a head: where in it the thread's name is; comm_len 0: nowhere */
+	uint8_t comm, comm_len;	/* of a head: where in it the thread's name is; 0: nowhere */
 	uint32_t thread;
 	int64_t cpu;
 };
@@ -301,8 +302,8 @@ static int find_lock(struct log *l, uint32_t thread, uint16_t *lock)
 	return 0;
 }
 
-static int add_event_at(struct log *l, uint64_t time, int64_t cpu, uint32_t thread, uint16_t lock, unsigned kind,
-			int64_t target)
+static int add_event_at(struct log *l, uint64_t time, int64_t cpu, uint32_t thread, uint16_t lock,
+			unsigned kind, int64_t target)
 {
 	unsigned n = 0;
 
@@ -452,8 +453,8 @@ static const struct known *find_known(struct known *table, const char *s, size_t
 }
 
 /* This line of the lock, which begins at s, was read. */
-static void learn(struct log *l, const char *s, const struct anchor *a, const struct perf_event *e, uint32_t thread,
-		  unsigned kind)
+static void learn(struct log *l, const char *s, const struct anchor *a, const struct perf_event *e,
+		  uint32_t thread, unsigned kind)
 {
 	struct perf *p = l->state;
 	const char *sec = a->rest - 2;
@@ -479,8 +480,8 @@ static void learn(struct log *l, const char *s, const struct anchor *a, const st
 		k->kind = (uint8_t)kind;
 }
 
-static int add_lock_event(struct log *l, const char *s, const struct anchor *a, const struct perf_event *e,
-			  uint32_t thread)
+static int add_lock_event(struct log *l, const char *s, const struct anchor *a,
+			  const struct perf_event *e, uint32_t thread)
 {
 	bool back = is_return(e);
 	unsigned kind = starts(e, "take_gil") ? (back ? EV_ACQUIRE : EV_ENTRY)
@@ -530,7 +531,10 @@ static int lost_line(struct log *l, const char *s, const char *end)
 	return 0;
 }
 
-/* "1890.059327880: " at s, with nine digits behind the point; the byte after the colon, or NULL for any other time. */
+/*
+ * "1890.059327880: " at s, with nine digits behind the point; the byte after the colon, or NULL for any
+ * other time.
+ */
 static const char *usual_time(const char *s, const char *end, uint64_t *time)
 {
 	const uint64_t ones = 0x0101010101010101ull;
@@ -539,7 +543,8 @@ static const char *usual_time(const char *s, const char *end, uint64_t *time)
 
 	for (; p < end && is_digit(*p) && p < s + 9; p++)
 		seconds = 10 * seconds + (unsigned)(*p - '0');
-	if (p == s || end - p < 12 || *p != '.' || !is_digit(p[9]) || p[10] != ':' || !is_blank(p[11]))
+	if (p == s || end - p < 12 || *p != '.' || !is_digit(p[9]) || p[10] != ':' ||
+	    !is_blank(p[11]))
 		return NULL;
 	ns = get_le64((const uint8_t *)p + 1);
 	if (((ns + 0x46 * ones) | (ns - '0' * ones)) & 0x80 * ones)
@@ -547,7 +552,8 @@ static const char *usual_time(const char *s, const char *end, uint64_t *time)
 	/* Eight digits at once: pairs, then fours, then all. */
 	ns -= '0' * ones;
 	ns = ns * 10 + (ns >> 8);
-	ns = ((ns & 0xff000000ffull) * 0xf424000000064ull + (ns >> 16 & 0xff000000ffull) * 0x271000000001ull) >> 32;
+	ns = ((ns & 0xff000000ffull) * 0xf424000000064ull +
+	      (ns >> 16 & 0xff000000ffull) * 0x271000000001ull) >> 32;
 	*time = seconds * 1000000000 + (uint32_t)ns * 10 + (unsigned)(p[9] - '0');
 	return p + 11;
 }
@@ -574,12 +580,13 @@ static int known_line(struct log *l, const char *s, const char *end)
 	if (process >= p->cap_locks || !p->lock[process])
 		return 1;
 	if (p->thread[head->thread].head != head) {
-		if (head->comm_len && names_set(&l->names->thread[head->thread].name, head->text + head->comm,
-						head->comm_len, l->err))
+		if (head->comm_len && names_set(&l->names->thread[head->thread].name,
+						head->text + head->comm, head->comm_len, l->err))
 			return -1;
 		p->thread[head->thread].head = head;
 	}
-	return add_event_at(l, time, head->cpu, head->thread, (uint16_t)(p->lock[process] - 1), tail->kind, -1);
+	return add_event_at(l, time, head->cpu, head->thread, (uint16_t)(p->lock[process] - 1),
+			    tail->kind, -1);
 }
 
 static int perf_line(struct log *l, const char *s, size_t n)

@@ -73,8 +73,8 @@ enum outcome {
 struct checksum { uint32_t said; uint64_t at, frame; };
 
 /*
- * Of a frame that one thread decompresses alone, the reader takes the checksum: the bytes come into its cache anyway,
- * and the decompressing thread is the one that everything waits for.
+ * Of a frame that one thread decompresses alone, the reader takes the checksum: the bytes come into its
+ * cache anyway, and the decompressing thread is the one that everything waits for.
  */
 struct piece {
 	uint8_t *data;		/* SOURCE_PIECE + SOURCE_PAD bytes, or NULL: nothing but what follows */

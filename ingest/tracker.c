@@ -587,8 +587,8 @@ static int begin(struct tracker *t, const struct log *l, const struct record *r)
 }
 
 /*
- * Most events, by far, are uncontended takes and their releases by a thread with no other lock: what track() would
- * do, in a few steps.  0: it is another event, and nothing was done; 1: done; -1: no memory.
+ * Most events, by far, are uncontended takes and their releases by a thread with no other lock: what
+ * track() would do, in a few steps.  0: it is another event, and nothing was done; 1: done; -1: no memory.
  */
 static inline int track_usual(struct tracker *t, const struct record *r, const struct attr *attrs)
 {
@@ -611,7 +611,8 @@ static inline int track_usual(struct tracker *t, const struct record *r, const s
 		k->func = func ? func->value : -1;
 		a->newest = a->lock = r->lock;
 		a->state = STATE_RUN;
-	} else if (r->kind == EV_RELEASE && k->owner == r->thread && a->newest == r->lock && k->below == NONE) {
+	} else if (r->kind == EV_RELEASE && k->owner == r->thread && a->newest == r->lock &&
+		   k->below == NONE) {
 		uint64_t length = t->now - k->since;
 
 		if (k->n < k->waiting && add_signal(t, k, t->now, r->thread))
@@ -777,23 +778,27 @@ static bool are_usual(const struct tracker *t, const struct record *r)
 	const struct lane *a = &t->lane[r->thread];
 	const struct lock *k = &t->lock[r->lock];
 
-	return k->owner == r->thread && a->newest == r->lock && k->below == NONE && k->n >= k->waiting &&
-	       !a->takes && !a->off_cpu && !t->n_held &&
+	return k->owner == r->thread && a->newest == r->lock && k->below == NONE &&
+	       k->n >= k->waiting && !a->takes && !a->off_cpu && !t->n_held &&
 	       r->time + (uint64_t)r->step * r->attr - t->origin <= TIMELINE_MAX_TIME;
 }
 
 static int track_pairs(struct tracker *t, struct log *l, struct record r)
 {
 	while (r.attr) {
-		struct record release = record_plain(&r, EV_RELEASE), acquire = record_plain(&r, EV_ACQUIRE);
-		/* As many as write_one() would put into this block: what the log looked like must not show. */
-		uint32_t room = t->block ? (uint32_t)(BLOCK_EVENTS - 1 - block_count(t->block)) / 2 : 0;
-		uint32_t n = 1;
+		struct record release = record_plain(&r, EV_RELEASE);
+		struct record acquire = record_plain(&r, EV_ACQUIRE);
+		uint32_t room = 0, n = 1;
+
+		/* As many as write_one() would put into this block: it must not show which of us did. */
+		if (t->block)
+			room = (uint32_t)(BLOCK_EVENTS - 1 - block_count(t->block)) / 2;
 
 		if (room && are_usual(t, &r)) {
 			n = r.attr < room ? r.attr : room;
 			put_pairs(t, &r, n);
-		} else if (track_record(t, l, &release, NULL) || track_record(t, l, &acquire, NULL)) {
+		} else if (track_record(t, l, &release, NULL) ||
+			   track_record(t, l, &acquire, NULL)) {
 			return -1;
 		}
 		r.attr -= n;

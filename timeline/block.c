@@ -180,11 +180,12 @@ static inline void put_step(struct fill *f, uint64_t time)
 }
 
 /* The number of a symbol, or -1. */
-static inline int symbol_of(struct block_encoder *e, uint32_t thread, uint16_t lock, unsigned kind, unsigned state,
-			    unsigned flags, unsigned attrs)
+static inline int symbol_of(struct block_encoder *e, uint32_t thread, uint16_t lock, unsigned kind,
+			    unsigned state, unsigned flags, unsigned attrs)
 {
 	/* kind < 32, state < 8, flags < 16, attrs < 2^N_ATTRS: the numbers of the format */
-	uint64_t key = (uint64_t)thread << 40 | (uint64_t)lock << 24 | attrs << 12 | kind << 7 | state << 4 | flags;
+	uint64_t key = (uint64_t)thread << 40 | (uint64_t)lock << 24 | attrs << 12 | kind << 7 |
+		       state << 4 | flags;
 	struct cached_symbol *hit = &e->cache[(key * 0x9e3779b97f4a7c15ull) >> 56];
 	struct block_symbol s = {
 		.thread = thread, .lock = lock, .attrs = (uint16_t)attrs, .kind = (uint8_t)kind,
@@ -215,9 +216,9 @@ static int fill_pairs(struct fill *f, const struct block_checks *p)
 {
 	size_t n = 2 * ((size_t)p->count - 1);
 	int release = symbol_of(f->e, p->thread, p->lock, EV_RELEASE, STATE_IDLE, 0, 0);
-	int acquire = release < 0 ? -1 : symbol_of(f->e, p->thread, p->lock, EV_ACQUIRE, STATE_RUN, 0, 0);
+	int acquire = symbol_of(f->e, p->thread, p->lock, EV_ACQUIRE, STATE_RUN, 0, 0);
 
-	if (acquire < 0)
+	if (release < 0 || acquire < 0)
 		return -1;
 	if (release > 255 || acquire > 255 || f->e->wide || p->step > 0x7fff) {
 		for (uint64_t i = 0, time = p->time; i < p->count; i++, time += p->step) {
@@ -228,7 +229,7 @@ static int fill_pairs(struct fill *f, const struct block_checks *p)
 		}
 		return 0;
 	}
-	fill_eights(f->e->symbols + f->n, 2 * (size_t)p->count, pattern_of((unsigned)release, (unsigned)acquire));
+	fill_eights(f->e->symbols + f->n, n + 2, pattern_of((unsigned)release, (unsigned)acquire));
 	put_step(f, p->time);
 	put_step(f, p->time);
 	fill_eights(f->high, n, pattern_of(p->step >> 8, 0));
@@ -253,7 +254,8 @@ static inline void put_value(struct buf *column, uint64_t v)
 }
 
 /* Puts the values of an event into the columns; returns which there are. */
-static unsigned fill_columns(struct block_encoder *e, const struct event *ev, const struct attr *a, int64_t *last)
+static unsigned fill_columns(struct block_encoder *e, const struct event *ev, const struct attr *a,
+			     int64_t *last)
 {
 	unsigned attrs = 0;
 
@@ -270,7 +272,7 @@ static unsigned fill_columns(struct block_encoder *e, const struct event *ev, co
 	return attrs;
 }
 
-/* Gives each event its symbol and its place in the planes, and puts the attributes' values into the columns. */
+/* Gives each event its symbol and its place in the planes, and puts attributes' values into the columns. */
 static int fill_planes(struct fill *f, const struct block *b)
 {
 	struct block_encoder *e = f->e;
@@ -658,8 +660,8 @@ int block_signal(struct block_reader *r, uint64_t *signal, struct err *err)
 	return 0;
 }
 
-const struct block_symbol *block_next_values(struct block_reader *r, unsigned want, int64_t value[N_ATTRS],
-					     struct err *err)
+const struct block_symbol *block_next_values(struct block_reader *r, unsigned want,
+					     int64_t value[N_ATTRS], struct err *err)
 {
 	const struct block_symbol *s = block_next_usual(r);
 

@@ -72,8 +72,9 @@ struct patch {
 };
 
 /*
- * count times a RELEASE and the ACQUIRE of the same thread at the same time, the next of them step later: what a
- * thread does at every check of the old GIL while nobody else wants the lock.  Nothing is told of them but that.
+ * count times a RELEASE and the ACQUIRE of the same thread at the same time, the next of them step later:
+ * what a thread does at every check of the old GIL while nobody else wants the lock.  Nothing is told of
+ * them but that.
  */
 struct block_checks {
 	uint64_t time;			/* of the first */
@@ -216,10 +217,10 @@ static inline bool block_repeats(const struct block_reader *r)
 /* The same as block_next() with all values: attrs has room for N_ATTRS. */
 const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs, struct err *err);
 /*
- * The same with the values of the attributes that `want` has a bit for, value[id] where the symbol has it; the columns
- * of others are left where they are, so a block is read to its end with one `want`.
+ * The same with the values of the attributes that `want` has a bit for, value[id] where the symbol has it;
+ * the columns of others are left where they are, so a block is read to its end with one `want`.
  */
-const struct block_symbol *block_next_values(struct block_reader *r, unsigned want, int64_t value[N_ATTRS],
-					     struct err *err);
+const struct block_symbol *block_next_values(struct block_reader *r, unsigned want,
+					     int64_t value[N_ATTRS], struct err *err);
 
 #endif

@@ -29,9 +29,9 @@ int timeline_writer_open(struct timeline_writer **out, const char *path, bool fo
 			 const struct writer_ops *ops, void *ctx, struct err *err);
 
 /*
- * The block being filled: the caller puts an event at event[n_events] and its attributes behind attr[n_attrs],
- * or pairs of events at pairs[n_pairs], and counts them, while block_count() says that there is room; attributes
- * after timeline_writer_attr_room() has returned 0.
+ * The block being filled: the caller puts an event at event[n_events] and its attributes behind
+ * attr[n_attrs], or pairs of events at pairs[n_pairs], and counts them, while block_count() says that
+ * there is room; attributes after timeline_writer_attr_room() has returned 0.
  */
 struct block *timeline_writer_block(struct timeline_writer *w);
 int timeline_writer_next_block(struct timeline_writer *w, uint64_t time, struct err *err);
