@@ -195,56 +195,69 @@ static const uint8_t *get_runs(const uint8_t *p, const uint8_t *end, const struc
 	return p;
 }
 
-static void get_values(uint64_t *v, uint32_t n, const uint8_t *p, const uint8_t *end, unsigned bytes)
+/* The next value, of `bytes` bytes.  Only the very last ones of a node have no 8 bytes to read. */
+static inline uint64_t get_value(const uint8_t *p, const uint8_t *end, unsigned bytes)
 {
-	uint64_t mask = UINT64_MAX >> (64 - 8 * bytes);
-	uint32_t i = 0;
+	uint64_t v = 0;
 
-	for (; i < n && end - p >= 8; i++, p += bytes)
-		v[i] = get_le64(p) & mask;
-	for (; i < n; i++, p += bytes) {
-		v[i] = 0;
-		for (unsigned b = 0; b < bytes; b++)
-			v[i] |= (uint64_t)p[b] << 8 * b;
-	}
+	if (end - p >= 8)
+		return get_le64(p) & UINT64_MAX >> (64 - 8 * bytes);
+	for (unsigned b = 0; b < bytes; b++)
+		v |= (uint64_t)p[b] << 8 * b;
+	return v;
 }
 
 /* Adds a field's values, and to what is stored as the difference to it. */
-static void add_field(struct timeline_bin *out, const struct details *d, const uint64_t *v, unsigned field)
+static inline __attribute__((always_inline)) void add_values(struct timeline_bin *out, const struct details *d,
+							     const uint8_t *p, const uint8_t *end,
+							     unsigned bytes, unsigned field)
 {
 #define ADD(...) \
-	for (uint32_t i = 0; i < d->wanted; i++) { \
+	for (uint32_t i = 0; i < d->wanted; i++, p += bytes) { \
 		struct timeline_bin *b = &out[d->at[i]]; \
+		uint64_t v = get_value(p, end, bytes); \
 		__VA_ARGS__; \
 	} \
 	break
 	switch (field) {
-	case F_RUN: ADD(b->run += v[i]);
-	case F_STALL: ADD(b->stall += v[i]);
-	case F_WAIT: ADD(b->wait += v[i]);
-	case F_SIGNAL: ADD(b->signal += v[i]);
-	case F_MAX_WAIT: ADD(if (v[i] > b->max_wait) b->max_wait = v[i]);
+	case F_RUN: ADD(b->run += v);
+	case F_STALL: ADD(b->stall += v);
+	case F_WAIT: ADD(b->wait += v);
+	case F_SIGNAL: ADD(b->signal += v);
+	case F_MAX_WAIT: ADD(b->max_wait = v > b->max_wait ? v : b->max_wait);
 	case F_ACQUIRES: {
-		ADD(uint32_t k = (uint32_t)v[i]; b->acquires += k; b->releases += k; b->events += 2 * k);
+		ADD(uint32_t k = (uint32_t)v; b->acquires += k; b->releases += k; b->events += 2 * k);
 	}
 	case F_RELEASES: {
-		ADD(uint32_t k = (uint32_t)unzigzag(v[i]); b->releases += k; b->events += k);
+		ADD(uint32_t k = (uint32_t)unzigzag(v); b->releases += k; b->events += k);
 	}
-	case F_EVENTS: ADD(b->events += (uint32_t)unzigzag(v[i]));
-	case F_BUSY: ADD(b->busy += (uint32_t)v[i]; b->events += (uint32_t)v[i]);
-	case F_RETRY: ADD(b->retry += (uint32_t)v[i]; b->events += (uint32_t)v[i]);
-	case F_TIMEOUTS: ADD(b->timeouts += (uint32_t)v[i]; b->events += (uint32_t)v[i]);
-	case F_SWITCHES: ADD(b->switches += (uint32_t)v[i]);
-	case F_LOST: ADD(b->lost += (uint32_t)v[i]);
-	case F_CHECKS: ADD(b->checks += v[i]);
+	case F_EVENTS: ADD(b->events += (uint32_t)unzigzag(v));
+	case F_BUSY: ADD(b->busy += (uint32_t)v; b->events += (uint32_t)v);
+	case F_RETRY: ADD(b->retry += (uint32_t)v; b->events += (uint32_t)v);
+	case F_TIMEOUTS: ADD(b->timeouts += (uint32_t)v; b->events += (uint32_t)v);
+	case F_SWITCHES: ADD(b->switches += (uint32_t)v);
+	case F_LOST: ADD(b->lost += (uint32_t)v);
+	case F_CHECKS: ADD(b->checks += v);
 	}
 #undef ADD
+}
+
+/* To the usual widths their own loops: what is known of them need not be found out for every value. */
+static void add_field(struct timeline_bin *out, const struct details *d, const uint8_t *p, const uint8_t *end,
+		      unsigned bytes, unsigned field)
+{
+	switch (bytes) {
+	case 1: add_values(out, d, p, end, 1, field); break;
+	case 2: add_values(out, d, p, end, 2, field); break;
+	case 3: add_values(out, d, p, end, 3, field); break;
+	default: add_values(out, d, p, end, bytes, field);
+	}
 }
 
 /* Reads the details of a lane, to its end, and adds them. */
 static int add_details(const uint8_t *p, const uint8_t *end, struct timeline_bin *out, const struct details *d)
 {
-	uint64_t v[1 << NODE_MAX_BITS], mask = 0;
+	uint64_t mask = 0;
 
 	if (d->n)
 		p = get_varint(p, end, &mask);
@@ -255,8 +268,7 @@ static int add_details(const uint8_t *p, const uint8_t *end, struct timeline_bin
 
 		if (!bytes || bytes > 8 || (size_t)(end - p) / bytes < d->n)
 			return -1;
-		get_values(v, d->wanted, p + (size_t)d->skip * bytes, end, bytes);
-		add_field(out, d, v, (unsigned)__builtin_ctzll(mask));
+		add_field(out, d, p + (size_t)d->skip * bytes, end, bytes, (unsigned)__builtin_ctzll(mask));
 		p += (size_t)d->n * bytes;
 	}
 	return p == end ? 0 : -1;
