@@ -3,7 +3,8 @@
  *
  * A tile is drawn in one of two ways, which give the same columns: from the timeline's bins, one per pixel,
  * where it holds many events; from the marks of a strip where it holds few.  A job is either one such tile
- * (JOB_TILE) or a whole subtree of the pyramid that is read once as a strip (JOB_SUBTREE).  The plan
+ * (JOB_TILE) or a whole subtree of the pyramid (JOB_SUBTREE): that is read once as a strip, and those of its tiles
+ * that hold many events are drawn from their finest bins and those bins' sums.  The plan
  * follows from the timeline alone, so the jobs, and their tiles' bytes, are the same for any number of threads.
  */
 #ifndef GILSCOPE_TILER_H
