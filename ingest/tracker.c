@@ -742,14 +742,17 @@ static inline int track_record(struct tracker *t, struct log *l, const struct re
 	return 0;
 }
 
-/* n times a thread that nobody waits for gives up its only lock and has it back at once. */
-static void put_pairs(struct tracker *t, const struct record *r, uint32_t n)
+/* n times a thread gives up its only lock and has it back at once; who waits for it is signalled. */
+static int put_pairs(struct tracker *t, const struct record *r, uint32_t n)
 {
 	struct lane *a = &t->lane[r->thread];
 	struct lock *k = &t->lock[r->lock];
 	struct block *b = t->block;
 	uint64_t first = r->time - t->origin, length = (uint64_t)r->step * (n - 1);
 
+	for (uint32_t i = 0; i < n && k->n < k->waiting; i++)
+		if (add_signal(t, k, first + (uint64_t)i * r->step, r->thread))
+			return -1;
 	b->pairs[b->n_pairs++] = (struct block_checks){
 		.time = first, .thread = r->thread, .step = r->step, .at = (uint32_t)b->n_events,
 		.lock = r->lock, .count = (uint16_t)n,
@@ -770,6 +773,7 @@ static void put_pairs(struct tracker *t, const struct record *r, uint32_t n)
 	a->figures.events += 2 * (uint64_t)n;
 	a->figures.last = a->begin = k->since = t->now;
 	k->func = -1;
+	return 0;
 }
 
 /* Whether put_pairs() tells all that there is to tell of these. */
@@ -778,8 +782,8 @@ static bool are_usual(const struct tracker *t, const struct record *r)
 	const struct lane *a = &t->lane[r->thread];
 	const struct lock *k = &t->lock[r->lock];
 
-	return k->owner == r->thread && a->newest == r->lock && k->below == NONE &&
-	       k->n >= k->waiting && !a->takes && !a->off_cpu && !t->n_held &&
+	return k->owner == r->thread && a->newest == r->lock && k->below == NONE && !a->takes &&
+	       !a->off_cpu && !t->n_held &&
 	       r->time + (uint64_t)r->step * r->attr - t->origin <= TIMELINE_MAX_TIME;
 }
 
@@ -796,7 +800,8 @@ static int track_pairs(struct tracker *t, struct log *l, struct record r)
 
 		if (room && are_usual(t, &r)) {
 			n = r.attr < room ? r.attr : room;
-			put_pairs(t, &r, n);
+			if (put_pairs(t, &r, n))
+				return -1;
 		} else if (track_record(t, l, &release, NULL) ||
 			   track_record(t, l, &acquire, NULL)) {
 			return -1;
