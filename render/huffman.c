@@ -5,21 +5,54 @@
 
 struct leaf { uint32_t freq; uint16_t symbol; };
 
-/* By frequency; few symbols are used, and they come nearly in order from tile to tile. */
-static void sort_leaves(struct leaf *a, unsigned n)
-{
-	for (unsigned gap = n / 2 | 1;; gap = gap > 4 ? gap * 5 / 11 : 1) {
-		for (unsigned i = gap; i < n; i++) {
-			struct leaf t = a[i];
-			unsigned k = i;
+#define FREQUENT 64
 
-			for (; k >= gap && a[k - gap].freq > t.freq; k -= gap)
-				a[k] = a[k - gap];
-			a[k] = t;
-		}
-		if (gap == 1)
-			break;
+/* By frequency, those with the same by symbol: most are rare and are counted into place. */
+static void sort_leaves(struct leaf *out, const struct leaf *in, unsigned n)
+{
+	uint16_t at[FREQUENT + 1] = { 0 };
+	unsigned first;
+
+	for (unsigned i = 0; i < n; i++)
+		at[in[i].freq < FREQUENT ? in[i].freq : FREQUENT]++;
+	for (unsigned f = 0, sum = 0; f <= FREQUENT; f++) {
+		unsigned count = at[f];
+
+		at[f] = (uint16_t)sum;
+		sum += count;
 	}
+	first = at[FREQUENT];
+	for (unsigned i = 0; i < n; i++)
+		out[at[in[i].freq < FREQUENT ? in[i].freq : FREQUENT]++] = in[i];
+	for (unsigned i = first + 1; i < n; i++) {
+		struct leaf t = out[i];
+		unsigned k = i;
+
+		for (; k > first && out[k - 1].freq > t.freq; k--)
+			out[k] = out[k - 1];
+		out[k] = t;
+	}
+}
+
+/* The symbols that are used, in order; few are, so four at a time are passed over. */
+static unsigned find_used(struct leaf *leaf, const uint32_t *freq, unsigned n)
+{
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < n; i += 4) {
+		unsigned end = n - i < 4 ? n : i + 4;
+		uint32_t any = 0;
+
+		if (end == i + 4)
+			any = freq[i] | freq[i + 1] | freq[i + 2] | freq[i + 3];
+		if (end == i + 4 && !any)
+			continue;
+		for (unsigned k = i; k < end; k++) {
+			leaf[used] = (struct leaf){ .freq = freq[k], .symbol = (uint16_t)k };
+			used += freq[k] != 0;
+		}
+	}
+	return used;
 }
 
 /* How many codes have each length: Huffman's tree by two queues, leaves and inner nodes, both ascending. */
@@ -85,17 +118,17 @@ static uint16_t reverse(unsigned code, unsigned bits)
 	return (uint16_t)(r >> (16 - bits));
 }
 
-/* Canonical codes: by length, then by symbol.  symbol lists the n that have a length, in order. */
-static void assign_codes(struct huff_code *out, const uint16_t *symbol, unsigned n)
+/* Canonical codes: by length, then by symbol.  leaf lists the n that have a length, in order. */
+static void assign_codes(struct huff_code *out, const struct leaf *leaf, unsigned n)
 {
 	unsigned count[HUFF_MAX_BITS + 1] = { 0 }, next[HUFF_MAX_BITS + 2] = { 0 };
 
 	for (unsigned i = 0; i < n; i++)
-		count[out[symbol[i]].bits]++;
+		count[out[leaf[i].symbol].bits]++;
 	for (unsigned b = 1; b <= HUFF_MAX_BITS; b++)
 		next[b + 1] = (next[b] + count[b]) << 1;
 	for (unsigned i = 0; i < n; i++) {
-		struct huff_code *c = &out[symbol[i]];
+		struct huff_code *c = &out[leaf[i].symbol];
 
 		c->code = reverse(next[c->bits]++, c->bits);
 	}
@@ -103,42 +136,37 @@ static void assign_codes(struct huff_code *out, const uint16_t *symbol, unsigned
 
 void huff_build(const uint32_t *freq, unsigned n, unsigned max_bits, struct huff_code *out)
 {
-	struct leaf leaf[HUFF_LITERALS];
-	uint16_t symbol[HUFF_LITERALS];
-	unsigned count[2 * HUFF_LITERALS], used = 0, k;
+	struct leaf leaf[HUFF_LITERALS], by_freq[HUFF_LITERALS];
+	unsigned count[2 * HUFF_LITERALS], used, k;
 
 	assert(n <= HUFF_LITERALS && max_bits <= HUFF_MAX_BITS);
 	memset(out, 0, n * sizeof(*out));
-	for (unsigned i = 0; i < n; i++) {
-		leaf[used] = (struct leaf){ .freq = freq[i], .symbol = (uint16_t)i };
-		symbol[used] = (uint16_t)i;
-		used += freq[i] != 0;
-	}
+	used = find_used(leaf, freq, n);
 	if (used < 2) {
 		if (used)
 			out[leaf[0].symbol].bits = 1;
 		return;
 	}
 	memset(count, 0, (used + max_bits + 1) * sizeof(*count));
-	sort_leaves(leaf, used);
-	count_lengths(leaf, used, count);
+	sort_leaves(by_freq, leaf, used);
+	count_lengths(by_freq, used, count);
 	limit_lengths(count, used, max_bits);
 	k = used;
 	for (unsigned bits = 1; bits <= max_bits; bits++)	/* the shortest to the most frequent */
 		for (unsigned i = 0; i < count[bits]; i++)
-			out[leaf[--k].symbol].bits = (uint8_t)bits;
-	assign_codes(out, symbol, used);
+			out[by_freq[--k].symbol].bits = (uint8_t)bits;
+	assign_codes(out, leaf, used);
 }
 
 void huff_fixed(struct huff_code lit[HUFF_LITERALS + 2], struct huff_code dist[HUFF_DISTANCES])
 {
-	uint16_t symbol[HUFF_LITERALS + 2];
+	struct leaf leaf[HUFF_LITERALS + 2];
 
 	for (unsigned i = 0; i < HUFF_LITERALS + 2; i++) {
 		lit[i] = (struct huff_code){ .bits = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8 };
-		symbol[i] = (uint16_t)i;
+		leaf[i] = (struct leaf){ .symbol = (uint16_t)i };
 	}
-	assign_codes(lit, symbol, HUFF_LITERALS + 2);
+	assign_codes(lit, leaf, HUFF_LITERALS + 2);
 	for (unsigned i = 0; i < HUFF_DISTANCES; i++)
 		dist[i] = (struct huff_code){ .code = reverse(i, 5), .bits = 5 };
 }
@@ -153,8 +181,15 @@ static unsigned find_runs(const uint8_t *len, unsigned n, struct run *run)
 
 	for (unsigned i = 0, k; i < n; i = k) {
 		unsigned c;
+		const uint64_t same = len[i] * UINT64_C(0x0101010101010101);
+		uint64_t next;
 
-		for (k = i + 1; k < n && len[k] == len[i];)
+		for (k = i + 1; n - k >= 8; k += 8) {	/* more than 200 zeros stand in a row as a rule */
+			memcpy(&next, len + k, 8);
+			if (next != same)
+				break;
+		}
+		while (k < n && len[k] == len[i])
 			k++;
 		c = k - i;
 		while (!len[i] && c >= 3) {
