@@ -43,17 +43,26 @@ static void rotate(uint32_t n, uint32_t *x, uint32_t *y, uint32_t rx, uint32_t r
 	*y = t;
 }
 
+/*
+ * Two zooms at a time: what rotate() does to all that is inside a quadrant is one of four things, turned over (1) or
+ * not, exchanged (2) or not.  For each, by two bits of x and two of y: four bits of the id, and what holds inside.
+ */
 uint64_t tile_id(unsigned z, uint32_t x, uint32_t y)
 {
+	static const uint8_t next[4][16] = {
+		{ 0, 13, 18, 20, 6, 10, 31, 24, 59, 55, 34, 36, 60, 49, 47, 40 },
+		{ 41, 46, 48, 61, 37, 35, 54, 58, 25, 30, 11, 7, 21, 19, 12, 1 },
+		{ 2, 4, 57, 62, 15, 8, 53, 51, 16, 29, 32, 45, 22, 26, 38, 42 },
+		{ 43, 39, 27, 23, 44, 33, 28, 17, 50, 52, 9, 14, 63, 56, 5, 3 },
+	};
+	unsigned inside = (z & 1) << 1;		/* of an odd z the first zoom is one that is not there */
 	uint64_t d = 0;
 
-	for (uint32_t s = z ? 1u << (z - 1) : 0; s; s >>= 1) {
-		uint32_t rx = !!(x & s), ry = !!(y & s);
+	for (int bit = (int)((z + 1) & ~1u) - 2; bit >= 0; bit -= 2) {
+		unsigned found = next[inside][(x >> bit & 3) << 2 | (y >> bit & 3)];
 
-		d += (uint64_t)s * s * ((3 * rx) ^ ry);
-		x &= s - 1;
-		y &= s - 1;
-		rotate(s, &x, &y, rx, ry);
+		d = d << 4 | found >> 2;
+		inside = found & 3;
 	}
 	return id_base(z) + d;
 }
