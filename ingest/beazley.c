@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
+
 typedef uint8_t v16 __attribute__((vector_size(16)));
 
 #define MAX_PREFIX 24		/* "t3 100 1646 " */
@@ -54,11 +56,6 @@ static unsigned event_kind(const char *s, size_t n)
 	case 7: return !memcmp(s, "ACQUIRE", 7) ? EV_ACQUIRE : !memcmp(s, "RELEASE", 7) ? EV_RELEASE : 0;
 	}
 	return 0;
-}
-
-static inline bool is_digit(char c)
-{
-	return (unsigned char)(c - '0') < 10;
 }
 
 static bool is_blank(char c)
@@ -336,23 +333,15 @@ static bool take_place(struct log *l, struct place *at, const char *p)
 	return true;
 }
 
-static uint64_t load8(const char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, 8);
-	return v;
-}
-
 /* Whether the line at p begins like the one before: then its numbers are the same, and not read again. */
 static bool same_place(const struct place *at, const char *p)
 {
+	const uint8_t *a = (const uint8_t *)p, *b = (const uint8_t *)at->text;
 	size_t n = at->len;
 
-	if (n < 8 || n > 24 || load8(p) != load8(at->text) ||
-	    load8(p + n - 8) != load8(at->text + n - 8))
+	if (n < 8 || n > 24 || get_le64(a) != get_le64(b) || get_le64(a + n - 8) != get_le64(b + n - 8))
 		return false;
-	return n <= 16 || load8(p + 8) == load8(at->text + 8);
+	return n <= 16 || get_le64(a + 8) == get_le64(b + 8);
 }
 
 /* The event that the line ends with, and how many bytes it and its newline are; 0 if it is none. */

@@ -40,11 +40,6 @@ static unsigned split(struct fields *f, const char *s, const char *end)
 	}
 }
 
-static bool is_digit(char c)
-{
-	return (unsigned char)(c - '0') < 10;
-}
-
 /* "00:24:52.684684", up to nine digits behind the point, or none; nanoseconds of the day. */
 static bool parse_time(const char *s, size_t n, uint64_t *t)
 {

@@ -229,6 +229,11 @@ static inline int log_add(struct log *l, uint64_t time, uint32_t thread, uint16_
 	return log_add_fast(l, time, thread, lock, kind, n_attrs) < 0 ? -1 : 0;
 }
 
+static inline bool is_digit(char c)
+{
+	return (unsigned char)(c - '0') < 10;
+}
+
 /* Digits at s, at most up to end; the first byte behind them, or NULL if there are none or too many. */
 const char *parse_u64(const char *s, const char *end, uint64_t *v);
 

@@ -57,11 +57,6 @@ struct anchor {
 	const char *rest;		/* what stands behind the time */
 };
 
-static bool is_digit(char c)
-{
-	return (unsigned char)(c - '0') < 10;
-}
-
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';
