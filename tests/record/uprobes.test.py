@@ -64,15 +64,27 @@ def test(version, python):
     group = "gilscopetest%d" % os.getpid()
     folder = tempfile.mkdtemp(prefix="gilscope-test-")
     try:
+        # A copy, for the probes are on a file, whoever runs it: other tests shall not run into them.
+        copy = shutil.copy(lib, folder)
+        if lib == os.path.realpath(python):
+            prefix = subprocess.run([python, "-c", "import sys; print(sys.base_prefix)"], capture_output=True, text=True)
+            python, env = copy, {"PYTHONHOME": prefix.stdout.strip()}
+        else:
+            soname = re.search(r"(libpython\S+) =>", subprocess.run(["ldd", python], capture_output=True, text=True).stdout).group(1)
+            if os.path.basename(copy) != soname:
+                os.symlink(copy, folder + "/" + soname)
+            env = {"LD_LIBRARY_PATH": folder}
+        lib = copy
         probe(group, lib, "take=take_gil")
         probe(group, lib, "took=take_gil%return")
         probe(group, lib, "drop=" + ("drop_gil"))
         with open(folder + "/s.py", "w") as f:
             f.write(SCRIPT)
-        r = subprocess.run(["perf", "record", "-q", "-k", "CLOCK_MONOTONIC", "-m", "4096", "-o", folder + "/perf.data",
+        # Of every process (-a): where perf follows the threads of one, it loses hits as they take turns on a busy machine.
+        r = subprocess.run(["perf", "record", "-q", "-a", "-k", "CLOCK_MONOTONIC", "-m", "4096", "-o", folder + "/perf.data",
                             "-e", group + ":*", "--",
                             GILSCOPE, "record", "-o", folder + "/log.gillog", "--", python, folder + "/s.py"],
-                           capture_output=True, text=True, timeout=100)
+                           capture_output=True, text=True, timeout=100, env={**os.environ, **env})
         assert r.returncode == 0, r.stderr
         text = subprocess.run(["perf", "script", "--ns", "-i", folder + "/perf.data", "-F", "tid,time,event"],
                               capture_output=True, text=True).stdout
@@ -95,9 +107,10 @@ def test(version, python):
         hits, dropped = probes.get((tid, "took"), []), probes.get((tid, "drop"), [])
         assert len(takes) == len(probes.get((tid, "take"), [])) == len(hits), (name, len(takes), len(hits))
         # The last one, when the interpreter ends, may be an inlined copy that has no probe (3.13).
-        if len(drops) == len(dropped) + 1 and drops[-1] > dropped[-1] and drops[-2] < dropped[-1] + 10000:
+        if len(drops) == len(dropped) + 1 and drops[-1] > dropped[-1]:
             drops.pop()
         assert len(drops) == len(dropped), (name, len(drops), len(dropped))
+        assert all(a < b for a, b in zip(drops, dropped[1:])) and all(a < b for a, b in zip(dropped, drops[1:])), name
         told = [t for t in timeline.info["threads"] if t["id"] == tid][0]
         assert told["acquires"] == len(hits) and told["releases"] in (len(dropped), len(dropped) + 1), told
         off = sorted(abs(h - t) for h, t in zip(hits, takes))
