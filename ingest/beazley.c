@@ -14,7 +14,9 @@
 
 #include "bytes.h"
 
-typedef uint8_t v16 __attribute__((vector_size(16)));
+typedef uint8_t v32 __attribute__((vector_size(32)));
+typedef uint64_t v4x64 __attribute__((vector_size(32)));
+struct v32_at { v32 v; } __attribute__((packed, may_alias));
 
 #define MAX_PREFIX 24		/* "t3 100 1646 " */
 #define PAIR_BYTES (2 * (MAX_PREFIX + 8))
@@ -35,7 +37,7 @@ struct foretold {
 	char ten[PAIR_BYTES];	/* ... where that ends in 0 */
 	unsigned len;		/* 0: none */
 	unsigned digit[2];	/* where the last digit of either line's number of checks is */
-	unsigned at[4];		/* four loads of 16 bytes that cover the text, and may overlap */
+	unsigned rest;		/* where the second load of 32 bytes begins, so that two cover the text */
 	uint64_t checks, countdown;
 	uint32_t thread;
 };
@@ -209,7 +211,7 @@ static void begin_foretelling(struct foretold *f, const struct place *at)
 	unsigned half = (unsigned)prefix + 8;
 
 	f->len = 0;
-	if (prefix > MAX_PREFIX)
+	if (prefix > MAX_PREFIX || half < 16)
 		return;
 	memcpy(f->text, line, prefix);
 	memcpy(f->text + prefix, "RELEASE\n", 8);
@@ -224,29 +226,10 @@ static void begin_foretelling(struct foretold *f, const struct place *at)
 		f->ten[f->digit[i]] = -9;
 		f->ten[f->digit[i] - 1] = 1;
 	}
-	f->at[0] = 0;
-	f->at[3] = f->len - 16;
-	f->at[1] = f->len < 32 ? f->at[3] : 16;
-	f->at[2] = f->len < 48 ? f->at[3] : 32;
+	f->rest = f->len - 32;
 	f->thread = at->thread;
 	f->countdown = at->countdown;
 	f->checks = at->checks;
-}
-
-static inline v16 load16(const char *p)
-{
-	v16 v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline bool any16(v16 v)
-{
-	uint64_t w[2];
-
-	memcpy(w, &v, sizeof(w));
-	return w[0] | w[1];
 }
 
 /* Makes the text that of the nth check from it, whose number has as many digits. */
@@ -264,38 +247,37 @@ static void advance(struct foretold *f, uint32_t n)
 	}
 }
 
+/* No function, for it would need other registers in each clone of its caller. */
+#define LOAD32(p) (((const struct v32_at *)(const void *)(p))->v)
+
 /*
  * How many foretold pairs of lines begin at p.  The last two digits are counted up where the text is in
  * registers.
  */
+__attribute__((target_clones("avx2", "default")))
 static uint32_t count_foretold(const struct foretold *f, const char *p, const char *end)
 {
-	const unsigned a1 = f->at[1], a2 = f->at[2], a3 = f->at[3], len = f->len;
-	const v16 one0 = load16(f->one), one1 = load16(f->one + a1), one2 = load16(f->one + a2);
-	const v16 one3 = load16(f->one + a3);
-	v16 t0 = load16(f->text), t1 = load16(f->text + a1), t2 = load16(f->text + a2);
-	v16 t3 = load16(f->text + a3);
+	const unsigned rest = f->rest, len = f->len;
+	const v32 one0 = LOAD32(f->one), one1 = LOAD32(f->one + rest);
+	v32 t0 = LOAD32(f->text), t1 = LOAD32(f->text + rest);
 	unsigned ones = (unsigned)(f->text[f->digit[0]] - '0');
 	unsigned tens = (unsigned)(f->text[f->digit[0] - 1] - '0');
 	uint32_t n = 0;
+	v4x64 changes;
 
 	for (; (size_t)(end - p) >= len; n++, p += len) {
 		if (++ones < 10) {
 			t0 += one0;
 			t1 += one1;
-			t2 += one2;
-			t3 += one3;
 		} else if (++tens < 10) {	/* more than 9 where it is no digit: a blank */
-			t0 += load16(f->ten);
-			t1 += load16(f->ten + a1);
-			t2 += load16(f->ten + a2);
-			t3 += load16(f->ten + a3);
+			t0 += LOAD32(f->ten);
+			t1 += LOAD32(f->ten + rest);
 			ones = 0;
 		} else {
 			break;
 		}
-		if (any16((load16(p) ^ t0) | (load16(p + a1) ^ t1) | (load16(p + a2) ^ t2) |
-			  (load16(p + a3) ^ t3)))
+		changes = (v4x64)((LOAD32(p) ^ t0) | (LOAD32(p + rest) ^ t1));
+		if (changes[0] | changes[1] | changes[2] | changes[3])
 			break;
 	}
 	return n;

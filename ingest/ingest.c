@@ -352,6 +352,8 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 	if (open_logs(in) || tracker_new(&in->tracker, &in->names, out_path, in->o->force,
 					 in->o->n_threads ? in->o->n_threads : pool_cpus(), in->err))
 		return -1;
+	for (uint32_t i = 0; i < in->n_logs; i++)
+		source_on_idle(in->log[i].source, tracker_idle, in->tracker);
 	if (merge(in) || check_clocks(in))
 		return -1;
 	end_progress(in);

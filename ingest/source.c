@@ -132,6 +132,8 @@ struct source {
 	unsigned n_workers, n_started, n_queue;
 
 	/* the reader's own */
+	bool (*idle)(void *ctx);	/* NULL: nothing to do */
+	void *idle_ctx;
 	unsigned from;		/* the worker that had it last */
 	struct piece held;
 	struct worker *holder;
@@ -1074,6 +1076,15 @@ static struct worker *take_piece(struct source *s, struct piece *p)
 
 	pthread_mutex_lock(&s->lock);
 	while (!(w = find_piece(s))) {
+		if (s->idle) {
+			bool busy;
+
+			pthread_mutex_unlock(&s->lock);
+			busy = s->idle(s->idle_ctx);
+			pthread_mutex_lock(&s->lock);
+			if (busy || find_piece(s))
+				continue;
+		}
 		s->waiting = true;
 		pthread_cond_wait(&s->ready, &s->lock);
 	}
@@ -1115,6 +1126,12 @@ static void take_checksums(struct source *s, struct piece *p)
 		XXH64_reset(s->xxh, 0);
 		XXH64_update(s->xxh, p->data + p->begins_at, p->len - p->begins_at);
 	}
+}
+
+void source_on_idle(struct source *s, bool (*idle)(void *ctx), void *ctx)
+{
+	s->idle = idle;
+	s->idle_ctx = ctx;
 }
 
 int source_next(struct source *s, const uint8_t **data, size_t *len, struct err *err)

@@ -49,6 +49,12 @@ void source_close(struct source *s);	/* NULL is allowed; also before the end */
 int source_next(struct source *s, const uint8_t **data, size_t *len, struct err *err);
 
 /*
+ * While source_next() would have to wait, it calls idle() first, as long as that finds something to do and returns
+ * true.  Some microseconds at a time are best: what was waited for may be there meanwhile.
+ */
+void source_on_idle(struct source *s, bool (*idle)(void *ctx), void *ctx);
+
+/*
  * After the end: whether the input was cut off or is damaged.  *why (may be NULL) says at which byte of the file,
  * and what.  All that was decoded before that byte was given (of a damaged gzip member all but its last 258 bytes:
  * ISA-L does not tell which of them it decoded).

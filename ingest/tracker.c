@@ -647,12 +647,14 @@ static inline int write_one(struct tracker *t, enum waits *waits, const struct r
 	else if (checks_of(t, r, attrs, &checks))
 		see_checks(t, checks);
 	/* An event may need one more, for the thread that it takes the lock from. */
-	if (block_count(t->block) + 2 > BLOCK_EVENTS && next_block(t))
+	if (block_full(t->block) && next_block(t))
 		return -1;
 	done = track_usual(t, r, attrs);
-	if (!done)
-		return track(t, waits, r, attrs);
-	return done < 0 ? -1 : 0;
+	if (done < 0 || (!done && track(t, waits, r, attrs)))
+		return -1;
+	if (r->kind == EV_ACQUIRE)
+		block_join_pair(t->block);
+	return 0;
 }
 
 /* Writes the events that were held back. */
@@ -747,17 +749,14 @@ static int put_pairs(struct tracker *t, const struct record *r, uint32_t n)
 {
 	struct lane *a = &t->lane[r->thread];
 	struct lock *k = &t->lock[r->lock];
-	struct block *b = t->block;
 	uint64_t first = r->time - t->origin, length = (uint64_t)r->step * (n - 1);
 
 	for (uint32_t i = 0; i < n && k->n < k->waiting; i++)
 		if (add_signal(t, k, first + (uint64_t)i * r->step, r->thread))
 			return -1;
-	b->pairs[b->n_pairs++] = (struct block_checks){
-		.time = first, .thread = r->thread, .step = r->step, .at = (uint32_t)b->n_events,
-		.lock = r->lock, .count = (uint16_t)n,
-	};
-	b->n_paired += 2 * (size_t)n;
+	block_add_pairs(t->block, (struct block_pairs){
+		.time = first, .thread = r->thread, .step = r->step, .lock = r->lock, .count = n,
+	});
 	hist_add(&a->hist[HIST_HOLD], first - k->since, 1);
 	count_hold(a, k->since, first);
 	if (n > 1) {
@@ -794,10 +793,8 @@ static int track_pairs(struct tracker *t, struct log *l, struct record r)
 		struct record acquire = record_plain(&r, EV_ACQUIRE);
 		uint32_t room = 0, n = 1;
 
-		/* As many as write_one() would put into this block: it must not show which of us did. */
 		if (t->block)
-			room = (uint32_t)(BLOCK_EVENTS - 1 - block_count(t->block)) / 2;
-
+			room = block_room(t->block);
 		if (room && are_usual(t, &r)) {
 			n = r.attr < room ? r.attr : room;
 			if (put_pairs(t, &r, n))
@@ -826,6 +823,13 @@ int tracker_events(struct tracker *t, struct log *l, size_t first, size_t end, s
 			return -1;
 	}
 	return 0;
+}
+
+bool tracker_idle(void *tracker)
+{
+	struct tracker *t = tracker;
+
+	return timeline_writer_help(t->writer);
 }
 
 uint64_t tracker_count(const struct tracker *t)

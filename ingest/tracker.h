@@ -21,6 +21,8 @@ int tracker_events(struct tracker *t, struct log *l, size_t first, size_t end, s
 
 /* Writes the timeline.  info: title, clock and what the logs say of themselves; the rest is filled in. */
 int tracker_finish(struct tracker *t, struct timeline_info *info, struct err *err);
+/* Does some of the writer's work, while there is none for the tracker; false: there is none. */
+bool tracker_idle(void *tracker);
 uint64_t tracker_count(const struct tracker *t);	/* events so far */
 
 #endif

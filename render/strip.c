@@ -154,14 +154,14 @@ static int load_event(void *ctx, const struct event *e, const struct attr *attrs
 	return 0;
 }
 
-/* What load_event() makes of them where the lane does not wait and comes back to the state in which it is. */
+/* What load_event() makes of them. */
 static bool load_pairs(void *ctx, const struct event_pairs *p)
 {
 	struct strip *s = ctx;
 	uint32_t lane = p->event[0].thread - s->lane0;
 	struct strip_lane *l;
 	struct mark mark[2], *m;
-	uint64_t t = p->time, since;
+	uint64_t t = p->time;
 
 	if (!is_wanted(s, lane)) {
 		s->seq += 2 * p->n;
@@ -170,25 +170,20 @@ static bool load_pairs(void *ctx, const struct event_pairs *p)
 	l = &s->lane[lane];
 	for (unsigned k = 0; k < 2; k++)
 		mark[k] = event_mark(&p->event[k]);
-	if (is_waiting(&mark[0]) || is_waiting(&mark[1]) || l->mark[l->n - 1].state != mark[1].state)
-		return false;
-	since = l->mark[l->n - 1].since;
+	mark[0].since = l->mark[l->n - 1].since;
 	m = add_marks(s, l, 2 * (size_t)p->n);
 	if (!m)
 		return true;
-	for (uint32_t i = 0; i < 2 * p->n; i++, m++) {
-		t += p->step[i & 1];
-		*m = mark[i & 1];
-		if (m->kind == EV_ACQUIRE)
-			since = t;
-		m->t = t;
-		m->since = since;
-		m->seq = s->seq++;
+	for (uint32_t i = 0; i < p->n; i++) {
+		t += p->step;
+		mark[0].t = mark[1].t = mark[1].since = t;
+		mark[0].seq = s->seq++;
+		mark[1].seq = s->seq++;
+		*m++ = mark[0];
+		*m++ = mark[1];
+		mark[0].since = t;
 	}
-	l->segment = l->n - 1;
-	for (unsigned k = 0; k < 2; k++)
-		if (mark[k].kind == EV_ACQUIRE)
-			l->take = l->n - 2 + k;
+	l->take = l->segment = l->n - 1;
 	return true;
 }
 

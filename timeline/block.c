@@ -21,6 +21,49 @@
 
 #define CACHED_SYMBOLS 256
 
+static uint64_t last_time(const struct block_pairs *p)
+{
+	return p->time + (uint64_t)p->step * (p->count - 1);
+}
+
+void block_add_pairs(struct block *b, struct block_pairs p)
+{
+	struct block_pairs *last = b->n_pairs ? &b->pairs[b->n_pairs - 1] : NULL;
+	uint64_t ago = last ? p.time - last_time(last) : 0;
+
+	b->n_paired += 2 * (size_t)p.count;
+	if (last && last->at == b->n_events && last->thread == p.thread && last->lock == p.lock &&
+	    (last->count == 1 ? ago <= UINT32_MAX : ago == last->step)) {
+		last->step = (uint32_t)ago;
+		last->count++;
+		p.count--;
+		p.time += p.step;
+		if (p.count && p.step == last->step) {
+			last->count += p.count;
+			p.count = 0;
+		}
+	}
+	if (!p.count)
+		return;
+	p.at = (uint32_t)b->n_events;
+	b->pairs[b->n_pairs++] = p;
+}
+
+void block_join_pair(struct block *b)
+{
+	const struct event *z = &b->event[b->n_events - 1], *a = z - 1;
+
+	if (b->n_events < 2 || (b->n_pairs && b->pairs[b->n_pairs - 1].at + 1 == b->n_events) ||
+	    a->kind != EV_RELEASE || z->kind != EV_ACQUIRE || a->time != z->time || a->thread != z->thread ||
+	    a->lock != z->lock || a->state != STATE_IDLE || z->state != STATE_RUN ||
+	    (a->flags | z->flags | a->n_attrs | z->n_attrs))
+		return;
+	b->n_events -= 2;
+	block_add_pairs(b, (struct block_pairs){
+		.time = a->time, .thread = a->thread, .lock = a->lock, .count = 1,
+	});
+}
+
 /* A symbol in one word: what find_symbol() has answered for it in this block. */
 struct cached_symbol { uint64_t key; uint64_t symbol; };
 
@@ -32,7 +75,7 @@ struct block_encoder {
 	uint8_t *symbols, *low, *high;
 	bool wide;
 	size_t n_symbols, cap_symbols, n_slots;
-	struct buf column[N_ATTRS];
+	struct buf column[N_ATTRS], counts;
 };
 
 struct block_encoder *block_encoder_new(void)
@@ -45,9 +88,9 @@ struct block_encoder *block_encoder_new(void)
 	e->n_slots = 1024;
 	e->symbol = malloc(e->cap_symbols * sizeof(*e->symbol));
 	e->slot = malloc(e->n_slots * sizeof(*e->slot));
-	e->symbols = malloc(2 * BLOCK_EVENTS + 8);
-	e->low = malloc(BLOCK_EVENTS + 8);
-	e->high = malloc((size_t)BLOCK_EVENTS * VARINT_MAX + 8);
+	e->symbols = malloc(2 * BLOCK_ENTRIES);
+	e->low = malloc(BLOCK_ENTRIES);
+	e->high = malloc((size_t)BLOCK_ENTRIES * VARINT_MAX);
 	if (!e->symbol || !e->slot || !e->symbols || !e->low || !e->high) {
 		block_encoder_free(e);
 		return NULL;
@@ -61,6 +104,7 @@ void block_encoder_free(struct block_encoder *e)
 		return;
 	for (unsigned i = 0; i < N_ATTRS; i++)
 		buf_release(&e->column[i]);
+	buf_release(&e->counts);
 	free(e->symbol);
 	free(e->slot);
 	free(e->symbols);
@@ -131,20 +175,13 @@ static int find_symbol(struct block_encoder *e, const struct block_symbol *s)
 	return (int)e->n_symbols - 1;
 }
 
-/* Where the next event of a block goes. */
+/* Where the next entry of a block goes. */
 struct fill {
 	struct block_encoder *e;
-	size_t n;			/* events so far */
+	size_t n;			/* entries so far */
 	uint64_t last;			/* the newest one's time */
 	uint8_t *high;
 };
-
-/* Fills n bytes of a plane with the pattern of eight; up to 7 more may be overwritten. */
-static void fill_eights(uint8_t *p, size_t n, uint64_t pattern)
-{
-	for (size_t i = 0; i < n; i += 8)
-		memcpy(p + i, &pattern, 8);
-}
 
 /* The 257th symbol: from here on each takes two bytes. */
 static void widen(struct fill *f)
@@ -201,45 +238,6 @@ static inline int symbol_of(struct block_encoder *e, uint32_t thread, uint16_t l
 	return n;
 }
 
-/* a, b, a, b... */
-static uint64_t pattern_of(unsigned a, unsigned b)
-{
-	uint8_t p[8] = { (uint8_t)a, (uint8_t)b, (uint8_t)a, (uint8_t)b,
-			 (uint8_t)a, (uint8_t)b, (uint8_t)a, (uint8_t)b };
-	uint64_t pattern;
-
-	memcpy(&pattern, p, 8);
-	return pattern;
-}
-
-static int fill_pairs(struct fill *f, const struct block_checks *p)
-{
-	size_t n = 2 * ((size_t)p->count - 1);
-	int release = symbol_of(f->e, p->thread, p->lock, EV_RELEASE, STATE_IDLE, 0, 0);
-	int acquire = symbol_of(f->e, p->thread, p->lock, EV_ACQUIRE, STATE_RUN, 0, 0);
-
-	if (release < 0 || acquire < 0)
-		return -1;
-	if (release > 255 || acquire > 255 || f->e->wide || p->step > 0x7fff) {
-		for (uint64_t i = 0, time = p->time; i < p->count; i++, time += p->step) {
-			put_symbol(f, (unsigned)release);
-			put_step(f, time);
-			put_symbol(f, (unsigned)acquire);
-			put_step(f, time);
-		}
-		return 0;
-	}
-	fill_eights(f->e->symbols + f->n, n + 2, pattern_of((unsigned)release, (unsigned)acquire));
-	put_step(f, p->time);
-	put_step(f, p->time);
-	fill_eights(f->high, n, pattern_of(p->step >> 8, 0));
-	fill_eights(f->e->low + f->n, n, pattern_of(p->step & 255, 0));
-	f->high += n;
-	f->n += n;
-	f->last += (uint64_t)p->step * ((uint64_t)p->count - 1);
-	return 0;
-}
-
 static inline void put_value(struct buf *column, uint64_t v)
 {
 	/* One or two bytes, and no call, for nearly all. */
@@ -272,12 +270,27 @@ static unsigned fill_columns(struct block_encoder *e, const struct event *ev, co
 	return attrs;
 }
 
+static int fill_pairs(struct fill *f, const struct block_pairs *p)
+{
+	int symbol = symbol_of(f->e, p->thread, p->lock, SYMBOL_PAIRS, STATE_RUN, 0, 0);
+
+	if (symbol < 0)
+		return -1;
+	put_symbol(f, (unsigned)symbol);
+	put_step(f, p->time);
+	put_value(&f->e->counts, p->count - 1);
+	if (p->count > 1)
+		put_value(&f->e->counts, p->step);
+	f->last += (uint64_t)p->step * (p->count - 1);
+	return 0;
+}
+
 /* Gives each event its symbol and its place in the planes, and puts attributes' values into the columns. */
 static int fill_planes(struct fill *f, const struct block *b)
 {
 	struct block_encoder *e = f->e;
 	int64_t last[N_ATTRS] = { [ATTR_CHECKS] = b->checks };
-	const struct block_checks *p = b->pairs, *p_end = p + b->n_pairs;
+	const struct block_pairs *p = b->pairs, *p_end = p + b->n_pairs;
 	const struct attr *a = b->attr;
 
 	e->n_symbols = 0;
@@ -286,6 +299,7 @@ static int fill_planes(struct fill *f, const struct block *b)
 	memset(e->cache, 0xff, sizeof(e->cache));
 	for (unsigned i = 0; i < N_ATTRS; i++)
 		buf_clear(&e->column[i]);
+	buf_clear(&e->counts);
 	for (size_t i = 0;; i++) {
 		const struct event *ev = &b->event[i];
 		unsigned attrs = 0;
@@ -359,7 +373,7 @@ int block_encode(struct block_encoder *e, const struct block *b, struct buf *out
 {
 	struct fill f = { .e = e, .last = b->begin, .high = e->high };
 
-	assert(block_count(b) <= BLOCK_EVENTS);
+	assert(b->n_events + b->n_pairs <= BLOCK_ENTRIES && block_count(b) <= BLOCK_EVENTS);
 	buf_clear(out);
 	if (fill_planes(&f, b))
 		return -1;
@@ -369,16 +383,20 @@ int block_encode(struct block_encoder *e, const struct block *b, struct buf *out
 	for (unsigned i = 1; i < N_ATTRS; i++)
 		buf_varint(out, e->column[i].len);
 	buf_varint(out, zigzag(b->checks));
+	if (b->n_pairs) {
+		buf_varint(out, f.n);
+		buf_varint(out, e->counts.len);
+	}
 	for (unsigned i = 1; i < N_ATTRS; i++)
 		buf_add(out, e->column[i].data, e->column[i].len);
-
+	buf_add(out, e->counts.data, e->counts.len);
 	buf_add(out, e->symbols, f.n << e->wide);
 	buf_add(out, e->high, (size_t)(f.high - e->high));
 	buf_add(out, e->low, f.n);
 	for (unsigned i = 0; i < N_ATTRS; i++)
 		if (buf_failed(&e->column[i]))
 			return -1;
-	return buf_failed(out) ? -1 : 0;
+	return buf_failed(&e->counts) || buf_failed(out) ? -1 : 0;
 }
 
 /* --- reading -------------------------------------------------------------------------------------- */
@@ -463,7 +481,8 @@ static int get_heads(struct block_reader *r, struct scan *s, struct err *err)
 	return 0;
 }
 
-static int get_symbols(struct block_reader *r, struct scan *s, struct err *err)
+/* *pairs: whether there is a symbol of pairs. */
+static int get_symbols(struct block_reader *r, struct scan *s, bool *pairs, struct err *err)
 {
 	uint64_t n = next(s);
 
@@ -471,12 +490,14 @@ static int get_symbols(struct block_reader *r, struct scan *s, struct err *err)
 			  (size_t)(s->end - s->p), err))
 		return s->p ? -1 : bad(err, "it ends in its symbols");
 	r->n_symbols = n;
+	*pairs = false;
 	for (size_t i = 0; i < n; i++) {
 		struct block_symbol *y = &r->symbol[i];
 		uint64_t number = next(s), lock = next(s), v = next(s);
 
 		if (!s->p || get_thread(r, number, &y->thread) || lock >= r->n_locks ||
-		    (v & 31) >= N_EVENT_KINDS || (v >> 5 & 7) >= N_STATES || v >> (12 + N_ATTRS))
+		    (v & 31) > SYMBOL_PAIRS || (v >> 5 & 7) >= N_STATES || v >> (12 + N_ATTRS) ||
+		    ((v & 31) == SYMBOL_PAIRS && v >> 5 != STATE_RUN))
 			return bad(err, "an impossible symbol");
 		y->lock = (uint16_t)lock;
 		y->kind = v & 31;
@@ -484,6 +505,7 @@ static int get_symbols(struct block_reader *r, struct scan *s, struct err *err)
 		y->flags = v >> 8 & 15;
 		y->attrs = (uint16_t)(v >> 12);
 		y->n_attrs = (uint8_t)__builtin_popcount(y->attrs);
+		*pairs |= y->kind == SYMBOL_PAIRS;
 	}
 	return 0;
 }
@@ -515,23 +537,31 @@ int block_open(struct block_reader *r, const uint8_t *data, size_t len, const st
 	       struct err *err)
 {
 	struct scan s = { data, data + len };
-	uint64_t column[N_ATTRS] = { 0 };
+	uint64_t column[N_ATTRS] = { 0 }, entries = b->n_events, counts = 0;
 	int64_t checks;
 	size_t planes;
+	bool pairs = false;
 
 	r->begin = r->time = b->begin;
 	r->limit = b->end;
-	r->n_events = r->left = b->n_events;
 	r->perm = b->perm;
 	r->n_threads = b->n_threads;
 	r->n_locks = b->n_locks;
-	if (get_heads(r, &s, err) || get_symbols(r, &s, err) || get_tails(r, &s, b->end, err))
+	r->pairs = 0;
+	r->between = false;
+	if (get_heads(r, &s, err) || get_symbols(r, &s, &pairs, err) || get_tails(r, &s, b->end, err))
 		return -1;
 	for (unsigned i = 1; i < N_ATTRS; i++)
 		column[i] = next(&s);
 	checks = unzigzag(next(&s));
+	if (pairs) {
+		entries = next(&s);
+		counts = next(&s);
+	}
 	if (!s.p)
 		return bad(err, "it ends in its tables");
+	if (entries > b->n_events)
+		return bad(err, "more entries than events");
 	for (unsigned i = 1; i < N_ATTRS; i++) {
 		if (column[i] > (size_t)(s.end - s.p))
 			return bad(err, "a column that does not fit");
@@ -540,13 +570,19 @@ int block_open(struct block_reader *r, const uint8_t *data, size_t len, const st
 		r->column[i].last = i == ATTR_CHECKS ? checks : 0;
 		s.p += column[i];
 	}
+	if (counts > (size_t)(s.end - s.p))
+		return bad(err, "a column that does not fit");
+	r->counts = s.p;
+	r->counts_end = s.p += counts;
+	r->left = (uint32_t)entries;
+	r->hidden = b->n_events - r->left;
 	r->wide = r->n_symbols > 256;
-	planes = ((size_t)b->n_events << r->wide) + b->n_events;
+	planes = ((size_t)r->left << r->wide) + r->left;
 	if ((size_t)(s.end - s.p) < planes || (!r->n_symbols && b->n_events))
 		return bad(err, "it is too short for its events");
 	r->symbols = s.p;
-	r->low = s.end - b->n_events;
-	r->high = s.p + ((size_t)b->n_events << r->wide);
+	r->low = s.end - r->left;
+	r->high = s.p + ((size_t)r->left << r->wide);
 	r->high_end = r->low;
 	return 0;
 }
@@ -572,14 +608,81 @@ static inline int get_value(struct block_reader *r, unsigned id, int64_t *value)
 	return 0;
 }
 
+/* The first event of pairs, which the entry that was read last stands for. */
+static const struct block_symbol *begin_pairs(struct block_reader *r, const struct block_symbol *s, struct err *err)
+{
+	uint64_t more = 0, step = 0;
+
+	r->counts = get_varint(r->counts, r->counts_end, &more);
+	if (r->counts && more)
+		r->counts = get_varint(r->counts, r->counts_end, &step);
+	if (!r->counts) {
+		r->counts = r->counts_end;
+		bad(err, "a missing number of pairs");
+		return NULL;
+	}
+	if (more >= r->hidden || 2 * more + 1 > r->hidden || step > UINT32_MAX ||
+	    (more && step > (r->limit - r->time) / more)) {
+		bad(err, "more pairs than it has room for");
+		return NULL;
+	}
+	r->hidden -= (uint32_t)(2 * more + 1);
+	r->left_behind = r->left;
+	r->left = 0;
+	r->pairs = (uint32_t)more;
+	r->step = (uint32_t)step;
+	r->between = true;
+	r->half[0] = r->half[1] = *s;
+	r->half[0].kind = EV_RELEASE;
+	r->half[0].state = STATE_IDLE;
+	r->half[1].kind = EV_ACQUIRE;
+	return &r->half[0];
+}
+
+void block_skip_pairs(struct block_reader *r, uint32_t n)
+{
+	r->time += (uint64_t)n * r->step;
+	r->pairs -= n;
+	if (!r->pairs)
+		r->left = r->left_behind;
+}
+
+uint32_t block_pairs_before(const struct block_reader *r, uint64_t t)
+{
+	uint64_t n = t > r->time ? t - r->time - 1 : 0;
+
+	if (t <= r->time)
+		return 0;
+	if (!r->step)
+		return r->pairs;
+	return n / r->step < r->pairs ? (uint32_t)(n / r->step) : r->pairs;
+}
+
+/* The next event amid pairs. */
+static const struct block_symbol *next_of_pairs(struct block_reader *r)
+{
+	if (r->between) {
+		r->between = false;
+		if (!r->pairs)
+			r->left = r->left_behind;
+		return &r->half[1];
+	}
+	r->pairs--;
+	r->time += r->step;
+	r->between = true;
+	return &r->half[0];
+}
+
 const struct block_symbol *block_next_rare(struct block_reader *r, struct err *err)
 {
 	uint64_t high = 0, step;
 	size_t symbol;
 
+	if (r->pairs || r->between)
+		return next_of_pairs(r);
 	if (!r->left) {
-		if (r->high != r->high_end)
-			bad(err, "bytes behind its last event");
+		if (r->high != r->high_end || r->hidden)
+			bad(err, r->hidden ? "it has fewer events than it should" : "bytes behind its last event");
 		return NULL;
 	}
 	symbol = r->wide ? get_le16(r->symbols) : *r->symbols;
@@ -598,56 +701,9 @@ const struct block_symbol *block_next_rare(struct block_reader *r, struct err *e
 	r->low++;
 	r->left--;
 	r->time += step;
+	if (r->symbol[symbol].kind == SYMBOL_PAIRS)
+		return begin_pairs(r, &r->symbol[symbol], err);
 	return &r->symbol[symbol];
-}
-
-#define LONG_STEPS UINT64_C(0x8080808080808080)	/* whose high part takes more than a byte */
-
-bool block_peek_pair(const struct block_reader *r, struct block_pairs *p)
-{
-	if (!block_repeats(r) || get_le64(r->high) & LONG_STEPS || r->symbols[0] >= r->n_symbols ||
-	    r->symbols[1] >= r->n_symbols)
-		return false;
-	*p = (struct block_pairs){
-		.first = &r->symbol[r->symbols[0]], .second = &r->symbol[r->symbols[1]],
-		.first_step = (uint32_t)r->high[0] << 8 | r->low[0],
-		.second_step = (uint32_t)r->high[1] << 8 | r->low[1],
-	};
-	return !(p->first->attrs | p->second->attrs);
-}
-
-/* Eight events at a time: where all three planes say what they said two events before, a pair comes again. */
-void block_count_pairs(const struct block_reader *r, struct block_pairs *p)
-{
-	size_t left = (size_t)(r->high_end - r->high), i = 0;
-	uint64_t period = p->first_step + p->second_step;
-
-	if (left > r->left)
-		left = r->left;
-	for (; i + 10 <= left; i += 8) {
-		uint64_t changes = (get_le64(r->symbols + i) ^ get_le64(r->symbols + i + 2)) |
-				   (get_le64(r->high + i) ^ get_le64(r->high + i + 2)) |
-				   (get_le64(r->low + i) ^ get_le64(r->low + i + 2)) |
-				   (get_le64(r->high + i) & LONG_STEPS);
-
-		if (changes) {
-			i += (unsigned)__builtin_ctzll(changes) / 8;
-			break;
-		}
-	}
-	p->n = (uint32_t)(i + 2) / 2;
-	/* Who reads on finds out that the next one is too late. */
-	if (period && p->n > (r->limit - r->time) / period)
-		p->n = (uint32_t)((r->limit - r->time) / period);
-}
-
-void block_skip_pairs(struct block_reader *r, const struct block_pairs *p)
-{
-	r->symbols += 2 * (size_t)p->n;
-	r->high += 2 * (size_t)p->n;
-	r->low += 2 * (size_t)p->n;
-	r->left -= 2 * p->n;
-	r->time += (uint64_t)p->n * (p->first_step + p->second_step);
 }
 
 int block_signal(struct block_reader *r, uint64_t *signal, struct err *err)

@@ -189,104 +189,69 @@ static inline void step(const struct canvas *c, const struct place *p, uint32_t 
 	l->state = s->state;
 }
 
-/* What pairs have come to, some time after they began. */
-struct tally {
-	uint64_t first_time, second_time;	/* in the state before the first, before the second event of a pair */
-	uint32_t n_first, n_second;
-};
-
-/* The events at most whole pairs and rest later than the pairs' begin, and the time to one unit behind that. */
-static inline struct tally tally_at(const struct block_pairs *p, uint64_t whole, uint64_t rest)
+static inline void count_pairs(struct timeline_bin *b, uint32_t n)
 {
-	uint64_t before = rest + 1 < p->first_step ? rest + 1 : p->first_step;
-
-	return (struct tally){
-		.n_first = (uint32_t)whole + (rest >= p->first_step), .n_second = (uint32_t)whole,
-		.first_time = whole * p->first_step + before,
-		.second_time = whole * p->second_step + rest + 1 - before,
-	};
-}
-
-static inline void add_tally(struct timeline_bin *b, const struct block_pairs *p, const struct tally *from,
-			     const struct tally *to)
-{
-	count(b, p->first, to->n_first - from->n_first);
-	count(b, p->second, to->n_second - from->n_second);
-	if (p->first->state == p->second->state)	/* its time is added when the state changes */
-		return;
-	if (p->second->state != STATE_IDLE)
-		*field(b, p->second->state) += to->first_time - from->first_time;
-	if (p->first->state != STATE_IDLE)
-		*field(b, p->first->state) += to->second_time - from->second_time;
-}
-
-/* Draws pairs of one lane that begin at t, bin by bin: what lies in a bin follows from where its borders fall. */
-static void add_pairs(const struct canvas *c, uint32_t lane, const struct block_pairs *p, uint64_t t)
-{
-	uint64_t period = p->first_step + p->second_step, end = t + p->n * period, width = UINT64_C(1) << c->level;
-	uint64_t from = t < c->from ? c->from : t, to = end < c->events_to ? end + 1 : c->events_to;
-	uint64_t border = ((from >> c->level) + 1) << c->level, whole = 0, rest = 0, width_whole = 0, width_rest = 0;
-	struct timeline_bin *b = c->out + lane * c->stride + ((from >> c->level) - c->first);
-	struct tally now, last = { 0 };
-
-	if (from >= to)
-		return;
-	if (from > t)
-		last = tally_at(p, (from - 1 - t) / period, (from - 1 - t) % period);
-	if (border < to) {
-		whole = (border - 1 - t) / period;
-		rest = (border - 1 - t) % period;
-		width_whole = width / period;
-		width_rest = width % period;
-	}
-	for (; border < to; border += width) {
-		now = tally_at(p, whole, rest);
-		add_tally(b++, p, &last, &now);
-		last = now;
-		whole += width_whole;
-		rest += width_rest;
-		if (rest >= period) {
-			rest -= period;
-			whole++;
-		}
-	}
-	if (to > end)
-		now = (struct tally){
-			.n_first = p->n, .n_second = p->n, .first_time = (uint64_t)p->n * p->first_step,
-			.second_time = (uint64_t)p->n * p->second_step,
-		};
-	else
-		now = tally_at(p, (to - 1 - t) / period, (to - 1 - t) % period);
-	add_tally(b, p, &last, &now);
+	b->acquires += n;
+	b->releases += n;
+	b->events += 2 * n;
 }
 
 /*
- * Draws the pairs that come next, if there are some whose events all do the same: they take a lane out of a
- * state in which it is just now, and back to it, and it does not wait.
+ * Counts n pairs, the first of them step behind t, each step behind the one before: bin by bin, or where these are
+ * narrower, one by one.  The lane runs on meanwhile.
  */
-static bool draw_pairs(struct timeline_cursor *c, const struct canvas *v)
+static void add_pairs(const struct canvas *c, uint32_t lane, uint64_t t, uint32_t n, uint64_t step)
+{
+	struct timeline_bin *b = c->out + lane * c->stride;
+	uint64_t width = UINT64_C(1) << c->level, done = 0, end = n;
+	uint64_t whole, part, before, rest, border;
+
+	if (!step) {
+		if (t >= c->from && t < c->events_to)
+			count_pairs(&b[(t >> c->level) - c->first], n);
+		return;
+	}
+	if (c->from > t)
+		done = (c->from - t - 1) / step;
+	if (c->events_to <= t)
+		return;
+	if ((c->events_to - t - 1) / step < end)
+		end = (c->events_to - t - 1) / step;
+	if (done >= end)
+		return;
+	if (step >= width) {
+		for (t += (done + 1) * step; done < end; done++, t += step)
+			count_pairs(&b[(t >> c->level) - c->first], 1);
+		return;
+	}
+	b += ((t + (done + 1) * step) >> c->level) - c->first;
+	border = (((t + (done + 1) * step) >> c->level) + 1) << c->level;
+	before = (border - 1 - t) / step;
+	rest = (border - 1 - t) % step;
+	whole = width / step;
+	part = width % step;
+	for (; before < end; b++) {
+		count_pairs(b, (uint32_t)(before - done));
+		done = before;
+		before += whole;
+		rest += part;
+		if (rest >= step) {
+			rest -= step;
+			before++;
+		}
+	}
+	count_pairs(b, (uint32_t)(end - done));
+}
+
+/* Draws the pairs that come next; the lane runs, for the first one was drawn. */
+static void draw_pairs(struct timeline_cursor *c, const struct canvas *v)
 {
 	struct block_reader *r = &c->reader;
-	struct block_pairs p;
-	struct draw_lane *l;
-	uint32_t lane;
+	uint32_t lane = r->half[0].thread - v->lane0;
 
-	if (!block_peek_pair(r, &p) || p.first->thread != p.second->thread)
-		return false;
-	lane = p.first->thread - v->lane0;
-	l = lane < v->n_lanes ? &c->lane[lane] : NULL;
-	if (l && (p.first->state == STATE_WAIT || p.second->state == STATE_WAIT || l->state != p.second->state ||
-		  (p.first->state != p.second->state && l->last != r->time)))
-		return false;
-	block_count_pairs(r, &p);
-	if (!p.n)
-		return false;
-	if (l)
-		add_pairs(v, lane, &p, r->time);
-	block_skip_pairs(r, &p);
-	if (l && p.first->state != p.second->state)
-		l->last = r->time;
-	return true;
+	if (lane < v->n_lanes)
+		add_pairs(v, lane, r->time, r->pairs, r->step);
+	block_skip_pairs(r, r->pairs);
 }
 
 static void begin_block(struct timeline_cursor *c, const struct canvas *v, uint64_t begin)
@@ -334,19 +299,21 @@ static void end_block(struct timeline_cursor *c, const struct canvas *v, uint64_
 struct usual {
 	struct draw_lane *lane;		/* NULL: not one of those that are drawn */
 	size_t row;			/* the lane's bins, in bytes behind those of the first */
+	uint32_t number;		/* of the lane */
 	uint8_t state;			/* after it */
 	uint8_t counter;		/* the bin's counter of its kind: offset */
 	bool counts, is_event;		/* 1 there, 1 in events */
 	bool plain;			/* that is all that it counts */
 	bool turn, acquire;		/* ends a stretch of waiting; ACQUIRE */
-	bool signal, unknown;		/* has a value, which is ATTR_SIGNAL; no symbol of the block */
+	bool signal, special;		/* has a value, which is ATTR_SIGNAL; is of pairs, or no symbol at all */
+	bool pairs;
 };
 
 #define MAX_USUAL 256		/* symbols, where one takes a byte */
 
 static void make_usual(struct timeline_cursor *c, const struct canvas *v, struct usual u[MAX_USUAL])
 {
-	static const struct { bool counts; uint8_t at; } counter[N_EVENT_KINDS] = {
+	static const struct { bool counts; uint8_t at; } counter[SYMBOL_PAIRS + 1] = {
 		[EV_ACQUIRE] = { true, offsetof(struct timeline_bin, acquires) },
 		[EV_RELEASE] = { true, offsetof(struct timeline_bin, releases) },
 		[EV_BUSY] = { true, offsetof(struct timeline_bin, busy) },
@@ -360,15 +327,17 @@ static void make_usual(struct timeline_cursor *c, const struct canvas *v, struct
 
 		u[i] = (struct usual){
 			.lane = lane < v->n_lanes ? &c->lane[lane] : NULL,
+			.number = lane < v->n_lanes ? lane : 0,
 			.row = (lane < v->n_lanes ? lane : 0) * v->stride * sizeof(*v->out),
 			.state = s->state, .counter = counter[s->kind].at, .counts = counter[s->kind].counts,
 			.is_event = s->kind != EV_STATE, .plain = !s->flags,
 			.turn = s->kind == EV_ACQUIRE || s->kind == EV_RETRY || s->state != STATE_WAIT,
 			.acquire = s->kind == EV_ACQUIRE, .signal = s->attrs >> ATTR_SIGNAL & 1,
+			.pairs = s->kind == SYMBOL_PAIRS, .special = s->kind == SYMBOL_PAIRS,
 		};
 	}
 	for (size_t i = c->reader.n_symbols; i < MAX_USUAL; i++)
-		u[i] = (struct usual){ .unknown = true };
+		u[i] = (struct usual){ .special = true };
 }
 
 static inline struct timeline_bin *usual_bin(const struct usual *u, struct timeline_bin *first_lane)
@@ -385,7 +354,7 @@ static inline void add_usual(const struct canvas *v, uint64_t place, const struc
 	if (a >= place)
 		*field(usual_bin(u, first_lane), state) += b - a;
 	else if (b > v->from && a < v->to)
-		add_time(v, u->row / (v->stride * sizeof(*v->out)), state, a, b);
+		add_time(v, u->number, state, a, b);
 }
 
 /*
@@ -415,21 +384,39 @@ static inline void end_wait(const struct canvas *v, uint64_t place, const struct
 	add_usual(v, place, u, first_lane, STATE_WAIT, l->last, at);
 	add_usual(v, place, u, first_lane, STATE_SIGNAL, at, t);
 	if (u->acquire)
-		add_max_wait(v, u->row / (v->stride * sizeof(*v->out)), t - l->since, l->since, t);
+		add_max_wait(v, u->number, t - l->since, l->since, t);
 	l->last = t;
 }
 
+/* Numbers of pairs as an entry tells them: how many more than one, and the time between two. */
+struct pairs_told { const uint8_t *end; uint64_t more, step; };
+
+/* Reads them where they are as they should be: they leave `hidden` events, and t, the first one's time, is known. */
+static inline bool get_pairs(const uint8_t *p, const struct block_reader *r, uint64_t t, uint32_t hidden,
+			     struct pairs_told *told)
+{
+	told->step = 0;
+	p = get_short(p, r->counts_end, &told->more);
+	if (p && told->more)
+		p = get_short(p, r->counts_end, &told->step);
+	told->end = p;
+	return p && told->more < hidden && 2 * told->more + 1 <= hidden && told->step <= UINT32_MAX &&
+	       told->more * told->step <= r->limit - t;
+}
+
 /*
- * Draws events until one comes that needs more care: pairs, a bad one, the last ones.  What an event means was
- * looked up for its symbol; the reader's state is in local variables, for bins are written in between.
+ * Draws entries until one comes that needs more care, for it may be a bad one.  What an event means was looked up
+ * for its symbol; the reader's state is in local variables, for bins are written in between.
  */
 static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct place *place,
 		       const struct usual usual[MAX_USUAL])
 {
 	struct block_reader *r = &c->reader;
 	const uint8_t *symbols = r->symbols, *high = r->high, *low = r->low, *signals = r->column[ATTR_SIGNAL].p;
-	const uint8_t *const stop = symbols + (r->left < 10 ? 0 : r->left - 9);
+	const uint8_t *counts = r->counts;
+	const uint8_t *const stop = symbols + r->left;
 	uint64_t time = r->time;
+	uint32_t hidden = r->hidden;
 	uint64_t place_begin = place->begin, place_end = place->end;
 	struct timeline_bin *first_lane = v->out + place->bin;
 
@@ -439,22 +426,23 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 		const struct usual *u = &usual[*symbols];
 		uint64_t t, upper = *high, signal = 0;
 		const uint8_t *next_high = high + 1, *next_signals = signals;
-		struct draw_lane *l;
+		struct draw_lane *l = u->lane;
+		struct pairs_told pairs = { 0 };
 
-		if (get_le64(low) == get_le64(low + 2) && get_le64(symbols) == get_le64(symbols + 2))
-			break;
 		if (upper >= 0x80) {
 			next_high = get_short(high, r->high_end, &upper);
-			if (!next_high || upper >> 56 || r->high_end - next_high < stop + 9 - symbols - 1)
+			if (!next_high || upper >> 56 || r->high_end - next_high < stop - symbols - 1)
 				break;
 		}
 		upper = upper << 8 | *low;
 		if (upper > r->limit - time)
 			break;
 		t = time + upper;
-		if (u->signal | u->unknown) {
+		if (u->special && (!u->pairs || (l && l->state != STATE_RUN) || !get_pairs(counts, r, t, hidden, &pairs)))
+			break;
+		if (u->signal) {
 			next_signals = get_short(signals, r->column[ATTR_SIGNAL].end, &signal);
-			if (u->unknown || !next_signals || signal & 1 || signal >> 1 > t)
+			if (!next_signals || signal & 1 || signal >> 1 > t)
 				break;
 			signal >>= 1;
 		}
@@ -467,7 +455,18 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 		time = t;
 		high = next_high;
 		signals = next_signals;
-		l = u->lane;
+		if (u->pairs) {
+			counts = pairs.end;
+			hidden -= (uint32_t)(2 * pairs.more + 1);
+			time += pairs.more * pairs.step;
+			if (!l)
+				continue;
+			if (place_begin != NO_TIME)
+				count_pairs(usual_bin(u, first_lane), time < place_end ? (uint32_t)pairs.more + 1 : 1);
+			if (time >= place_end || place_begin == NO_TIME)
+				add_pairs(v, u->number, t, (uint32_t)pairs.more, pairs.step);
+			continue;
+		}
 		if (!l)
 			continue;
 		if (l->state != u->state) {
@@ -497,6 +496,8 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 		}
 	}
 	r->left -= (uint32_t)(symbols - r->symbols);
+	r->counts = counts;
+	r->hidden = hidden;
 	r->symbols = symbols;
 	r->high = high;
 	r->low = low;
@@ -531,8 +532,10 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 
 		if (!rare && !r->wide)
 			draw_usual(c, v, &place, usual);
-		if (block_repeats(r) && draw_pairs(c, v))
+		if (block_at_pairs(r)) {
+			draw_pairs(c, v);
 			continue;
+		}
 		if (rare) {
 			s = block_next_values(r, 1u << ATTR_SIGNAL | 1u << ATTR_CHECKS | 1u << ATTR_COUNT, value, err);
 			signal = s && s->attrs & 1u << ATTR_SIGNAL ? (uint64_t)value[ATTR_SIGNAL] : 0;

@@ -18,7 +18,7 @@
 #include "timeline.h"
 
 #define GTL_MAGIC "\x89GTL\r\n\x1a\n"	/* as PNG's: a text-mode copy or a cut file shows at once */
-#define GTL_VERSION 1
+#define GTL_VERSION 2		/* the newest; a file has the oldest in which it can be written */
 #define GTL_HEADER_SIZE 40
 #define GTL_SECTION_SIZE 24
 #define GTL_MAX_SECTIONS 64
@@ -36,10 +36,13 @@ enum gtl_section {
 };
 
 /*
- * A block holds this many events.  Larger ones compress better and make a shorter index; but what lies
- * below the finest node is drawn by decoding one to three blocks, about 5 ns per event.
+ * A block holds at most this many entries, each of them an event or a row of pairs of events.  Larger ones
+ * compress better and make a shorter index; but what lies below the finest node is drawn by decoding one to
+ * three blocks, about 5 ns per entry.  And it stands for at most so many events, of which some places have
+ * to guess how many lie in a part of it.
  */
-#define BLOCK_EVENTS 8192
+#define BLOCK_ENTRIES 8192
+#define BLOCK_EVENTS 32768
 #define BLOCK_ENTRY 32		/* bytes of an index entry */
 #define NODE_ENTRY 32
 #define NODE_LEVEL_STEP 2	/* nodes exist at level 0, 2, 4...; between them two bins are added */
@@ -76,17 +79,21 @@ struct patch {
  * what a thread does at every check of the old GIL while nobody else wants the lock.  Nothing is told of
  * them but that.
  */
-struct block_checks {
+struct block_pairs {
 	uint64_t time;			/* of the first */
-	uint32_t thread, step;
+	uint32_t thread, step;		/* step: any where count is 1 */
 	uint32_t at;			/* they come before event[at] */
-	uint16_t lock, count;
+	uint16_t lock;
+	uint32_t count;
 };
+
+/* A block's symbol with this kind stands for such pairs; state, flags and attributes are those of the ACQUIREs. */
+#define SYMBOL_PAIRS N_EVENT_KINDS
 
 /* A block as a writer gathers it. */
 struct block {
-	struct event *event;		/* BLOCK_EVENTS of them */
-	struct block_checks *pairs;	/* BLOCK_EVENTS / 2 of them */
+	struct event *event;		/* BLOCK_ENTRIES of them */
+	struct block_pairs *pairs;	/* the same */
 	struct attr *attr;		/* of all events, in order */
 	struct block_head *head;
 	struct block_tail *tail;
@@ -96,11 +103,36 @@ struct block {
 	int64_t checks;			/* the value of ATTR_CHECKS before it */
 };
 
-/* Of all its events, which are BLOCK_EVENTS at most. */
+/* Of all its events. */
 static inline size_t block_count(const struct block *b)
 {
 	return b->n_events + b->n_paired;
 }
+
+/* Whether it has no room for two more events. */
+static inline bool block_full(const struct block *b)
+{
+	return b->n_events + b->n_pairs + 2 > BLOCK_ENTRIES || block_count(b) + 2 > BLOCK_EVENTS;
+}
+
+/* For how many pairs block_add_pairs() has room in one call. */
+static inline uint32_t block_room(const struct block *b)
+{
+	size_t entries = b->n_events + b->n_pairs, events = block_count(b);
+
+	/* As many as would be there if each came as two events: it must not show how they came. */
+	if (entries + 3 > BLOCK_ENTRIES || events + 3 > BLOCK_EVENTS)
+		return 0;
+	return entries + 4 > BLOCK_ENTRIES ? 1 : (uint32_t)(BLOCK_EVENTS - 1 - events) / 2;
+}
+
+/*
+ * Adds pairs behind what is there.  They join those of the same thread and lock that came last, where these
+ * go on; so the same events make the same bytes, in whatever portions they came.
+ */
+void block_add_pairs(struct block *b, struct block_pairs p);
+/* The events that were added last make a pair, if they are one: an ACQUIRE was just added, without attributes. */
+void block_join_pair(struct block *b);
 
 /* What an encoder keeps between blocks. */
 struct block_encoder;
@@ -117,16 +149,25 @@ struct block_symbol {
 	uint8_t kind, state, flags, n_attrs;
 };
 
-/* An open payload, read from front to back. */
+/*
+ * An open payload, read from front to back.  Entries that are pairs are given event by event, the first of
+ * them RELEASE; who can use them all at once asks block_at_pairs() and so on.
+ */
 struct block_reader {
-	const uint8_t *symbols, *high, *high_end, *low;	/* what is left of the events' planes */
+	const uint8_t *symbols, *high, *high_end, *low;	/* what is left of the entries' planes */
+	const uint8_t *counts, *counts_end;	/* of the column of pairs */
 	struct block_symbol *symbol;	/* owned, grows */
 	struct block_head *head;
 	struct block_tail *tail;
 	size_t n_symbols, cap_symbols, n_heads, cap_heads, n_tails, cap_tails;
 	unsigned wide;			/* 1: a symbol takes two bytes */
 	uint64_t begin, limit, time;
-	uint32_t n_events, left;
+	uint32_t left;			/* entries; 0 amid pairs, and then behind them: */
+	uint32_t left_behind;
+	uint32_t hidden;		/* events of pairs to come, less one for each entry */
+	uint32_t pairs, step;		/* amid pairs: how many are left, the time between two */
+	bool between;			/* the RELEASE was given, its ACQUIRE comes next */
+	struct block_symbol half[2];
 	struct { const uint8_t *p, *end; int64_t last; } column[N_ATTRS];
 	const uint32_t *perm;		/* thread number in the file -> index */
 	uint32_t n_threads, n_locks;
@@ -145,7 +186,7 @@ int block_open(struct block_reader *r, const uint8_t *data, size_t len, const st
 	       struct err *err);
 void block_reader_release(struct block_reader *r);
 
-/* The next event if its step is below 2^15, as most are; NULL: ask block_next_rare(). */
+/* The next event if it is an entry whose step is below 2^15, as most are; NULL: ask block_next_rare(). */
 static inline const struct block_symbol *block_next_usual(struct block_reader *r)
 {
 	size_t symbol;
@@ -155,7 +196,7 @@ static inline const struct block_symbol *block_next_usual(struct block_reader *r
 		return NULL;
 	symbol = r->wide ? get_le16(r->symbols) : *r->symbols;
 	step = (uint64_t)*r->high << 8 | *r->low;
-	if (symbol >= r->n_symbols || step > r->limit - r->time)
+	if (symbol >= r->n_symbols || step > r->limit - r->time || r->symbol[symbol].kind == SYMBOL_PAIRS)
 		return NULL;
 	r->symbols += 1 + r->wide;
 	r->high++;
@@ -187,32 +228,18 @@ static inline const struct block_symbol *block_next(struct block_reader *r, uint
 }
 
 /*
- * Two events that come again and again with the same steps: a thread that gives its lock back and takes it again
- * at every check, which is most of an old GIL's log.  Neither has values.
+ * Pairs that come next, the first of them r->step from now, the others r->step each from the one before: r->pairs of
+ * them, each r->half[0] and r->half[1] at the same time.  (The very first pair of a row has been given by then.)
  */
-struct block_pairs {
-	const struct block_symbol *first, *second;
-	uint32_t n;			/* how many pairs */
-	uint32_t first_step, second_step;	/* the time before each */
-};
-
-/*
- * Whether the next ten events are such pairs; then all of p but n is set.  Who can use them asks how many there are:
- * that goes through all of them.
- */
-bool block_peek_pair(const struct block_reader *r, struct block_pairs *p);
-void block_count_pairs(const struct block_reader *r, struct block_pairs *p);
-/* Goes behind the n pairs. */
-void block_skip_pairs(struct block_reader *r, const struct block_pairs *p);
-
-/* Where this is false, so is block_peek_pair(): a quick look, to be had at every event. */
-static inline bool block_repeats(const struct block_reader *r)
+static inline bool block_at_pairs(const struct block_reader *r)
 {
-	if (r->left < 10 || r->wide || r->high_end - r->high < 10)
-		return false;
-	return get_le64(r->low) == get_le64(r->low + 2) && get_le64(r->symbols) == get_le64(r->symbols + 2) &&
-	       get_le64(r->high) == get_le64(r->high + 2);
+	return r->pairs && !r->between;
 }
+
+/* How many pairs come before time t, at most all of them. */
+uint32_t block_pairs_before(const struct block_reader *r, uint64_t t);
+/* Goes behind n pairs, at most all of them.  All are known to lie in the block. */
+void block_skip_pairs(struct block_reader *r, uint32_t n);
 
 /* The same as block_next() with all values: attrs has room for N_ATTRS. */
 const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs, struct err *err);

@@ -162,75 +162,43 @@ static bool is_open(const struct walk *w, uint32_t thread)
 	return lane < w->s->n_lanes && w->lane[lane].at.state == STATE_WAIT && !w->lane[lane].end_known;
 }
 
-/*
- * What pairs do to the lanes' states: the first of them may come from other states, the last one says since when
- * the states are.  Those in between are like both, and leave no trace.
- */
-static void roll_pairs(struct walk *w, const struct block_pairs *p, uint64_t t)
-{
-	uint64_t last = t + (uint64_t)(p->n - 1) * (p->first_step + p->second_step);
-
-	for (unsigned i = 0; i < 4; i++) {
-		const struct block_symbol *s = i & 1 ? p->second : p->first;
-		uint32_t lane = s->thread - w->s->lane0;
-
-		if (lane < w->s->n_lanes)
-			roll(&w->lane[lane], s, (i < 2 ? t : last) + p->first_step + (i & 1 ? p->second_step : 0));
-	}
-}
-
 static struct event pair_event(const struct block_symbol *s)
 {
-	return (struct event){
-		.thread = s->thread, .lock = s->lock, .kind = s->kind, .state = s->state, .flags = s->flags,
-	};
+	return (struct event){ .thread = s->thread, .lock = s->lock, .kind = s->kind, .state = s->state };
 }
 
-/* Passes over those pairs that lie wholly before the stretch, in it, or behind it; others come one by one. */
+/* Passes over those pairs that lie before the stretch, in it, or behind it; others come one by one. */
 static int walk_pairs(struct walk *w)
 {
 	const struct stretch *st = w->s;
 	struct block_reader *r = &w->c->reader;
-	struct event_pairs pairs;
-	struct block_pairs p;
-	uint64_t period, end;
+	uint32_t lane = r->half[0].thread - st->lane0, n = r->pairs;
 	int ret;
 
-	if (!block_peek_pair(r, &p))
-		return 0;
-	period = p.first_step + p.second_step;
-	if (w->past) {			/* there only those of lanes count that wait on */
-		if (is_open(w, p.first->thread) || is_open(w, p.second->thread))
+	if (!w->past) {
+		n = block_pairs_before(r, r->time + r->step < st->from ? st->from : st->to);
+		if (!n)
 			return 0;
-		block_count_pairs(r, &p);
-		block_skip_pairs(r, &p);
+		if (r->time + r->step >= st->from) {
+			struct event_pairs pairs = {
+				.event = { pair_event(&r->half[0]), pair_event(&r->half[1]) },
+				.step = r->step, .time = r->time, .n = n,
+			};
+
+			ret = w->begun ? 0 : begin(w);
+			if (ret)
+				return ret;
+			if (!st->pairs || !st->pairs(st->ctx, &pairs))
+				return 0;
+		}
+		if (lane < st->n_lanes) {
+			roll(&w->lane[lane], &r->half[0], r->time + (uint64_t)n * r->step);
+			roll(&w->lane[lane], &r->half[1], r->time + (uint64_t)n * r->step);
+		}
+	} else if (is_open(w, r->half[0].thread)) {	/* there only those of lanes count that wait on */
 		return 0;
 	}
-	end = r->time + p.first_step < st->from ? st->from : st->to;
-	if (r->time + period >= end)
-		return 0;
-	/* Marks are made for a lane that does not wait: asked here, for others would be counted in vain. */
-	if (end == st->to && (!st->pairs || p.first->thread != p.second->thread || p.first->state == STATE_WAIT ||
-			      p.second->state == STATE_WAIT))
-		return 0;
-	block_count_pairs(r, &p);
-	if (!p.n)
-		return 0;
-	if (period && p.n > (end - 1 - r->time) / period)
-		p.n = (uint32_t)((end - 1 - r->time) / period);
-	if (end == st->to) {
-		ret = w->begun ? 0 : begin(w);
-		if (ret)
-			return ret;
-		pairs = (struct event_pairs){
-			.event = { pair_event(p.first), pair_event(p.second) },
-			.step = { p.first_step, p.second_step }, .time = r->time, .n = p.n,
-		};
-		if (!st->pairs(st->ctx, &pairs))
-			return 0;
-	}
-	roll_pairs(w, &p, r->time);
-	block_skip_pairs(r, &p);
+	block_skip_pairs(r, n);
 	return 0;
 }
 
@@ -268,7 +236,7 @@ static int walk_blocks(struct walk *w, struct err *err)
 			take_heads(w);
 		err->code = ERR_NONE;
 		while (!(w->past && !w->n_open)) {
-			ret = block_repeats(&w->c->reader) ? walk_pairs(w) : 0;
+			ret = block_at_pairs(&w->c->reader) ? walk_pairs(w) : 0;
 			if (ret)
 				return ret;
 			s = block_next_attrs(&w->c->reader, attrs, err);

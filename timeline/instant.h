@@ -19,11 +19,14 @@ struct instant_lane {
 	uint8_t state;		/* after all events before t; never SIGNAL */
 };
 
-/* Two events that come n times: each `step` behind the one before it, the first of all behind `time`.  No values. */
+/*
+ * n times a RELEASE and an ACQUIRE at the same time: of a thread that runs before, and again behind each.  The first
+ * are at time + step, the others step later each.  No values.
+ */
 struct event_pairs {
 	struct event event[2];		/* their times are of no meaning */
-	uint64_t step[2], time;
-	uint32_t n;
+	uint64_t time;
+	uint32_t n, step;
 };
 
 struct stretch {
@@ -32,10 +35,7 @@ struct stretch {
 	/* Called once before any event; signal and end are not known yet.  checks: the largest before. */
 	int (*begin)(void *ctx, const struct instant_lane *lanes, int64_t checks);
 	timeline_event_fn *event;	/* for every event of [from, to), of all threads */
-	/*
-	 * Takes events of one thread that repeat themselves and do not make it wait; false: they are not taken, and the
-	 * next of them comes to event().  NULL is allowed.
-	 */
+	/* Takes such events at once; false: the next of them comes to event().  NULL is allowed. */
 	bool (*pairs)(void *ctx, const struct event_pairs *p);
 	/* Called once after them, for the instant `to`. */
 	int (*end)(void *ctx, const struct instant_lane *lanes);

@@ -118,7 +118,7 @@ static int read_block_index(struct timeline *tl, const uint8_t *p, size_t len, s
 			.crc = get_le32(p + 28),
 		};
 
-		if (e.begin < last || (!i && e.begin) || e.begin > tl->info.end || !e.n_events ||
+		if (e.begin < last || (!i && e.begin) || e.begin > tl->info.end || !e.n_events || e.n_events > BLOCK_EVENTS ||
 		    e.off > tl->size || e.len > tl->size - e.off || e.raw_len < e.len ||
 		    e.raw_len > BLOCK_MAX_RAW)
 			return err_set(err, ERR_FORMAT, "damaged index: block %zu", i);
@@ -207,7 +207,7 @@ static int read_table(struct timeline *tl, struct section *section, struct buf *
 		return err_set(err, ERR_FORMAT, "not a gilscope timeline (.gtl)");
 	if (tl->size < GTL_HEADER_SIZE)
 		return err_set(err, ERR_FORMAT, "the timeline is cut off in its header");
-	version = get_le32(p + 8);
+	tl->info.version = version = get_le32(p + 8);
 	n = get_le32(p + 12);
 	table_off = get_le64(p + 16);
 	file_size = get_le64(p + 24);
@@ -288,7 +288,6 @@ static int open_sections(struct timeline *tl, struct err *err)
 		      read_section(tl, s, GTL_PATCHES, read_patches, &scratch, err);
 	buf_release(&scratch);
 	tl->hists = s[GTL_HISTS];
-	tl->info.version = GTL_VERSION;
 	return ret ? -1 : 0;
 }
 

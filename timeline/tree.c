@@ -75,8 +75,20 @@ static void built_free(void *result)
 	free(r);
 }
 
+/*
+ * Whether a node is summed up from others.  Those are a quarter of the bytes, most of them noise that packs badly,
+ * and what is looked at first: they are not compressed.
+ */
+static bool is_sum(const struct build *b, uint64_t x)
+{
+	for (unsigned i = 0; i < 1u << NODE_LEVEL_STEP && b->level; i++)
+		if (tl_node(b->tl, b->level - NODE_LEVEL_STEP, (x << NODE_LEVEL_STEP) + i))
+			return true;
+	return false;
+}
+
 /* Appends one group: its frame behind the others, its lengths into the table. */
-static int add_group(struct worker *w, struct built *r, uint32_t group, struct err *err)
+static int add_group(struct worker *w, struct built *r, uint32_t group, bool compress, struct err *err)
 {
 	const struct timeline *tl = w->b->tl;
 	uint32_t lane = group * NODE_GROUP, per_node = 1u << tl->bins_per_node_bits;
@@ -91,7 +103,7 @@ static int add_group(struct worker *w, struct built *r, uint32_t group, struct e
 	p = buf_reserve(&r->data, bound);
 	if (!p)
 		return err_memory(err, "a node");
-	len = ZSTD_compressCCtx(w->cctx, p, bound, w->raw.data, w->raw.len, 1);
+	len = compress ? ZSTD_compressCCtx(w->cctx, p, bound, w->raw.data, w->raw.len, 1) : w->raw.len;
 	if (ZSTD_isError(len))
 		return err_set(err, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(len));
 	if (len >= w->raw.len) {
@@ -115,6 +127,7 @@ static void *build_node(void *state, uint64_t job, struct err *err)
 	uint32_t n_groups = (tl->info.n_lanes + NODE_GROUP - 1) / NODE_GROUP;
 	struct built *r = calloc(1, sizeof(*r));
 	uint8_t *table = r ? buf_reserve(&r->data, 12 * (size_t)n_groups) : NULL;
+	bool compress;
 
 	if (!table) {
 		free(r);
@@ -128,8 +141,9 @@ static void *build_node(void *state, uint64_t job, struct err *err)
 	if (timeline_bins(w->cursor, w->b->level, r->entry.x << tl->bins_per_node_bits,
 			  1u << tl->bins_per_node_bits, 0, tl->info.n_lanes, w->bin, err))
 		goto fail;
+	compress = !is_sum(w->b, r->entry.x);
 	for (uint32_t g = 0; g < n_groups; g++)
-		if (add_group(w, r, g, err))
+		if (add_group(w, r, g, compress, err))
 			goto fail;
 	r->entry.crc = tl_crc(r->data.data, 12 * (size_t)n_groups);
 	return r;

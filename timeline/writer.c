@@ -10,6 +10,7 @@
 #include "meta.h"
 #include "tree.h"
 
+#define MANY_WAIT 3	/* blocks to encode, which the encoder does not leave to its caller */
 #define RING (OPEN_BLOCKS + 6)	/* the open ones, the one being filled, and some that wait to be encoded */
 
 /* A thread whose take was open in blocks that had to be written. */
@@ -35,16 +36,18 @@ struct timeline_writer {
 	bool no_memory;			/* in a call that cannot fail; told at the next one that can */
 	int64_t checks;			/* of the last event that had ATTR_CHECKS */
 
-	/* The encoder's side. */
+	/* The encoder's side; from codec on whoever has set encoding. */
 	pthread_t encoder;
 	bool encoder_runs;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	pthread_cond_t waits, done_one;	/* for the encoder; for its caller */
 	uint64_t to_encode, done;	/* under lock */
+	bool encoding;			/* under lock: one of the two threads has block number done */
 	bool finish;			/* under lock */
 	bool failed;			/* under lock; err says why */
 	struct err err;
 	struct block_encoder *codec;
+	bool has_pairs;
 	ZSTD_CCtx *cctx;
 	struct buf raw, packed;
 	struct block_entry *entry;
@@ -62,9 +65,9 @@ static void block_release(struct block *b)
 
 static int block_init(struct block *b)
 {
-	b->cap_attrs = 2 * BLOCK_EVENTS;
-	b->event = malloc(BLOCK_EVENTS * sizeof(*b->event));
-	b->pairs = malloc(BLOCK_EVENTS / 2 * sizeof(*b->pairs));
+	b->cap_attrs = 2 * BLOCK_ENTRIES;
+	b->event = malloc(BLOCK_ENTRIES * sizeof(*b->event));
+	b->pairs = malloc(BLOCK_ENTRIES * sizeof(*b->pairs));
 	b->attr = malloc(b->cap_attrs * sizeof(*b->attr));
 	return b->event && b->pairs && b->attr ? 0 : -1;
 }
@@ -76,6 +79,7 @@ static int encode_block(struct timeline_writer *w, const struct block *b, struct
 	const uint8_t *data;
 	size_t bound, len;
 
+	w->has_pairs |= b->n_pairs != 0;
 	if (block_encode(w->codec, b, &w->raw))
 		return err_memory(err, "a block of events");
 	bound = ZSTD_compressBound(w->raw.len);
@@ -107,31 +111,53 @@ static int encode_block(struct timeline_writer *w, const struct block *b, struct
 	return outfile_append(&w->out, data, len, err);
 }
 
+/* Encodes the next block that waits; the lock is held.  false: there is none, or somebody has it. */
+static bool encode_next(struct timeline_writer *w)
+{
+	int ret = 0;
+
+	if (w->encoding || w->done == w->to_encode)
+		return false;
+	if (!w->failed) {
+		struct block *b = &w->ring[w->done % RING];
+
+		w->encoding = true;
+		pthread_mutex_unlock(&w->lock);
+		ret = encode_block(w, b, &w->err);
+		pthread_mutex_lock(&w->lock);
+		w->encoding = false;
+	}
+	w->failed |= ret != 0;
+	w->done++;
+	pthread_cond_signal(&w->done_one);
+	return true;
+}
+
 static void *encoder_main(void *arg)
 {
 	struct timeline_writer *w = arg;
 
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
-		int ret = 0;
-
-		while (w->done == w->to_encode && !w->finish)
-			pthread_cond_wait(&w->changed, &w->lock);
-		if (w->done == w->to_encode)
+		if (w->finish || w->to_encode - w->done >= MANY_WAIT)
+			while (encode_next(w))
+				;
+		if (w->finish && w->done == w->to_encode)
 			break;
-		if (!w->failed) {
-			struct block *b = &w->ring[w->done % RING];
-
-			pthread_mutex_unlock(&w->lock);
-			ret = encode_block(w, b, &w->err);
-			pthread_mutex_lock(&w->lock);
-		}
-		w->failed |= ret != 0;
-		w->done++;
-		pthread_cond_signal(&w->changed);
+		pthread_cond_wait(&w->waits, &w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
+}
+
+bool timeline_writer_help(struct timeline_writer *w)
+{
+	bool helped;
+
+	pthread_mutex_lock(&w->lock);
+	helped = encode_next(w);
+	pthread_mutex_unlock(&w->lock);
+	return helped;
 }
 
 /* --- open blocks ---------------------------------------------------------------------------------- */
@@ -187,7 +213,8 @@ static void send_block(struct timeline_writer *w)
 	w->sent++;
 	pthread_mutex_lock(&w->lock);
 	w->to_encode = w->sent;
-	pthread_cond_signal(&w->changed);
+	if (w->to_encode - w->done >= MANY_WAIT)
+		pthread_cond_signal(&w->waits);
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -206,7 +233,7 @@ static int wait_for_room(struct timeline_writer *w, struct err *err)
 
 	pthread_mutex_lock(&w->lock);
 	while (w->cur - w->done >= RING)
-		pthread_cond_wait(&w->changed, &w->lock);
+		pthread_cond_wait(&w->done_one, &w->lock);
 	failed = w->failed;
 	pthread_mutex_unlock(&w->lock);
 	if (failed) {
@@ -297,7 +324,8 @@ int timeline_writer_open(struct timeline_writer **out, const char *path, bool fo
 		return -1;
 	}
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->changed, NULL);
+	pthread_cond_init(&w->waits, NULL);
+	pthread_cond_init(&w->done_one, NULL);
 	w->codec = block_encoder_new();
 	w->cctx = ZSTD_createCCtx();
 	if (!w->codec || !w->cctx)
@@ -419,7 +447,7 @@ static int stop_encoder(struct timeline_writer *w, struct err *err)
 		return 0;
 	pthread_mutex_lock(&w->lock);
 	w->finish = true;
-	pthread_cond_signal(&w->changed);
+	pthread_cond_signal(&w->waits);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->encoder, NULL);
 	w->encoder_runs = false;
@@ -444,7 +472,8 @@ void timeline_writer_abort(struct timeline_writer *w)
 	ZSTD_freeCCtx(w->cctx);
 	buf_release(&w->raw);
 	buf_release(&w->packed);
-	pthread_cond_destroy(&w->changed);
+	pthread_cond_destroy(&w->waits);
+	pthread_cond_destroy(&w->done_one);
 	pthread_mutex_destroy(&w->lock);
 	free(w->forced);
 	free(w->patch);
@@ -548,7 +577,7 @@ static int write_header(struct timeline_writer *w, struct table *t, struct err *
 	if (outfile_append(&w->out, t->entries.data, t->entries.len, err))
 		return -1;
 	memcpy(h, GTL_MAGIC, 8);
-	put_le32(h + 8, GTL_VERSION);
+	put_le32(h + 8, w->has_pairs ? 2 : 1);
 	put_le32(h + 12, t->n);
 	put_le64(h + 16, table_off);
 	put_le64(h + 24, w->out.len);

@@ -2,12 +2,12 @@
  * writer.h - writes a timeline, event by event: ingest/ calls it
  *
  * Events come in order of time with everything decided: the state after each, what it means.  They gather
- * in blocks; a thread of the writer's own encodes, compresses and appends them.  What becomes of a take is
+ * in blocks; a thread of the writer's own, or the caller's, encodes, compresses and appends them.  What becomes of a take is
  * known only when it ends, perhaps blocks later: a block waits for that in a ring of OPEN_BLOCKS, and what
  * is learned after it had to go is kept as a patch.  At the end the tree of bins is built from the blocks,
  * level by level, by n_threads workers.
  *
- * Memory: the ring (about 6 MiB), and 32 bytes per block of 8192 events for the index.
+ * Memory: the ring (about 10 MiB), and 32 bytes per block for the index.
  */
 #ifndef GILSCOPE_TIMELINE_WRITER_H
 #define GILSCOPE_TIMELINE_WRITER_H
@@ -30,11 +30,16 @@ int timeline_writer_open(struct timeline_writer **out, const char *path, bool fo
 
 /*
  * The block being filled: the caller puts an event at event[n_events] and its attributes behind
- * attr[n_attrs], or pairs of events at pairs[n_pairs], and counts them, while block_count() says that
+ * attr[n_attrs], or pairs of events at pairs[n_pairs], and counts them, while block_full() says that
  * there is room; attributes after timeline_writer_attr_room() has returned 0.
  */
 struct block *timeline_writer_block(struct timeline_writer *w);
 int timeline_writer_next_block(struct timeline_writer *w, uint64_t time, struct err *err);
+/*
+ * Encodes a block that waits for it, while the caller has nothing better to do; false: none waits.  The writer's own
+ * thread begins only when several wait, for it may take the cpu from somebody whom everybody waits for.
+ */
+bool timeline_writer_help(struct timeline_writer *w);
 /* Room for the attributes of one event in the current block. */
 int timeline_writer_attr_room(struct timeline_writer *w, struct err *err);
 

@@ -13,37 +13,40 @@ enum { THREADS = 5, LOCKS = 2 };
 /* Something of all events read, in which their order counts. */
 struct digest { uint64_t n, sum; };
 
-static void digest_event(struct digest *d, const struct block_reader *r, const struct block_symbol *s, uint64_t time)
+static void digest_event(struct digest *d, const struct block_symbol *s, uint64_t time)
 {
-	d->sum = (d->sum + (uint64_t)(s - r->symbol) + 1) * 0x9e3779b97f4a7c15u + time;
+	d->sum = (d->sum + (s->thread << 8 | s->kind) + 1) * 0x9e3779b97f4a7c15u + time;
 	d->n++;
 }
 
 static struct digest read_all(struct block_reader *r, bool pairs, struct err *err)
 {
 	const struct block_symbol *s;
-	struct block_pairs p;
 	struct digest d = { 0 };
 	uint64_t signal;
 
 	for (;;) {
-		uint64_t time = r->time;
+		uint64_t time = r->time, t;
+		uint32_t n;
 
-		p.n = 0;
-		if (pairs && block_peek_pair(r, &p))
-			block_count_pairs(r, &p);
-		if (!p.n) {
+		if (!pairs || !block_at_pairs(r)) {
 			s = block_next(r, &signal, err);
 			if (!s)
 				return d;
-			digest_event(&d, r, s, r->time);
+			digest_event(&d, s, r->time);
 			continue;
 		}
-		for (uint32_t i = 0; i < p.n; i++) {
-			digest_event(&d, r, p.first, time += p.first_step);
-			digest_event(&d, r, p.second, time += p.second_step);
+		t = time + d.sum % (1 + (uint64_t)r->step * (r->pairs + 1));
+		n = block_pairs_before(r, t);
+		if (n > r->pairs || (n && time + (uint64_t)n * r->step >= t) ||
+		    (n < r->pairs && time + (n + 1) * (uint64_t)r->step < t))
+			abort();
+		n = n ? n : r->pairs;
+		for (uint32_t i = 0; i < n; i++) {
+			digest_event(&d, &r->half[0], time += r->step);
+			digest_event(&d, &r->half[1], time);
 		}
-		block_skip_pairs(r, &p);
+		block_skip_pairs(r, n);
 		if (r->time != time)
 			abort();
 	}

@@ -67,11 +67,11 @@ static inline void sim_event(struct sim *s, const struct sim_options *o, struct 
 {
 	struct sim_thread *t = &s->t[e.thread];
 	struct block *b = timeline_writer_block(s->w);
-	unsigned most = o->block_events ? o->block_events : BLOCK_EVENTS;
+	unsigned most = o->block_events ? o->block_events : BLOCK_ENTRIES;
 	struct err err;
 	bool waited = t->state == STATE_WAIT, begins;
 
-	if ((!s->n_blocks || b->n_events >= most) && ++s->n_blocks &&
+	if ((!s->n_blocks || b->n_events + b->n_pairs >= most || block_full(b)) && ++s->n_blocks &&
 	    timeline_writer_next_block(s->w, s->time, &err))
 		sim_die(&err);
 	b = timeline_writer_block(s->w);
@@ -101,6 +101,8 @@ static inline void sim_event(struct sim *s, const struct sim_options *o, struct 
 	}
 	b->event[b->n_events++] = e;
 	b->n_attrs += e.n_attrs;
+	if (e.kind == EV_ACQUIRE)
+		block_join_pair(b);
 	begins = waited != (e.state == STATE_WAIT) || e.kind == EV_ACQUIRE;
 	if (begins)
 		t->since = s->time;
@@ -141,6 +143,10 @@ static inline void sim_begin_pairs(struct sim *s, const struct sim_options *o)
 	}
 	for (unsigned k = 0; k < 2; k++)
 		s->pair_step[k] = random_below(3) ? random_below(random_below(2) ? 300 : 1 + o->max_step / 100) : 0;
+	if (e[1].kind == EV_ACQUIRE && random_below(4)) {	/* as at checks: they are stored as pairs */
+		e[1].flags = 0;
+		s->pair_step[0] = 0;
+	}
 	s->n_repeats = 2 + 2 * (unsigned)random_below(random_below(2) ? 20 : 300);
 }
 

@@ -15,7 +15,7 @@ import genlog
 
 PAGE = os.path.join(compare.ROOT, "docs/timeline.md")
 KINDS = ["", "ENTRY", "BUSY", "TIMEOUT", "DROP_REQUEST", "RETRY", "ACQUIRE", "RELEASE", "SWITCH_WAIT", "SWITCH_DONE", "SCHED_IN",
-	 "SCHED_OUT", "WAKEUP", "WOKEN", "LOST", "START", "END"]
+	 "SCHED_OUT", "WAKEUP", "WOKEN", "LOST", "START", "END", "pairs"]
 STATES = ["idle", "wait", "signal", "run", "stall"]
 ATTRS = ["", "cpu", "target", "count", "since", "checks", "countdown", "func", "signal"]
 SECTIONS = ["", "meta", "blocks", "block index", "nodes", "node index", "hists", "functions", "patches"]
@@ -107,7 +107,7 @@ class Timeline:
 		b.note("version %d, %d sections" % (version, n))
 		table, size = b.u64(), b.u64()
 		b.note("table of sections at %d, size of the file %d" % (table, size))
-		assert size == len(self.data) and version == 1
+		assert size == len(self.data) and version in (1, 2)
 		crc = b.u32()
 		assert crc == zlib.crc32(self.data[table:table + 24 * n])
 		assert b.u32() == zlib.crc32(self.data[:36])
@@ -226,28 +226,38 @@ class Timeline:
 		last = [0] * 9
 		last[5] = b.zz()
 		b.note("checks before")
+		entries, pairs_length = (b.varint(), b.varint()) if any(s[2] == 17 for s in symbols) else (n_events, 0)
 		columns = [b""]
 		for i in range(1, 9):
 			columns.append(Bytes(b.take(lengths[i])))
 			b.note("column %s" % ATTRS[i])
-		plane = [b.take(1)[0] if n <= 256 else struct.unpack("<H", b.take(2))[0] for _ in range(n_events)]
+		pairs = Bytes(b.take(pairs_length))
+		plane = [b.take(1)[0] if n <= 256 else struct.unpack("<H", b.take(2))[0] for _ in range(entries)]
 		b.note("events: symbols")
-		high = [b.varint() for _ in range(n_events)]
+		high = [b.varint() for _ in range(entries)]
 		b.note("events: steps >> 8")
-		low = b.take(n_events)
+		low = b.take(entries)
 		b.note("events: steps & 255")
 		time = begin
 		for symbol, step in zip(plane, (h << 8 | l for h, l in zip(high, low))):
 			time += step
 			thread, lock, kind, state, flags, attrs = symbols[symbol]
 			values = {}
+			if kind == 17:
+				more = pairs.varint()
+				every = pairs.varint() if more else 0
+				for i in range(more + 1):
+					out.append((time + i * every, thread, lock, 7, 0, 0, {}))
+					out.append((time + i * every, thread, lock, 6, 3, 0, {}))
+				time += more * every
+				continue
 			for a in attrs:
 				values[a] = columns[a].zz()
 				if a in (1, 2, 5, 7):
 					values[a] += last[a]
 					last[a] = values[a]
 			out.append((time, thread, lock, kind, state, flags, values))
-		assert b.at == len(b.data)
+		assert b.at == len(b.data) and pairs.at == len(pairs.data) and len(out) == n_events
 		return heads, tails, out
 
 	def node(self, level, x, off, length, crc, longest):

@@ -1,6 +1,6 @@
-"""A timeline of version 1 is read for ever: the files in samples/ say today what they said when they were made.
+"""A timeline of any version is read for ever: the files in samples/ say today what they said when they were made.
 
-    version1.test.py --write    (when a version is released) notes down what they say
+    versions.test.py --write    (when a version is released) notes down what they say
 """
 import hashlib
 import json
@@ -11,8 +11,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import compare
 
 SAMPLES = os.path.join(compare.ROOT, "samples")
-TRUTH = os.path.join(SAMPLES, "version1.truth.json")
-FILES = ("version1-ticks.gtl", "version1-ns.gtl")
+TRUTH = os.path.join(SAMPLES, "versions.truth.json")
+FILES = ("version1-ticks.gtl", "version1-ns.gtl", "version2-ticks.gtl")
 
 
 def lines_of(*args):
@@ -45,4 +45,4 @@ if sys.argv[1:] == ["--write"]:
 		f.write("\n")
 	sys.exit(0)
 with open(TRUTH) as f:
-	compare.report("version 1", differences("", now, json.load(f)))
+	compare.report("versions", differences("", now, json.load(f)))
