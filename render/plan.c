@@ -73,7 +73,7 @@ static int plan_below(struct tile_plan *p, const struct tile_set *set, unsigned 
 		      struct err *err)
 {
 	uint64_t span = pyramid_span(&set->pyramid, z);
-	uint64_t events = timeline_count_bound(set->tl, x * span, (x + 1) * span);
+	uint64_t events = timeline_count_about(set->tl, x * span, (x + 1) * span);
 	struct tile_job job = { .x = x, .z = (uint8_t)z };
 
 	job.subtree = is_small(set, z, events) || (z == set->rule.z_limit && !set->rule.cut);
