@@ -14,12 +14,16 @@ struct slot {
 struct pool {
 	const struct pool_ops *ops;
 	void *ctx;
-	uint64_t n_jobs, next, emitted;		/* under lock */
+	uint64_t n_jobs;
 	unsigned ring;
-	bool stop;				/* under lock: take no further job */
-	struct slot *slot;			/* job k sits in slot[k % ring] */
-	pthread_mutex_t lock;
-	pthread_cond_t room, ready;
+	struct slot *slot;		/* job k sits in slot[k % ring] */
+	pthread_mutex_t lock;		/* guards what follows, and the slots */
+	pthread_cond_t room;
+	uint64_t next, emitted;
+	bool emitting;			/* somebody is: nobody else */
+	bool stop;			/* take no further job */
+	int ret;
+	struct err err;			/* where ret is -1 */
 };
 
 unsigned pool_cpus(void)
@@ -33,32 +37,43 @@ unsigned pool_cpus(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
-/* The next job, or false when there is none left to take. */
-static bool take_job(struct pool *p, uint64_t *job)
+/* Emits what is ready and nobody emits; the lock is held. */
+static void emit_ready(struct pool *p)
 {
-	bool ok;
+	while (!p->emitting && !p->stop && p->emitted < p->n_jobs && p->slot[p->emitted % p->ring].done) {
+		struct slot *s = &p->slot[p->emitted % p->ring];
+		void *result = s->result;
+		int ret = -1;
 
-	pthread_mutex_lock(&p->lock);
-	while (!p->stop && p->next < p->n_jobs && p->next - p->emitted >= p->ring)
-		pthread_cond_wait(&p->room, &p->lock);
-	ok = !p->stop && p->next < p->n_jobs;
-	if (ok)
-		*job = p->next++;
-	pthread_mutex_unlock(&p->lock);
-	return ok;
+		s->result = NULL;
+		s->done = false;
+		if (result) {
+			p->emitting = true;
+			pthread_mutex_unlock(&p->lock);
+			ret = p->ops->emit(p->ctx, p->emitted, result, &p->err);
+			pthread_mutex_lock(&p->lock);
+			p->emitting = false;
+		} else {
+			p->err = s->err;
+		}
+		p->emitted++;
+		if (ret) {
+			p->ret = -1;
+			p->stop = true;
+		}
+		pthread_cond_broadcast(&p->room);
+	}
 }
 
-static void put_result(struct pool *p, uint64_t job, void *result, const struct err *err)
+/* The next job, or false when there is none left to take; the lock is held. */
+static bool take_job(struct pool *p, uint64_t *job)
 {
-	struct slot *s = &p->slot[job % p->ring];
-
-	pthread_mutex_lock(&p->lock);
-	s->result = result;
-	if (!result)
-		s->err = *err;
-	s->done = true;
-	pthread_cond_signal(&p->ready);
-	pthread_mutex_unlock(&p->lock);
+	while (!p->stop && p->next < p->n_jobs && p->next - p->emitted >= p->ring)
+		pthread_cond_wait(&p->room, &p->lock);
+	if (p->stop || p->next == p->n_jobs)
+		return false;
+	*job = p->next++;
+	return true;
 }
 
 static void *worker(void *arg)
@@ -68,44 +83,22 @@ static void *worker(void *arg)
 	void *state = p->ops->start ? p->ops->start(p->ctx, &start_err) : p->ctx;
 	uint64_t job;
 
+	pthread_mutex_lock(&p->lock);
 	while (take_job(p, &job)) {
+		struct slot *s = &p->slot[job % p->ring];
 		struct err err = start_err;
-		void *result = state ? p->ops->work(state, job, &err) : NULL;
+		void *result;
 
-		put_result(p, job, result, &err);
+		pthread_mutex_unlock(&p->lock);
+		result = state ? p->ops->work(state, job, &err) : NULL;
+		pthread_mutex_lock(&p->lock);
+		*s = (struct slot){ .result = result, .err = err, .done = true };
+		emit_ready(p);
 	}
+	pthread_mutex_unlock(&p->lock);
 	if (state && p->ops->start && p->ops->stop)
 		p->ops->stop(state);
 	return NULL;
-}
-
-/* Waits for each job in turn and emits it.  Ends at the first error. */
-static int emit_all(struct pool *p, struct err *err)
-{
-	for (uint64_t job = 0; job < p->n_jobs; job++) {
-		struct slot *s = &p->slot[job % p->ring];
-		void *result;
-
-		pthread_mutex_lock(&p->lock);
-		while (!s->done)
-			pthread_cond_wait(&p->ready, &p->lock);
-		result = s->result;
-		s->result = NULL;
-		s->done = false;
-		pthread_mutex_unlock(&p->lock);
-		if (!result) {
-			if (err)
-				*err = s->err;
-			return -1;
-		}
-		if (p->ops->emit(p->ctx, job, result, err))
-			return -1;
-		pthread_mutex_lock(&p->lock);
-		p->emitted = job + 1;
-		pthread_cond_broadcast(&p->room);
-		pthread_mutex_unlock(&p->lock);
-	}
-	return 0;
 }
 
 int pool_run(const struct pool_ops *ops, void *ctx, uint64_t n_jobs, unsigned n_threads, struct err *err)
@@ -113,7 +106,6 @@ int pool_run(const struct pool_ops *ops, void *ctx, uint64_t n_jobs, unsigned n_
 	struct pool p = { .ops = ops, .ctx = ctx, .n_jobs = n_jobs };
 	unsigned started = 0;
 	pthread_t *threads;
-	int ret = -1;
 
 	if (!n_jobs)
 		return 0;
@@ -125,33 +117,26 @@ int pool_run(const struct pool_ops *ops, void *ctx, uint64_t n_jobs, unsigned n_
 	p.slot = calloc(p.ring, sizeof(*p.slot));
 	threads = calloc(n_threads, sizeof(*threads));
 	if (!p.slot || !threads) {
-		err_memory(err, "a pool of workers");
-		goto out;
+		free(threads);
+		free(p.slot);
+		return err_memory(err, "a pool of workers");
 	}
 	pthread_mutex_init(&p.lock, NULL);
 	pthread_cond_init(&p.room, NULL);
-	pthread_cond_init(&p.ready, NULL);
-	while (started < n_threads && !pthread_create(&threads[started], NULL, worker, &p))
+	/* The caller is a worker, too; fewer of the others than asked for still do the work. */
+	while (started + 1 < n_threads && !pthread_create(&threads[started], NULL, worker, &p))
 		started++;
-	if (started)		/* fewer threads than asked for still do the work */
-		ret = emit_all(&p, err);
-	else
-		err_set(err, ERR_SYSTEM, "cannot start a worker thread");
-
-	pthread_mutex_lock(&p.lock);
-	p.stop = true;
-	pthread_cond_broadcast(&p.room);
-	pthread_mutex_unlock(&p.lock);
+	worker(&p);
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	for (unsigned i = 0; i < p.ring; i++)
 		if (p.slot[i].done && p.slot[i].result && ops->drop)
 			ops->drop(p.slot[i].result);
-	pthread_cond_destroy(&p.ready);
 	pthread_cond_destroy(&p.room);
 	pthread_mutex_destroy(&p.lock);
-out:
 	free(threads);
 	free(p.slot);
-	return ret;
+	if (p.ret && err)
+		*err = p.err;
+	return p.ret;
 }

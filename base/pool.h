@@ -1,11 +1,11 @@
 /*
  * pool.h - workers in parallel, results in order
  *
- *   job numbers --> [ work | work | work ] --> ring of slots --> emit (the caller's thread)
+ *   job numbers --> [ work | work | work ] --> ring of slots --> emit
  *
- * Jobs are numbered 0, 1, 2...  Workers take them in order and run beside each other; emit is called for
- * each result, in the order of the numbers, on the thread that called pool_run().  The ring bounds
- * memory: a worker does not start job k before job k - ring has been emitted.  An error sits in its slot
+ * Jobs are numbered 0, 1, 2...  Workers, the caller of pool_run() among them, take them in order and run beside
+ * each other; emit is called for each result, in the order of the numbers, never twice at once, by whichever worker
+ * has the time.  So n threads are n: no further one has to find a cpu.  The ring bounds memory: a worker does not start job k before job k - ring has been emitted.  An error sits in its slot
  * like a result, so the one reported is the same for any number of threads: the one of the lowest job.
  */
 #ifndef GILSCOPE_POOL_H
@@ -22,12 +22,12 @@ struct pool_ops {
 	void (*stop)(void *state);			/* undoes start */
 	/* The result of a job, or NULL with *err set.  Runs on a worker. */
 	void *(*work)(void *state, uint64_t job, struct err *err);
-	/* Owns result, also when it fails.  Returns 0 to go on, -1 with *err set to end. */
+	/* Owns result, also when it fails.  Returns 0 to go on, -1 with *err set to end.  Runs on any worker. */
 	int (*emit)(void *ctx, uint64_t job, void *result, struct err *err);
 	void (*drop)(void *result);			/* frees a result that will not be emitted */
 };
 
-/* n_threads 0: as many as the process may use.  1 takes the same path with one worker. */
+/* n_threads 0: as many as the process may use; 1: the caller alone. */
 int pool_run(const struct pool_ops *ops, void *ctx, uint64_t n_jobs, unsigned n_threads, struct err *err);
 
 /* The number of cpus this process may run on, at least 1. */

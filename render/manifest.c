@@ -9,7 +9,6 @@
 #include "json.h"
 #include "waits.h"
 
-#define WORST_WAITS 100
 
 /* --- stored tiles ----------------------------------------------------------------------------------- */
 
@@ -208,14 +207,22 @@ static void put_lane(struct json *j, const struct timeline *tl, uint32_t i)
 	json_end(j, '}');
 }
 
-static int put_worst_waits(struct json *j, struct timeline *tl, struct err *err)
+static int put_worst_waits(struct json *j, struct timeline *tl, struct worst_list *worst, struct err *err)
 {
-	struct worst_wait w[WORST_WAITS];
-	int n = worst_waits(tl, w, WORST_WAITS, err);
+	struct worst_list own = { .known = false };
+	const struct worst_wait *w;
 
+	worst = worst ? worst : &own;
+	w = worst->wait;
+	if (!worst->known) {
+		worst->n = worst_waits(tl, worst->wait, WORST_WAITS, err);
+		if (worst->n < 0)
+			return -1;
+		worst->known = true;
+	}
 	json_key(j, "worstWaits");
 	json_begin(j, '[');
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < worst->n; i++) {
 		json_begin(j, '{');
 		put_number(j, "lane", w[i].lane);
 		put_number(j, "begin", w[i].begin);
@@ -223,7 +230,7 @@ static int put_worst_waits(struct json *j, struct timeline *tl, struct err *err)
 		json_end(j, '}');
 	}
 	json_end(j, ']');
-	return n < 0 ? -1 : 0;
+	return 0;
 }
 
 static void put_functions(struct json *j, const struct timeline *tl)
@@ -295,7 +302,7 @@ int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct er
 	for (uint32_t i = 0; i < info->n_lanes; i++)
 		put_lane(j, set->tl, i);
 	json_end(j, ']');
-	if (put_worst_waits(j, set->tl, err))
+	if (put_worst_waits(j, set->tl, t->worst, err))
 		return -1;
 	put_functions(j, set->tl);
 	put_number(j, "checks", info->checks);

@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "json.h"
 #include "tiler.h"
+#include "waits.h"
 
 /* Runs of x that are stored, for each zoom and group; only a folder of tiles tells the page. */
 struct stored_runs {
@@ -21,11 +22,16 @@ int stored_add(struct stored_runs *s, const struct batch_tile *t, struct err *er
 void stored_sort(struct stored_runs *s);
 void stored_release(struct stored_runs *s);
 
+/* A trace's longest waits, found when they are first needed. */
+#define WORST_WAITS 100
+struct worst_list { struct worst_wait wait[WORST_WAITS]; int n; bool known; };
+
 struct manifest_trace {
 	const struct tile_set *set;
 	const char *store;			/* "dir", "pmtiles", "server", "inline" */
 	const char *tiles;			/* its address */
 	const struct stored_runs *stored;	/* NULL: null */
+	struct worst_list *worst;		/* begins as all 0; NULL: not kept */
 };
 
 /* The manifest's object, without GILSCOPE_MANIFEST =.  title NULL: the first trace's. */

@@ -28,6 +28,7 @@ struct trace {
 	struct tile_set set;
 	enum site_store store;
 	struct stored_runs stored;
+	struct worst_list worst;
 	char tiles_path[64];		/* in the site: "tiles1.pmtiles" */
 	char tiles_address[64];		/* for the manifest: "tiles1/{z}/{x}/{y}.png" */
 };
@@ -216,6 +217,8 @@ static int store_tile(struct drawing_pool *p, const struct tile_batch *b, const 
 	return tile_store_put(p->store, &run, err);
 }
 
+#define EXPECTED 8		/* tiles ahead */
+
 static int emit(void *ctx, uint64_t job, void *result, struct err *err)
 {
 	struct drawing_pool *p = ctx;
@@ -224,8 +227,11 @@ static int emit(void *ctx, uint64_t job, void *result, struct err *err)
 
 	if (p->o->stop && *p->o->stop)
 		ret = err_set(err, ERR_SYSTEM, "stopped");
-	for (size_t i = 0; !ret && i < b->n; i++)
+	for (size_t i = 0; !ret && i < b->n; i++) {
+		if (b->n - i > 2 * EXPECTED)
+			tile_store_expect(p->store, &b->tile[i + EXPECTED].hash, &b->tile[i + 2 * EXPECTED].hash);
 		ret = store_tile(p, b, &b->tile[i], err);
+	}
 	drop_batch(b);
 	if (!ret && p->o->progress)
 		p->o->progress(p->o->ctx, p->counts->tiles, job + 1, p->n_jobs);
@@ -255,9 +261,11 @@ static int draw_tiles(const struct site_options *o, struct trace *t, struct tile
 /* --- one trace's tiles ------------------------------------------------------------------------------ */
 
 /* With all that the manifest says of the trace: any page of ours can show an archive by itself. */
-static int archive_metadata(struct buf *out, const struct trace *t, struct err *err)
+static int archive_metadata(struct buf *out, struct trace *t, struct err *err)
 {
-	const struct manifest_trace trace = { .set = &t->set, .store = "pmtiles", .tiles = t->tiles_address };
+	const struct manifest_trace trace = {
+		.set = &t->set, .store = "pmtiles", .tiles = t->tiles_address, .worst = &t->worst,
+	};
 	struct json j = json_new(out);
 
 	json_begin(&j, '{');
@@ -290,7 +298,8 @@ static int make_tiles(struct site *s, struct trace *t, const char *path, struct 
 	int ret = -1;
 
 	store = t->store == SITE_STORE_DIR ? tile_store_dir(path, err)
-					   : tile_store_pmtiles(path, &t->set.pyramid, &archive, err);
+					   : tile_store_pmtiles(path, &t->set.pyramid, s->o->n_threads, &archive,
+								err);
 	if (!store)
 		return -1;
 	if (draw_tiles(s->o, t, store, &here, err) || archive_metadata(&metadata, t, err)) {
@@ -344,7 +353,7 @@ static int make_all_tiles(struct site *s, const char *folder, struct err *err)
 	return 0;
 }
 
-static int make_manifest(const struct site *s, struct buf *out, struct err *err)
+static int make_manifest(struct site *s, struct buf *out, struct err *err)
 {
 	static const char *const stores[] = {
 		[SITE_STORE_DIR] = "dir", [SITE_STORE_PMTILES] = "pmtiles", [SITE_STORE_HTML] = "inline",
@@ -352,11 +361,11 @@ static int make_manifest(const struct site *s, struct buf *out, struct err *err)
 	struct manifest_trace trace[SITE_TRACES_MAX];
 
 	for (unsigned i = 0; i < s->o->n_paths; i++) {
-		const struct trace *t = &s->trace[i];
+		struct trace *t = &s->trace[i];
 
 		trace[i] = (struct manifest_trace){
 			.set = &t->set, .store = stores[t->store], .tiles = t->tiles_address,
-			.stored = t->store == SITE_STORE_DIR ? &t->stored : NULL,
+			.stored = t->store == SITE_STORE_DIR ? &t->stored : NULL, .worst = &t->worst,
 		};
 	}
 	return manifest_write(out, s->o->title, trace, s->o->n_paths, !s->o->free_axes, err);
@@ -384,7 +393,7 @@ static int write_file(const char *folder, const char *name, const void *data, si
 	return ret;
 }
 
-static int write_manifest(const struct site *s, struct err *err)
+static int write_manifest(struct site *s, struct err *err)
 {
 	struct buf b = BUF_INIT;
 	int ret;

@@ -7,6 +7,7 @@
 #include "bytes.h"
 #include "io.h"
 #include "pmtiles.h"
+#include "pool.h"
 #include "store.h"
 
 #define DATA_OFF 16384		/* tile data begins here: the root is written into the room before it */
@@ -25,6 +26,13 @@ struct entry {
 	uint32_t run;		/* ids id .. id + run - 1 */
 };
 
+/* A zoom's entries, as they come.  Ids of deeper zooms are larger. */
+struct level {
+	struct entry *entry;
+	size_t n, cap;
+	bool sorted;
+};
+
 struct writer {
 	struct tile_store base;
 	struct outfile out;
@@ -33,11 +41,11 @@ struct writer {
 	size_t n_contents, cap_contents;
 	uint32_t *table;		/* open addressing: index of a content + 1, 0 for an empty place */
 	size_t table_size;		/* a power of two, at least twice n_contents */
-	struct entry *entry;
-	size_t n_entries, cap_entries;
+	struct level level[TILE_ID_MAX_Z + 1];
+	struct entry *entry;		/* all of them in order, at the end */
+	size_t n_entries;
 	uint64_t addressed;
-	unsigned z_offset, max_z;
-	bool sorted;			/* entries came in the order of their ids */
+	unsigned z_offset, max_z, n_threads;
 };
 
 static void *grow(void *array, size_t *cap, size_t size, struct err *err)
@@ -119,9 +127,9 @@ static int add_content(struct writer *w, const struct tile_run *run, uint32_t *i
 	return outfile_append(&w->out, run->data, run->len, err);
 }
 
-static int add_entry(struct writer *w, uint64_t id, uint32_t content, struct err *err)
+static int add_entry(struct writer *w, struct level *l, uint64_t id, uint32_t content, struct err *err)
 {
-	struct entry *last = w->n_entries ? &w->entry[w->n_entries - 1] : NULL, *e;
+	struct entry *last = l->n ? &l->entry[l->n - 1] : NULL, *e;
 
 	w->addressed++;
 	if (last && last->id + last->run == id && last->content == content && last->run < UINT32_MAX) {
@@ -129,14 +137,14 @@ static int add_entry(struct writer *w, uint64_t id, uint32_t content, struct err
 		return 0;
 	}
 	if (last && id < last->id)
-		w->sorted = false;
-	if (w->n_entries == w->cap_entries) {
-		e = grow(w->entry, &w->cap_entries, sizeof(*e), err);
+		l->sorted = false;
+	if (l->n == l->cap) {
+		e = grow(l->entry, &l->cap, sizeof(*e), err);
 		if (!e)
 			return -1;
-		w->entry = e;
+		l->entry = e;
 	}
-	w->entry[w->n_entries++] = (struct entry){ .id = id, .content = content, .run = 1 };
+	l->entry[l->n++] = (struct entry){ .id = id, .content = content, .run = 1 };
 	return 0;
 }
 
@@ -154,23 +162,36 @@ static int pmtiles_put(struct tile_store *base, const struct tile_run *run, stru
 	if (z > w->max_z)
 		w->max_z = z;
 	for (uint64_t i = 0; i < run->n; i++)
-		if (add_entry(w, tile_id(z, (uint32_t)(run->x + i), run->y), content, err))
+		if (add_entry(w, &w->level[z], tile_id(z, (uint32_t)(run->x + i), run->y), content, err))
 			return -1;
 	return 0;
 }
 
-/* Least significant byte first, over the bytes in which ids differ: ids of one pyramid share the top ones. */
-static int sort_entries(struct writer *w, struct err *err)
+static void put_expect(struct tile_store *base, const struct tile_hash *near, const struct tile_hash *far)
 {
-	struct entry *a = w->entry, *b, *t;
+	const struct writer *w = (const struct writer *)base;
+	uint32_t index;
+
+	if (!w->table_size)
+		return;
+	__builtin_prefetch(&w->table[far->lo & (w->table_size - 1)]);
+	index = w->table[near->lo & (w->table_size - 1)];
+	if (index)
+		__builtin_prefetch(&w->content[index - 1]);
+}
+
+/* Least significant byte first, over the bytes in which ids differ. */
+static int sort_level(struct level *l, struct err *err)
+{
+	struct entry *a = l->entry, *b, *t;
 	uint64_t any = 0, all = UINT64_MAX;
 
-	if (w->sorted)
+	if (l->sorted)
 		return 0;
-	b = malloc(w->n_entries * sizeof(*b));
+	b = malloc(l->cap * sizeof(*b));
 	if (!b)
 		return err_memory(err, "sorting the directory of an archive");
-	for (size_t i = 0; i < w->n_entries; i++) {
+	for (size_t i = 0; i < l->n; i++) {
 		any |= a[i].id;
 		all &= a[i].id;
 	}
@@ -179,7 +200,7 @@ static int sort_entries(struct writer *w, struct err *err)
 
 		if (!(((any ^ all) >> shift) & 0xff))
 			continue;
-		for (size_t i = 0; i < w->n_entries; i++)
+		for (size_t i = 0; i < l->n; i++)
 			at[(a[i].id >> shift) & 0xff]++;
 		for (unsigned v = 0; v < 256; v++) {
 			size_t n = at[v];
@@ -187,14 +208,38 @@ static int sort_entries(struct writer *w, struct err *err)
 			at[v] = sum;
 			sum += n;
 		}
-		for (size_t i = 0; i < w->n_entries; i++)
+		for (size_t i = 0; i < l->n; i++)
 			b[at[(a[i].id >> shift) & 0xff]++] = a[i];
 		t = a;
 		a = b;
 		b = t;
 	}
 	free(b);
-	w->entry = a;
+	l->entry = a;
+	return 0;
+}
+
+/* Puts the zooms' entries behind each other; most zooms came in order. */
+static int gather_entries(struct writer *w, struct err *err)
+{
+	size_t n = 0;
+
+	for (unsigned z = 0; z <= TILE_ID_MAX_Z; z++)
+		n += w->level[z].n;
+	w->entry = malloc((n + 1) * sizeof(*w->entry));
+	if (!w->entry)
+		return err_memory(err, "the directory of an archive");
+	for (unsigned z = 0; z <= TILE_ID_MAX_Z; z++) {
+		struct level *l = &w->level[z];
+
+		if (sort_level(l, err))
+			return -1;
+		if (l->n)
+			memcpy(w->entry + w->n_entries, l->entry, l->n * sizeof(*l->entry));
+		w->n_entries += l->n;
+		free(l->entry);
+		*l = (struct level){ .sorted = true };
+	}
 	return 0;
 }
 
@@ -236,23 +281,26 @@ struct dir_entry { uint64_t id, off; uint32_t run, len; };
 
 static void put_directory(struct buf *b, const struct dir_entry *e, size_t n)
 {
+	uint8_t *p = buf_reserve(b, (4 * n + 1) * VARINT_MAX);
 	uint64_t id = 0;
 
-	buf_varint(b, n);
+	if (!p)
+		return;
+	p = put_varint(p, n);
 	for (size_t i = 0; i < n; i++) {
-		buf_varint(b, e[i].id - id);
+		p = put_varint(p, e[i].id - id);
 		id = e[i].id;
 	}
 	for (size_t i = 0; i < n; i++)
-		buf_varint(b, e[i].run);
+		p = put_varint(p, e[i].run);
 	for (size_t i = 0; i < n; i++)
-		buf_varint(b, e[i].len);
+		p = put_varint(p, e[i].len);
 	for (size_t i = 0; i < n; i++) {
-		if (i && e[i].off == e[i - 1].off + e[i - 1].len)
-			buf_varint(b, 0);		/* right behind the one before */
-		else
-			buf_varint(b, e[i].off + 1);
+		bool behind = i && e[i].off == e[i - 1].off + e[i - 1].len;
+
+		p = put_varint(p, behind ? 0 : e[i].off + 1);
 	}
+	b->len = (size_t)(p - b->data);
 }
 
 /* Appends raw as gzip to out.  ISA-L: six times as fast as zlib's level 6 for a tenth more bytes. */
@@ -293,70 +341,100 @@ out:
 }
 
 /* Entries [first, first + n) as one directory, compressed, at the end of out. */
-static int add_directory(struct writer *w, struct buf *out, size_t first, size_t n,
-			 struct dir_entry *tmp, struct buf *raw, struct err *err)
+static int add_directory(const struct writer *w, struct buf *out, size_t first, size_t n, struct err *err)
 {
+	struct dir_entry *tmp = malloc((n + 1) * sizeof(*tmp));
+	struct buf raw = BUF_INIT;
+	int ret;
+
+	if (!tmp)
+		return err_memory(err, "the directories of an archive");
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *e = &w->entry[first + i];
 		const struct content *c = &w->content[e->content];
 
 		tmp[i] = (struct dir_entry){ .id = e->id, .run = e->run, .off = c->off, .len = c->len };
 	}
-	buf_clear(raw);
-	put_directory(raw, tmp, n);
-	return add_gzip(out, raw, err);
+	put_directory(&raw, tmp, n);
+	free(tmp);
+	ret = add_gzip(out, &raw, err);
+	buf_release(&raw);
+	return ret;
 }
 
-/* Leaves of leaf_size entries into leaves, and the root that lists them into root. */
+/* Leaves of leaf_size entries into leaves, and what lists them into top. */
+struct leaf_jobs {
+	const struct writer *w;
+	size_t leaf_size;
+	struct buf *leaves;
+	struct dir_entry *top;
+};
+
+static void free_leaf(void *result)
+{
+	buf_release(result);
+	free(result);
+}
+
+static void *make_leaf(void *ctx, uint64_t job, struct err *err)
+{
+	const struct leaf_jobs *j = ctx;
+	size_t first = job * j->leaf_size, n = j->w->n_entries - first;
+	struct buf *b = calloc(1, sizeof(*b));
+
+	if (!b) {
+		err_memory(err, "the directories of an archive");
+		return NULL;
+	}
+	if (add_directory(j->w, b, first, n < j->leaf_size ? n : j->leaf_size, err)) {
+		free_leaf(b);
+		return NULL;
+	}
+	return b;
+}
+
+static int append_leaf(void *ctx, uint64_t job, void *result, struct err *err)
+{
+	const struct leaf_jobs *j = ctx;
+	const struct buf *b = result;
+
+	j->top[job] = (struct dir_entry){
+		.id = j->w->entry[job * j->leaf_size].id, .off = j->leaves->len, .len = (uint32_t)b->len,
+	};
+	buf_add(j->leaves, b->data, b->len);
+	free_leaf(result);
+	return buf_failed(j->leaves) ? err_memory(err, "the directories of an archive") : 0;
+}
+
 static int build_leaves(struct writer *w, size_t leaf_size, struct buf *root, struct buf *leaves,
 			struct err *err)
 {
+	static const struct pool_ops ops = { .work = make_leaf, .emit = append_leaf, .drop = free_leaf };
 	size_t n_leaves = (w->n_entries + leaf_size - 1) / leaf_size;
-	struct dir_entry *top = calloc(n_leaves, sizeof(*top)), *tmp = calloc(leaf_size, sizeof(*tmp));
+	struct leaf_jobs jobs = { w, leaf_size, leaves, calloc(n_leaves, sizeof(*jobs.top)) };
 	struct buf raw = BUF_INIT;
-	int ret = -1;
+	int ret;
 
 	buf_clear(root);
 	buf_clear(leaves);
-	if (!top || !tmp) {
-		err_memory(err, "the directories of an archive");
-		goto out;
+	if (!jobs.top)
+		return err_memory(err, "the directories of an archive");
+	ret = pool_run(&ops, &jobs, n_leaves, w->n_threads, err);
+	if (!ret) {
+		put_directory(&raw, jobs.top, n_leaves);
+		ret = add_gzip(root, &raw, err);
 	}
-	for (size_t i = 0; i < n_leaves; i++) {
-		size_t first = i * leaf_size, n = w->n_entries - first, off = leaves->len;
-
-		if (n > leaf_size)
-			n = leaf_size;
-		if (add_directory(w, leaves, first, n, tmp, &raw, err))
-			goto out;
-		top[i] = (struct dir_entry){
-			.id = w->entry[first].id, .off = off, .len = (uint32_t)(leaves->len - off),
-		};
-	}
-	buf_clear(&raw);
-	put_directory(&raw, top, n_leaves);
-	ret = add_gzip(root, &raw, err);
-out:
 	buf_release(&raw);
-	free(top);
-	free(tmp);
+	free(jobs.top);
 	return ret;
 }
 
 /* The root alone where it has room for all, else leaves, larger and larger until their list has. */
 static int build_directories(struct writer *w, struct buf *root, struct buf *leaves, struct err *err)
 {
-	struct buf raw = BUF_INIT;
-	struct dir_entry *tmp;
-	int ret;
-
 	if (w->n_entries <= LEAF_ENTRIES) {
-		tmp = calloc(w->n_entries + 1, sizeof(*tmp));
-		if (!tmp)
-			return err_memory(err, "the directories of an archive");
-		ret = add_directory(w, root, 0, w->n_entries, tmp, &raw, err);
-		free(tmp);
-		buf_release(&raw);
+		int ret = add_directory(w, root, 0, w->n_entries, err);
+
 		if (ret || root->len <= PMTILES_ROOT_MAX)
 			return ret;
 	}
@@ -397,6 +475,8 @@ static void writer_free(struct writer *w)
 	outfile_abort(&w->out);
 	free(w->content);
 	free(w->table);
+	for (unsigned z = 0; z <= TILE_ID_MAX_Z; z++)
+		free(w->level[z].entry);
 	free(w->entry);
 	free(w);
 }
@@ -414,7 +494,7 @@ static int pmtiles_finish(struct tile_store *base, const struct buf *metadata, s
 	uint8_t head[PMTILES_HEADER];
 	int ret = -1;
 
-	if (sort_entries(w, err))
+	if (gather_entries(w, err))
 		goto out;
 	join_runs(w);
 	if (build_directories(w, &root, &leaves, err) || add_gzip(&meta, metadata, err))
@@ -452,10 +532,10 @@ out:
 
 static const struct tile_store_ops pmtiles_ops = {
 	.knows_hashes = true, .z_limit = TILE_ID_MAX_Z,
-	.put = pmtiles_put, .finish = pmtiles_finish, .abort = pmtiles_abort,
+	.put = pmtiles_put, .expect = put_expect, .finish = pmtiles_finish, .abort = pmtiles_abort,
 };
 
-struct tile_store *tile_store_pmtiles(const char *path, const struct pyramid *p,
+struct tile_store *tile_store_pmtiles(const char *path, const struct pyramid *p, unsigned n_threads,
 				      struct tile_counts *counts, struct err *err)
 {
 	static const uint8_t zeros[DATA_OFF];
@@ -467,8 +547,10 @@ struct tile_store *tile_store_pmtiles(const char *path, const struct pyramid *p,
 	}
 	w->base.ops = &pmtiles_ops;
 	w->counts = counts;
+	w->n_threads = n_threads;
 	w->z_offset = w->max_z = p->z_offset;
-	w->sorted = true;
+	for (unsigned z = 0; z <= TILE_ID_MAX_Z; z++)
+		w->level[z].sorted = true;
 	if (outfile_open(&w->out, path, true, err) || outfile_append(&w->out, zeros, DATA_OFF, err)) {
 		writer_free(w);
 		return NULL;

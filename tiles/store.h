@@ -33,6 +33,11 @@ struct tile_store_ops {
 	bool knows_hashes;	/* data may be NULL in put */
 	unsigned z_limit;	/* the deepest zoom that it can hold */
 	int (*put)(struct tile_store *s, const struct tile_run *run, struct err *err);
+	/*
+	 * Tiles with these hashes are put soon, `near` sooner: what has to be looked at for them may be fetched from
+	 * memory.  NULL allowed.
+	 */
+	void (*expect)(struct tile_store *s, const struct tile_hash *near, const struct tile_hash *far);
 	/* Makes everything durable; metadata is JSON text.  Frees s also when it fails. */
 	int (*finish)(struct tile_store *s, const struct buf *metadata, struct err *err);
 	void (*abort)(struct tile_store *s);		/* frees s and removes what is half written */
@@ -49,13 +54,22 @@ struct tile_counts {
 
 /* path/z/x/y.png; path is created.  NULL with *err set. */
 struct tile_store *tile_store_dir(const char *path, struct err *err);
-/* An archive; see pmtiles.h.  counts may be NULL; it is filled at finish. */
-struct tile_store *tile_store_pmtiles(const char *path, const struct pyramid *p,
+/*
+ * An archive; see pmtiles.h.  counts may be NULL; it is filled at finish, which works with n_threads (0: one per cpu)
+ * and makes the same bytes with any number of them.
+ */
+struct tile_store *tile_store_pmtiles(const char *path, const struct pyramid *p, unsigned n_threads,
 				      struct tile_counts *counts, struct err *err);
 
 static inline int tile_store_put(struct tile_store *s, const struct tile_run *run, struct err *err)
 {
 	return s->ops->put(s, run, err);
+}
+
+static inline void tile_store_expect(struct tile_store *s, const struct tile_hash *near, const struct tile_hash *far)
+{
+	if (s->ops->expect)
+		s->ops->expect(s, near, far);
 }
 
 static inline int tile_store_finish(struct tile_store *s, const struct buf *metadata,

@@ -105,7 +105,7 @@ static void round_trip(unsigned z_max, uint32_t n_groups, unsigned contents, boo
 	pyramid_init(&p, ((uint64_t)64 << z_max) - 1, n_groups * LANES_PER_TILE, 64);
 	cap = pyramid_addresses(&p, z_max);
 	list = calloc(cap, sizeof(*list));
-	s = tile_store_pmtiles(path, &p, NULL, &err);
+	s = tile_store_pmtiles(path, &p, 1, NULL, &err);
 	assert_non_null(s);
 	for (unsigned z = 0; z <= z_max; z++)
 		for (uint32_t y = 0; y < n_groups; y++)
@@ -215,7 +215,7 @@ static void damage_is_told(void **state)
 
 	(void)state;
 	pyramid_init(&p, (64 << 5) - 1, 8, 64);
-	s = tile_store_pmtiles(path, &p, NULL, &err);
+	s = tile_store_pmtiles(path, &p, 3, NULL, &err);
 	assert_non_null(s);
 	for (unsigned z = 0; z <= 5; z++)
 		for (uint64_t x = 0; x < 1u << z; x++)
@@ -248,7 +248,7 @@ static void an_aborted_archive_leaves_nothing(void **state)
 
 	(void)state;
 	pyramid_init(&p, 1000, 8, 64);
-	s = tile_store_pmtiles(path, &p, NULL, &err);
+	s = tile_store_pmtiles(path, &p, 3, NULL, &err);
 	assert_non_null(s);
 	put(s, 0, 0, 1, 0, 1, true);
 	tile_store_abort(s);
