@@ -30,6 +30,7 @@ struct outfile {
 	uint64_t len;		/* bytes appended so far */
 	uint8_t *pend;		/* owned: bytes not yet written */
 	size_t n_pend;
+	uint64_t n_begun, n_new;	/* bytes that the disk was told to write, and those after them */
 };
 
 /* With force false an existing path is ERR_EXISTS, as is what is no file in any case.  PATH.tmp is replaced. */
