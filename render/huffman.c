@@ -34,45 +34,32 @@ static void sort_leaves(struct leaf *out, const struct leaf *in, unsigned n)
 	}
 }
 
-/* The symbols that are used, in order; few are, so four at a time are passed over. */
-static unsigned find_used(struct leaf *leaf, const uint32_t *freq, unsigned n)
-{
-	unsigned used = 0;
-
-	for (unsigned i = 0; i < n; i += 4) {
-		unsigned end = n - i < 4 ? n : i + 4;
-		uint32_t any = 0;
-
-		if (end == i + 4)
-			any = freq[i] | freq[i + 1] | freq[i + 2] | freq[i + 3];
-		if (end == i + 4 && !any)
-			continue;
-		for (unsigned k = i; k < end; k++) {
-			leaf[used] = (struct leaf){ .freq = freq[k], .symbol = (uint16_t)k };
-			used += freq[k] != 0;
-		}
-	}
-	return used;
-}
-
-/* How many codes have each length: Huffman's tree by two queues, leaves and inner nodes, both ascending. */
-static void count_lengths(const struct leaf *leaf, unsigned n, unsigned count[2 * HUFF_LITERALS])
+/*
+ * How many codes have each length: Huffman's tree by two queues, leaves and inner nodes, both ascending.  Which of them
+ * is next is as good as chance, so there is no branch for the processor to guess wrong.
+ */
+static void count_lengths(struct leaf *leaf, unsigned n, unsigned count[2 * HUFF_LITERALS])
 {
 	uint32_t weight[HUFF_LITERALS];
-	uint16_t leaf_up[HUFF_LITERALS], node_up[HUFF_LITERALS], depth[HUFF_LITERALS];
+	uint16_t leaf_up[HUFF_LITERALS + 1], node_up[HUFF_LITERALS], depth[HUFF_LITERALS];
 	unsigned l = 0, q = 0;
 
+	leaf[n].freq = UINT32_MAX;	/* none */
+	weight[0] = UINT32_MAX;
 	for (unsigned node = 0; node + 1 < n; node++) {
-		weight[node] = 0;
+		uint32_t sum = 0;
+
 		for (unsigned k = 0; k < 2; k++) {
-			if (q >= node || (l < n && leaf[l].freq <= weight[q])) {
-				weight[node] += leaf[l].freq;
-				leaf_up[l++] = (uint16_t)node;
-			} else {
-				weight[node] += weight[q];
-				node_up[q++] = (uint16_t)node;
-			}
+			uint32_t a = leaf[l].freq, b = weight[q];
+			unsigned is_leaf = a <= b;
+
+			sum += is_leaf ? a : b;
+			leaf_up[l] = node_up[q] = (uint16_t)node;	/* the other one's place is written again */
+			l += is_leaf;
+			q += !is_leaf;
 		}
+		weight[node] = sum;
+		weight[node + 1] = UINT32_MAX;
 	}
 	depth[n - 2] = 0;
 	for (unsigned node = n - 2; node-- > 0;)
@@ -118,55 +105,75 @@ static uint16_t reverse(unsigned code, unsigned bits)
 	return (uint16_t)(r >> (16 - bits));
 }
 
-/* Canonical codes: by length, then by symbol.  leaf lists the n that have a length, in order. */
-static void assign_codes(struct huff_code *out, const struct leaf *leaf, unsigned n)
+/* Canonical codes: by length, then by symbol.  used lists the n that have a length, in order. */
+static void assign_codes(struct huff_code *out, const uint16_t *used, unsigned n)
 {
 	unsigned count[HUFF_MAX_BITS + 1] = { 0 }, next[HUFF_MAX_BITS + 2] = { 0 };
 
 	for (unsigned i = 0; i < n; i++)
-		count[out[leaf[i].symbol].bits]++;
+		count[out[used[i]].bits]++;
 	for (unsigned b = 1; b <= HUFF_MAX_BITS; b++)
 		next[b + 1] = (next[b] + count[b]) << 1;
 	for (unsigned i = 0; i < n; i++) {
-		struct huff_code *c = &out[leaf[i].symbol];
+		struct huff_code *c = &out[used[i]];
 
 		c->code = reverse(next[c->bits]++, c->bits);
 	}
 }
 
-void huff_build(const uint32_t *freq, unsigned n, unsigned max_bits, struct huff_code *out)
+void huff_build(struct huff_alphabet *a, unsigned max_bits)
 {
-	struct leaf leaf[HUFF_LITERALS], by_freq[HUFF_LITERALS];
-	unsigned count[2 * HUFF_LITERALS], used, k;
+	struct leaf leaf[HUFF_LITERALS], by_freq[HUFF_LITERALS + 1];
+	unsigned count[2 * HUFF_LITERALS], n = 0, k;
 
-	assert(n <= HUFF_LITERALS && max_bits <= HUFF_MAX_BITS);
-	memset(out, 0, n * sizeof(*out));
-	used = find_used(leaf, freq, n);
-	if (used < 2) {
-		if (used)
-			out[leaf[0].symbol].bits = 1;
+	assert(max_bits <= HUFF_MAX_BITS);
+	for (unsigned w = 0; w < HUFF_WORDS; w++)
+		for (uint64_t mask = a->mask[w]; mask; mask &= mask - 1) {
+			unsigned symbol = 64 * w + (unsigned)__builtin_ctzll(mask);
+
+			a->used[n] = (uint16_t)symbol;
+			leaf[n++] = (struct leaf){ .freq = a->freq[symbol], .symbol = (uint16_t)symbol };
+		}
+	a->n_used = n;
+	if (n < 2) {
+		if (n)
+			a->code[leaf[0].symbol] = (struct huff_code){ .bits = 1 };
 		return;
 	}
-	memset(count, 0, (used + max_bits + 1) * sizeof(*count));
-	sort_leaves(by_freq, leaf, used);
-	count_lengths(by_freq, used, count);
-	limit_lengths(count, used, max_bits);
-	k = used;
+	memset(count, 0, (n + max_bits + 1) * sizeof(*count));
+	sort_leaves(by_freq, leaf, n);
+	count_lengths(by_freq, n, count);
+	limit_lengths(count, n, max_bits);
+	k = n;
 	for (unsigned bits = 1; bits <= max_bits; bits++)	/* the shortest to the most frequent */
 		for (unsigned i = 0; i < count[bits]; i++)
-			out[by_freq[--k].symbol].bits = (uint8_t)bits;
-	assign_codes(out, leaf, used);
+			a->code[by_freq[--k].symbol].bits = (uint8_t)bits;
+	assign_codes(a->code, a->used, n);
+}
+
+void huff_clear(struct huff_alphabet *a)
+{
+	for (unsigned w = 0; w < HUFF_WORDS; w++) {
+		for (uint64_t mask = a->mask[w]; mask; mask &= mask - 1) {
+			unsigned symbol = 64 * w + (unsigned)__builtin_ctzll(mask);
+
+			a->freq[symbol] = 0;
+			a->code[symbol] = (struct huff_code){ .bits = 0 };
+		}
+		a->mask[w] = 0;
+	}
+	a->n_used = 0;
 }
 
 void huff_fixed(struct huff_code lit[HUFF_LITERALS + 2], struct huff_code dist[HUFF_DISTANCES])
 {
-	struct leaf leaf[HUFF_LITERALS + 2];
+	uint16_t all[HUFF_LITERALS + 2];
 
 	for (unsigned i = 0; i < HUFF_LITERALS + 2; i++) {
 		lit[i] = (struct huff_code){ .bits = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8 };
-		leaf[i] = (struct leaf){ .symbol = (uint16_t)i };
+		all[i] = (uint16_t)i;
 	}
-	assign_codes(lit, leaf, HUFF_LITERALS + 2);
+	assign_codes(lit, all, HUFF_LITERALS + 2);
 	for (unsigned i = 0; i < HUFF_DISTANCES; i++)
 		dist[i] = (struct huff_code){ .code = reverse(i, 5), .bits = 5 };
 }
@@ -175,84 +182,98 @@ void huff_fixed(struct huff_code lit[HUFF_LITERALS + 2], struct huff_code dist[H
 struct run { uint8_t symbol, extra, value; };
 
 /* The code lengths as runs: 16 repeats the last 3 to 6 times, 17 and 18 are 3 to 10 and 11 to 138 zeros. */
-static unsigned find_runs(const uint8_t *len, unsigned n, struct run *run)
+struct runs {
+	struct run run[HUFF_LITERALS + HUFF_DISTANCES];
+	unsigned n, at;			/* at: how many lengths they tell */
+};
+
+static void add_zeros(struct runs *r, unsigned to)
 {
-	unsigned n_runs = 0;
+	unsigned c = to - r->at;
 
-	for (unsigned i = 0, k; i < n; i = k) {
-		unsigned c;
-		const uint64_t same = len[i] * UINT64_C(0x0101010101010101);
-		uint64_t next;
+	r->at = to;
+	while (c >= 3) {
+		unsigned m = c > 138 ? 138 : c;
 
-		for (k = i + 1; n - k >= 8; k += 8) {	/* more than 200 zeros stand in a row as a rule */
-			memcpy(&next, len + k, 8);
-			if (next != same)
-				break;
-		}
-		while (k < n && len[k] == len[i])
-			k++;
-		c = k - i;
-		while (!len[i] && c >= 3) {
-			unsigned m = c > 138 ? 138 : c;
-
-			run[n_runs++] = m > 10 ? (struct run){ 18, 7, (uint8_t)(m - 11) }
-					       : (struct run){ 17, 3, (uint8_t)(m - 3) };
-			c -= m;
-		}
-		if (len[i] && c > 3) {
-			run[n_runs++] = (struct run){ len[i], 0, 0 };
-			for (c--; c >= 3;) {
-				unsigned m = c > 6 ? 6 : c;
-
-				run[n_runs++] = (struct run){ 16, 2, (uint8_t)(m - 3) };
-				c -= m;
-			}
-		}
-		while (c--)
-			run[n_runs++] = (struct run){ len[i], 0, 0 };
+		r->run[r->n++] = m > 10 ? (struct run){ 18, 7, (uint8_t)(m - 11) }
+					: (struct run){ 17, 3, (uint8_t)(m - 3) };
+		c -= m;
 	}
-	return n_runs;
+	while (c--)
+		r->run[r->n++] = (struct run){ 0 };
 }
 
-void huff_put_header(struct bits *b, const struct huff_code lit[HUFF_LITERALS],
-		     const struct huff_code dist[HUFF_DISTANCES])
+/* c times the same length. */
+static void add_lengths(struct runs *r, unsigned bits, unsigned c)
+{
+	r->at += c;
+	if (c > 3) {
+		r->run[r->n++] = (struct run){ (uint8_t)bits, 0, 0 };
+		for (c--; c >= 3;) {
+			unsigned m = c > 6 ? 6 : c;
+
+			r->run[r->n++] = (struct run){ 16, 2, (uint8_t)(m - 3) };
+			c -= m;
+		}
+	}
+	while (c--)
+		r->run[r->n++] = (struct run){ (uint8_t)bits, 0, 0 };
+}
+
+/* The lengths of an alphabet whose first symbol is number `first` of all; *last: the one before, and how often. */
+struct last_length { unsigned bits, n; };
+
+static void add_alphabet(struct runs *r, const struct huff_alphabet *a, unsigned first, struct last_length *last)
+{
+	for (unsigned i = 0; i < a->n_used; i++) {
+		unsigned at = first + a->used[i], bits = a->code[a->used[i]].bits;
+
+		if (last->n && bits == last->bits && at == r->at + last->n) {
+			last->n++;
+			continue;
+		}
+		add_lengths(r, last->bits, last->n);
+		add_zeros(r, at);
+		*last = (struct last_length){ bits, 1 };
+	}
+}
+
+void huff_put_header(struct bits *b, const struct huff_alphabet *lit, const struct huff_alphabet *dist,
+		     struct huff_alphabet *lengths)
 {
 	static const uint8_t order[19] = {
 		16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 	};
-	uint8_t len[HUFF_LITERALS + HUFF_DISTANCES];
-	struct run run[HUFF_LITERALS + HUFF_DISTANCES];
-	struct huff_code code[19];
-	uint32_t freq[19] = { 0 };
-	unsigned n_lit = 257, n_dist = 1, n_order = 4, n_runs;
+	struct runs r;
+	struct last_length last = { 0, 0 };
+	unsigned n_lit = 257, n_dist = 1, n_order = 4;
 
-	for (unsigned i = 257; i < HUFF_LITERALS; i++)
-		if (lit[i].bits)
-			n_lit = i + 1;
-	for (unsigned i = 1; i < HUFF_DISTANCES; i++)
-		if (dist[i].bits)
-			n_dist = i + 1;
-	for (unsigned i = 0; i < n_lit; i++)
-		len[i] = lit[i].bits;
-	for (unsigned i = 0; i < n_dist; i++)
-		len[n_lit + i] = dist[i].bits;
-	n_runs = find_runs(len, n_lit + n_dist, run);
-	for (unsigned i = 0; i < n_runs; i++)
-		freq[run[i].symbol]++;
-	huff_build(freq, 19, 7, code);
+	if (lit->n_used && lit->used[lit->n_used - 1] >= n_lit)
+		n_lit = lit->used[lit->n_used - 1] + 1u;
+	if (dist->n_used)
+		n_dist = dist->used[dist->n_used - 1] + 1u;
+	r.n = r.at = 0;
+	add_alphabet(&r, lit, 0, &last);
+	add_alphabet(&r, dist, n_lit, &last);
+	add_lengths(&r, last.bits, last.n);
+	add_zeros(&r, n_lit + n_dist);
+	for (unsigned i = 0; i < r.n; i++)
+		huff_count(lengths, r.run[i].symbol, 1);
+	huff_build(lengths, 7);
 	for (unsigned i = 4; i < 19; i++)
-		if (code[order[i]].bits)
+		if (lengths->code[order[i]].bits)
 			n_order = i + 1;
 	bits_put(b, n_lit - 257, 5);
 	bits_put(b, n_dist - 1, 5);
 	bits_put(b, n_order - 4, 4);
 	for (unsigned i = 0; i < n_order; i++)
-		bits_put(b, code[order[i]].bits, 3);
-	for (unsigned i = 0; i < n_runs; i++) {
-		const struct huff_code *c = &code[run[i].symbol];
+		bits_put(b, lengths->code[order[i]].bits, 3);
+	for (unsigned i = 0; i < r.n; i++) {
+		const struct huff_code *c = &lengths->code[r.run[i].symbol];
 
-		bits_put(b, c->code | (uint64_t)run[i].value << c->bits, c->bits + run[i].extra);
+		bits_put(b, c->code | (uint64_t)r.run[i].value << c->bits, c->bits + r.run[i].extra);
 	}
+	huff_clear(lengths);
 }
 
 const uint8_t huff_length_extra[29] = {

@@ -15,11 +15,30 @@
 /* A code, its bits turned round as deflate wants them; bits 0: the symbol has none. */
 struct huff_code { uint16_t code; uint8_t bits; };
 
+/* Symbols, how often each comes, and their codes; begins as all 0. */
+#define HUFF_WORDS ((HUFF_LITERALS + 63) / 64)
+struct huff_alphabet {
+	uint64_t mask[HUFF_WORDS];		/* those that come */
+	uint16_t used[HUFF_LITERALS];		/* the same, in order: huff_build() */
+	unsigned n_used;
+	uint32_t freq[HUFF_LITERALS];
+	struct huff_code code[HUFF_LITERALS];
+};
+
+/* The symbol comes n times more; of all symbols together below 2^31. */
+static inline void huff_count(struct huff_alphabet *a, unsigned symbol, uint32_t n)
+{
+	a->freq[symbol] += n;
+	a->mask[symbol / 64] |= (uint64_t)(n != 0) << symbol % 64;
+}
+
 /*
- * Gives the n symbols codes of at most max_bits, the shortest in all for how often each comes, but for the
- * rare ones that the limit lengthens.  n at most HUFF_LITERALS, the sum of freq below 2^31.
+ * Gives the symbols that come codes of at most max_bits, the shortest in all for how often each comes, but for the
+ * rare ones that the limit lengthens.
  */
-void huff_build(const uint32_t *freq, unsigned n, unsigned max_bits, struct huff_code *out);
+void huff_build(struct huff_alphabet *a, unsigned max_bits);
+/* All 0 again. */
+void huff_clear(struct huff_alphabet *a);
 /* The codes of a block of type 1. */
 void huff_fixed(struct huff_code lit[HUFF_LITERALS + 2], struct huff_code dist[HUFF_DISTANCES]);
 
@@ -51,8 +70,9 @@ static inline uint8_t *bits_end(struct bits *b)
 
 /* The header of a block of type 2 (RFC 1951, 3.2.7) with these codes. */
 #define HUFF_HEADER_MAX 640	/* bytes: 316 lengths of at most 14 bits, and what says how many */
-void huff_put_header(struct bits *b, const struct huff_code lit[HUFF_LITERALS],
-		     const struct huff_code dist[HUFF_DISTANCES]);
+/* lengths: all 0, and again behind it. */
+void huff_put_header(struct bits *b, const struct huff_alphabet *lit, const struct huff_alphabet *dist,
+		     struct huff_alphabet *lengths);
 
 /* The code of a match's length 3 to 258: its symbol, how many extra bits, and their value. */
 struct huff_length { uint16_t symbol; uint8_t extra, value; };

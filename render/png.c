@@ -34,6 +34,7 @@ struct png_encoder {
 	unsigned width, lane_height, row_bytes;		/* row_bytes with the filter's byte */
 	struct head head[PNG_LANES_MAX];		/* up to IDAT, by number of lanes - 1 */
 	struct huff_code fixed_lit[HUFF_LITERALS + 2], fixed_dist[HUFF_DISTANCES];
+	struct huff_alphabet lit, dist, lengths;	/* all 0 between tiles */
 
 	/* One lane's changes: as found, and by row. */
 	struct change *found, *change;
@@ -347,39 +348,38 @@ static void add_lane(struct png_encoder *e, const uint64_t *runs, uint32_t n_run
 /* --- codes and bits --------------------------------------------------------------------------------- */
 
 /* How often each symbol comes, from how often each token does. */
-static void count_symbols(const struct png_encoder *e, uint32_t lit[HUFF_LITERALS],
-			  uint32_t dist[HUFF_DISTANCES])
+static void count_symbols(struct png_encoder *e)
 {
-	lit[256] = 1;
+	huff_count(&e->lit, 256, 1);
 	for (unsigned k = 0; k < e->n_used; k++) {
 		unsigned t = e->used[k];
 		uint32_t n = e->hist[t];
 
 		if (t < TOKEN_GAP) {
-			lit[t] += n;
+			huff_count(&e->lit, t, n);
 		} else if (t < TOKEN_GAP + 4) {
-			lit[0] += (t - TOKEN_GAP) * n;
+			huff_count(&e->lit, 0, (t - TOKEN_GAP) * n);
 		} else if (t < TOKEN_MATCH) {
-			lit[0] += n;
-			lit[e->length[t - TOKEN_GAP - 1].symbol] += n;
-			dist[0] += n;
+			huff_count(&e->lit, 0, n);
+			huff_count(&e->lit, e->length[t - TOKEN_GAP - 1].symbol, n);
+			huff_count(&e->dist, 0, n);
 		} else if (t < TOKEN_ROW) {
-			lit[e->length[t - TOKEN_MATCH].symbol] += n;
-			dist[0] += n;
+			huff_count(&e->lit, e->length[t - TOKEN_MATCH].symbol, n);
+			huff_count(&e->dist, 0, n);
 		} else {
-			lit[e->length[t - TOKEN_ROW].symbol] += n;
-			dist[e->row_distance.symbol] += n;
+			huff_count(&e->lit, e->length[t - TOKEN_ROW].symbol, n);
+			huff_count(&e->dist, e->row_distance.symbol, n);
 		}
 	}
 }
 
 /* Extra bits are the same under any codes, so only the symbols' own bits are compared. */
-static uint64_t cost(const uint32_t *freq, const struct huff_code *code, unsigned n)
+static uint64_t cost(const struct huff_alphabet *a, const struct huff_code *code)
 {
 	uint64_t bits = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		bits += (uint64_t)freq[i] * code[i].bits;
+	for (unsigned i = 0; i < a->n_used; i++)
+		bits += (uint64_t)a->freq[a->used[i]] * code[a->used[i]].bits;
 	return bits;
 }
 
@@ -437,34 +437,34 @@ static uint8_t *put_be32(uint8_t *p, uint32_t v)
 /* The zlib stream of the tokens, from p on; returns its end. */
 static uint8_t *put_stream(struct png_encoder *e, uint8_t *p)
 {
-	uint32_t lit_freq[HUFF_LITERALS] = { 0 }, dist_freq[HUFF_DISTANCES] = { 0 };
-	struct huff_code lit[HUFF_LITERALS], dist[HUFF_DISTANCES];
 	struct bits b = { .p = p }, fixed;
 	uint64_t own_bits, fixed_bits;
+	struct huff_code end;
 
 	bits_put(&b, 0x5e78, 16);		/* zlib: a window of 32 KiB */
 	bits_put(&b, 1, 1);			/* the only block */
 	fixed = b;
-	count_symbols(e, lit_freq, dist_freq);
-	huff_build(lit_freq, HUFF_LITERALS, HUFF_MAX_BITS, lit);
-	huff_build(dist_freq, HUFF_DISTANCES, HUFF_MAX_BITS, dist);
+	count_symbols(e);
+	huff_build(&e->lit, HUFF_MAX_BITS);
+	huff_build(&e->dist, HUFF_MAX_BITS);
 	bits_put(&b, 2, 2);
-	huff_put_header(&b, lit, dist);
-	own_bits = (uint64_t)(b.p - fixed.p) * 8 + b.n + cost(lit_freq, lit, HUFF_LITERALS) +
-		   cost(dist_freq, dist, HUFF_DISTANCES);
-	fixed_bits = fixed.n + 2 + cost(lit_freq, e->fixed_lit, HUFF_LITERALS) +
-		     cost(dist_freq, e->fixed_dist, HUFF_DISTANCES);
+	huff_put_header(&b, &e->lit, &e->dist, &e->lengths);
+	own_bits = (uint64_t)(b.p - fixed.p) * 8 + b.n + cost(&e->lit, e->lit.code) + cost(&e->dist, e->dist.code);
+	fixed_bits = fixed.n + 2 + cost(&e->lit, e->fixed_lit) + cost(&e->dist, e->fixed_dist);
 	if (fixed_bits <= own_bits) {
 		b = fixed;
 		bits_put(&b, 1, 2);
 		make_bits(e, e->fixed_lit, e->fixed_dist);
-		lit[256] = e->fixed_lit[256];
+		end = e->fixed_lit[256];
 	} else {
-		make_bits(e, lit, dist);
+		make_bits(e, e->lit.code, e->dist.code);
+		end = e->lit.code[256];
 	}
+	huff_clear(&e->lit);
+	huff_clear(&e->dist);
 	for (size_t i = 0; i < e->n_tokens; i++)
 		bits_put(&b, e->bits[e->token[i]].v, e->bits[e->token[i]].n);
-	bits_put(&b, lit[256].code, lit[256].bits);
+	bits_put(&b, end.code, end.bits);
 	return put_be32(bits_end(&b), (uint32_t)(e->s2 % 65521) << 16 | (uint32_t)(e->s1 % 65521));
 }
 
