@@ -74,7 +74,8 @@ struct checksum { uint32_t said; uint64_t at, frame; };
 
 /*
  * Of a frame that one thread decompresses alone, the reader takes the checksum: the bytes come into its
- * cache anyway, and the decompressing thread is the one that everything waits for.
+ * cache anyway, and the decompressing thread is the one that everything waits for.  Where that one has to wait
+ * for the reader, it takes the checksum of the pieces that wait with it.
  */
 struct piece {
 	uint8_t *data;		/* SOURCE_PIECE + SOURCE_PAD bytes, or NULL: nothing but what follows */
@@ -85,6 +86,8 @@ struct piece {
 	bool ends, begins;	/* such a frame ends in it, one begins in it and goes on */
 	size_t ends_at, begins_at;
 	struct checksum sum;	/* of the one that ends */
+	bool hashed;		/* the checksum's part in it was done */
+	bool wrong;		/* ... and sum is not what it says */
 };
 
 struct input {
@@ -137,13 +140,16 @@ struct source {
 	unsigned from;		/* the worker that had it last */
 	struct piece held;
 	struct worker *holder;
-	XXH64_state_t *xxh;
-	bool hashing;		/* the pieces are those of a frame whose checksum it takes */
 	enum outcome outcome;
 	struct err err;
 
 	pthread_mutex_t lock;
 	pthread_cond_t ready;
+	/* The checksum of a frame whose pieces are being given; for whoever has set `summing`, in their order. */
+	XXH64_state_t *xxh;
+	bool hashing;		/* such a frame is open */
+	bool summing;		/* under lock */
+	pthread_cond_t summed;
 	uint64_t job;		/* under lock: whose pieces are being given */
 	bool waiting;		/* under lock: the reader sleeps */
 
@@ -174,6 +180,51 @@ static enum outcome no_memory(struct worker *w, const char *what)
 
 /* --- pieces, on their way to the reader -------------------------------------------------------------- */
 
+/* Takes the checksum on through the piece, by whoever has set `summing`. */
+static void sum_piece(struct source *s, struct piece *p)
+{
+	if (s->hashing)
+		XXH64_update(s->xxh, p->data, p->ends ? p->ends_at : p->len);
+	if (p->ends) {
+		s->hashing = false;
+		p->wrong = (uint32_t)XXH64_digest(s->xxh) != p->sum.said;
+	}
+	if (p->begins) {
+		s->hashing = true;
+		XXH64_reset(s->xxh, 0);
+		XXH64_update(s->xxh, p->data + p->begins_at, p->len - p->begins_at);
+	}
+}
+
+/*
+ * Takes the checksum of the oldest piece in the queue of which the reader would have to; the lock is held, and let go
+ * meanwhile.  false: there is none.
+ */
+static bool help_summing(struct worker *w)
+{
+	struct source *s = w->s;
+
+	if (s->summing || !w->n || w->queue[w->head].job != s->job)
+		return false;
+	for (unsigned i = 0; i < w->n; i++) {
+		struct piece *p = &w->queue[(w->head + i) % s->n_queue];
+
+		if (p->job != s->job)
+			return false;
+		if (p->hashed)
+			continue;
+		s->summing = true;
+		pthread_mutex_unlock(&s->lock);
+		sum_piece(s, p);
+		pthread_mutex_lock(&s->lock);
+		s->summing = false;
+		p->hashed = true;
+		pthread_cond_signal(&s->summed);
+		return true;
+	}
+	return false;
+}
+
 /*
  * Queues the piece being filled.  The reader is woken for several pieces, because waking costs as much as
  * decompressing a few kilobytes; urgent: there is no telling when the next one comes.
@@ -196,6 +247,8 @@ static enum outcome put_piece(struct worker *w, bool urgent)
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop && w->n >= most) {
+		if (help_summing(w))
+			continue;
 		w->wants = most / 2;
 		pthread_cond_wait(&w->room, &s->lock);
 	}
@@ -1089,7 +1142,11 @@ static struct worker *take_piece(struct source *s, struct piece *p)
 		pthread_cond_wait(&s->ready, &s->lock);
 	}
 	s->waiting = false;
+	while (s->summing && !w->queue[w->head].hashed)		/* its worker is just doing it */
+		pthread_cond_wait(&s->summed, &s->lock);
 	*p = w->queue[w->head];
+	if (!p->hashed)
+		s->summing = true;		/* take_checksums() comes next, and ends it */
 	w->head = (w->head + 1) % s->n_queue;
 	w->n--;
 	s->job += p->last;
@@ -1110,22 +1167,17 @@ static void finish(struct source *s, enum outcome outcome)
 /* Takes the checksums that are left to the reader; behind a wrong one the piece ends. */
 static void take_checksums(struct source *s, struct piece *p)
 {
-	if (s->hashing)
-		XXH64_update(s->xxh, p->data, p->ends ? p->ends_at : p->len);
-	if (p->ends) {
-		s->hashing = false;
-		if ((uint32_t)XXH64_digest(s->xxh) != p->sum.said) {
-			p->len = p->ends_at;
-			err_set(&s->err, ERR_FORMAT, WRONG_CHECKSUM, p->sum.at, p->sum.frame);
-			finish(s, CUT);
-			return;
-		}
+	if (!p->hashed) {
+		sum_piece(s, p);
+		pthread_mutex_lock(&s->lock);
+		s->summing = false;
+		pthread_mutex_unlock(&s->lock);
 	}
-	if (p->begins) {
-		s->hashing = true;
-		XXH64_reset(s->xxh, 0);
-		XXH64_update(s->xxh, p->data + p->begins_at, p->len - p->begins_at);
-	}
+	if (!p->wrong)
+		return;
+	p->len = p->ends_at;
+	err_set(&s->err, ERR_FORMAT, WRONG_CHECKSUM, p->sum.at, p->sum.frame);
+	finish(s, CUT);
 }
 
 void source_on_idle(struct source *s, bool (*idle)(void *ctx), void *ctx)
@@ -1267,6 +1319,7 @@ int source_open(struct source **out, const char *path, const struct source_optio
 	pthread_cond_init(&s->ready, NULL);
 	pthread_mutex_init(&s->walk, NULL);
 	pthread_cond_init(&s->known, NULL);
+	pthread_cond_init(&s->summed, NULL);
 	s->path = strdup(strcmp(path, "-") ? path : "standard input");
 	if (!s->path) {
 		err_memory(err, "a log");
@@ -1347,6 +1400,7 @@ void source_close(struct source *s)
 	if (s->wake >= 0)
 		close(s->wake);
 	pthread_cond_destroy(&s->known);
+	pthread_cond_destroy(&s->summed);
 	pthread_mutex_destroy(&s->walk);
 	pthread_cond_destroy(&s->ready);
 	pthread_mutex_destroy(&s->lock);
