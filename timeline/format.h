@@ -41,7 +41,7 @@ enum gtl_section {
  * three blocks, about 5 ns per entry.  And it stands for at most so many events, of which some places have
  * to guess how many lie in a part of it.
  */
-#define BLOCK_ENTRIES 8192
+#define BLOCK_ENTRIES 5120
 #define BLOCK_EVENTS 32768
 #define BLOCK_ENTRY 32		/* bytes of an index entry */
 #define NODE_ENTRY 32

@@ -11,7 +11,7 @@
 #include "tree.h"
 
 #define MANY_WAIT 3	/* blocks to encode, which the encoder does not leave to its caller */
-#define RING (OPEN_BLOCKS + 6)	/* the open ones, the one being filled, and some that wait to be encoded */
+#define RING (OPEN_BLOCKS + 16)	/* the open ones, the one being filled, and some that wait to be encoded */
 
 /* A thread whose take was open in blocks that had to be written. */
 struct forced {
