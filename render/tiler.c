@@ -775,7 +775,7 @@ static int draw_dense(struct tiler *t, const struct tile_job *top, unsigned z, u
 	}
 	d = t->dense[t->next_dense].d;
 	memcpy(t->words, t->dense_words + t->dense[t->next_dense].words, d.n_words * sizeof(*t->words));
-	if (t->set->rule.full || carries_events(t->set, &d, in_auto)) {
+	if ((t->set->rule.full && !d.events) || carries_events(t->set, &d, in_auto)) {
 		if (dense_marks(t, top, z, x, &m, err))
 			return -1;
 		marks = &m;
@@ -785,7 +785,7 @@ static int draw_dense(struct tiler *t, const struct tile_job *top, unsigned z, u
 		return -1;
 	if (!has_children(t->set, &d))
 		return 0;
-	if (t->set->rule.full && !has_marks(marks))
+	if (t->set->rule.full && !d.events && !has_marks(marks))
 		return repeat_below(t, &d, err);
 	in_auto = in_auto && !is_leaf(t->set, z, d.events);
 	for (unsigned i = 0; i < 2; i++)

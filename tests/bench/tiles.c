@@ -291,6 +291,7 @@ static void set_open(struct tile_set *set, const char *path, unsigned z_limit)
 	pyramid_init(&set->pyramid, timeline_info(set->tl)->end, timeline_info(set->tl)->n_lanes, TILE_WIDTH);
 	set->rule.full = true;
 	set->rule.z_limit = z_limit < set->pyramid.z_max ? z_limit : set->pyramid.z_max;
+	set->rule.cut = z_limit < set->pyramid.z_max;		/* as render --depth Z */
 	set->rule.leaf_events = tile_leaf_events(&set->pyramid, timeline_info(set->tl)->events);
 }
 
