@@ -101,36 +101,36 @@ static void end_column(struct pen *p, struct gather *g, unsigned level, unsigned
 	*g = (struct gather){ .marked = false };
 }
 
-/* Counts what the mark is in the sums and in its column. */
-static inline void count_mark(const struct mark *m, struct gather *g, struct lane_sums *sums)
+/* Counts what the mark is in its column. */
+static inline void count_mark(const struct mark *m, struct gather *g)
 {
 	struct shares *s = &g->s;
 
-	sums->events += m->kind != EV_STATE;
-	sums->checks += m->checks;
-	sums->lost += m->lost;
 	s->lost += m->lost;
 	switch (m->kind) {
 	case EV_ACQUIRE:
 		s->acquires++;
-		sums->acquires++;
 		g->switched |= m->flags & EVF_SWITCH;
+		break;
+	case EV_BUSY: s->busy++; break;
+	case EV_RETRY: s->retry++; break;
+	}
+}
+
+static inline void sum_mark(const struct mark *m, struct lane_sums *sums)
+{
+	sums->events += m->kind != EV_STATE;
+	sums->checks += m->checks;
+	sums->lost += m->lost;
+	switch (m->kind) {
+	case EV_ACQUIRE:
+		sums->acquires++;
 		sums->switches += m->flags & EVF_SWITCH ? 1 : 0;
 		break;
-	case EV_RELEASE:
-		sums->releases++;
-		break;
-	case EV_BUSY:
-		s->busy++;
-		sums->busy++;
-		break;
-	case EV_RETRY:
-		s->retry++;
-		sums->retry++;
-		break;
-	case EV_TIMEOUT:
-		sums->timeouts++;
-		break;
+	case EV_RELEASE: sums->releases++; break;
+	case EV_BUSY: sums->busy++; break;
+	case EV_RETRY: sums->retry++; break;
+	case EV_TIMEOUT: sums->timeouts++; break;
 	}
 }
 
@@ -140,9 +140,13 @@ static inline void count_wait(const struct mark *m, struct lane_sums *sums)
 		sums->max_wait = m->take;
 }
 
-/* Draws lane i of a tile from its marks; returns the number of runs. */
-static size_t draw_lane(const struct tiler *t, const struct tile_marks *tm, unsigned i, unsigned level,
-			uint64_t *runs, struct lane_sums *sums)
+/*
+ * Draws lane i of a tile from its marks; returns the number of runs.  sums NULL: nobody asks for them.  Inlined for
+ * either case, as this is where the tiles of a full set, nearly all of them without sums, take most of their time.
+ */
+static inline __attribute__((always_inline)) size_t draw_lane(const struct tiler *t, const struct tile_marks *tm,
+							      unsigned i, unsigned level, uint64_t *runs,
+							      struct lane_sums *sums)
 {
 	const struct mark *m = tm->lane[i].mark + tm->lo[i], *end = tm->lane[i].mark + tm->hi[i];
 	const struct mark *start = tile_start(tm, i);
@@ -152,12 +156,14 @@ static size_t draw_lane(const struct tiler *t, const struct tile_marks *tm, unsi
 	struct gather g = { .marked = false };
 	struct pen pen = { .runs = runs };
 
-	count_wait(start, sums);
+	if (sums)
+		count_wait(start, sums);
 	for (;; m++) {
 		uint64_t rel = m < end ? m->t - tm->from : (uint64_t)width << level;
 		uint64_t next = rel >> level;
 
-		time[state] += rel - pos;
+		if (sums)
+			time[state] += rel - pos;
 		if (next != column) {
 			if (g.marked) {
 				*time_in(&g, state) += ((column + 1) << level) - pos;
@@ -174,15 +180,19 @@ static size_t draw_lane(const struct tiler *t, const struct tile_marks *tm, unsi
 		*time_in(&g, state) += rel - pos;
 		g.marked = true;
 		pos = rel;
-		count_mark(m, &g, sums);
+		count_mark(m, &g);
+		if (sums)
+			sum_mark(m, sums);
 		state = m->state;
-		if (rel)		/* what is over at the tile's begin does not touch it */
+		if (sums && rel)	/* what is over at the tile's begin does not touch it */
 			count_wait(m, sums);
 	}
-	sums->run = time[STATE_RUN];
-	sums->stall = time[STATE_STALL];
-	sums->wait = time[STATE_WAIT];
-	sums->signal = time[STATE_SIGNAL];
+	if (sums) {
+		sums->run = time[STATE_RUN];
+		sums->stall = time[STATE_STALL];
+		sums->wait = time[STATE_WAIT];
+		sums->signal = time[STATE_SIGNAL];
+	}
 	return pen.n;
 }
 
@@ -336,6 +346,17 @@ static void end_lane(const struct tiler *t, struct drawing *d, unsigned i, size_
 	d->n_words += n_runs;
 	d->events += d->sums[i].events;
 	d->constant &= lane_is_constant(&d->sums[i], pyramid_span(&t->set->pyramid, d->z));
+}
+
+/* Without sums: nor events and constant, which follow from them. */
+static void draw_without_sums(struct tiler *t, struct drawing *d, const struct tile_marks *m)
+{
+	unsigned level = pyramid_level(&t->set->pyramid, d->z);
+
+	for (unsigned i = 0; i < d->columns.n_lanes; i++) {
+		d->columns.n_runs[i] = (uint32_t)draw_lane(t, m, i, level, t->words + d->n_words, NULL);
+		d->n_words += d->columns.n_runs[i];
+	}
 }
 
 static void draw_from_marks(struct tiler *t, struct drawing *d, const struct tile_marks *m)
@@ -524,7 +545,10 @@ static int draw_subtree(struct tiler *t, unsigned z, uint64_t x, uint32_t y, con
 	bool child_in_auto;
 
 	begin_drawing(t, &d, z, x, y);
-	draw_from_marks(t, &d, m);
+	if (t->set->rule.full && !in_auto)
+		draw_without_sums(t, &d, m);
+	else
+		draw_from_marks(t, &d, m);
 	make_chunk(t, &d, m, in_auto);
 	if (finish_tile(t, &d, &t->chunk, 1, err))
 		return -1;
