@@ -587,8 +587,9 @@ static int begin(struct tracker *t, const struct log *l, const struct record *r)
 }
 
 /*
- * Most events, by far, are uncontended takes and their releases by a thread with no other lock: what
- * track() would do, in a few steps.  0: it is another event, and nothing was done; 1: done; -1: no memory.
+ * Most events, by far, are uncontended takes and their releases by a thread with no other lock, and what comes
+ * before and behind these: what track() would do, in a few steps.  0: it is another event, and nothing was done;
+ * 1: done; -1: no memory.
  */
 static inline int track_usual(struct tracker *t, const struct record *r, const struct attr *attrs)
 {
@@ -624,10 +625,14 @@ static inline int track_usual(struct tracker *t, const struct record *r, const s
 		k->owner = NONE;
 		a->newest = NONE;
 		a->state = STATE_IDLE;
+	} else if (r->kind == EV_SWITCH_DONE ||
+		   (r->kind == EV_ENTRY && (k->owner == NONE || k->owner == r->thread))) {
+		goto same;		/* the thread goes on as before */
 	} else {
 		return 0;
 	}
 	a->begin = t->now;	/* idle time is the rest of the trace: nobody adds it up */
+same:
 	if (!a->figures.events++)
 		a->figures.first = t->now;
 	a->figures.last = t->now;
