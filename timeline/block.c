@@ -181,6 +181,7 @@ struct fill {
 	size_t n;			/* entries so far */
 	uint64_t last;			/* the newest one's time */
 	uint8_t *high;
+	uint8_t *value[N_ATTRS];	/* where a column's next value goes; there is room for all */
 };
 
 /* The 257th symbol: from here on each takes two bytes. */
@@ -238,22 +239,22 @@ static inline int symbol_of(struct block_encoder *e, uint32_t thread, uint16_t l
 	return n;
 }
 
-static inline void put_value(struct buf *column, uint64_t v)
+/* One or two bytes for nearly all. */
+static inline uint8_t *put_value(uint8_t *p, uint64_t v)
 {
-	/* One or two bytes, and no call, for nearly all. */
-	if (v >= 0x4000 || column->cap - column->len < 2) {
-		buf_varint(column, v);
-	} else if (v < 0x80) {
-		column->data[column->len++] = (uint8_t)v;
-	} else {
-		column->data[column->len++] = (uint8_t)(v | 0x80);
-		column->data[column->len++] = (uint8_t)(v >> 7);
+	if (v < 0x80) {
+		*p = (uint8_t)v;
+		return p + 1;
 	}
+	if (v >= 0x4000)
+		return put_varint(p, v);
+	p[0] = (uint8_t)(v | 0x80);
+	p[1] = (uint8_t)(v >> 7);
+	return p + 2;
 }
 
 /* Puts the values of an event into the columns; returns which there are. */
-static unsigned fill_columns(struct block_encoder *e, const struct event *ev, const struct attr *a,
-			     int64_t *last)
+static unsigned fill_columns(struct fill *f, const struct event *ev, const struct attr *a, int64_t *last)
 {
 	unsigned attrs = 0;
 
@@ -265,7 +266,7 @@ static unsigned fill_columns(struct block_encoder *e, const struct event *ev, co
 			v = (int64_t)((uint64_t)v - (uint64_t)last[a->id]);
 			last[a->id] = a->value;
 		}
-		put_value(&e->column[a->id], zigzag(v));
+		f->value[a->id] = put_value(f->value[a->id], zigzag(v));
 	}
 	return attrs;
 }
@@ -278,9 +279,9 @@ static int fill_pairs(struct fill *f, const struct block_pairs *p)
 		return -1;
 	put_symbol(f, (unsigned)symbol);
 	put_step(f, p->time);
-	put_value(&f->e->counts, p->count - 1);
+	buf_varint(&f->e->counts, p->count - 1);
 	if (p->count > 1)
-		put_value(&f->e->counts, p->step);
+		buf_varint(&f->e->counts, p->step);
 	f->last += (uint64_t)p->step * (p->count - 1);
 	return 0;
 }
@@ -297,8 +298,12 @@ static int fill_planes(struct fill *f, const struct block *b)
 	e->wide = false;
 	memset(e->slot, 0, e->n_slots * sizeof(*e->slot));
 	memset(e->cache, 0xff, sizeof(e->cache));
-	for (unsigned i = 0; i < N_ATTRS; i++)
+	for (unsigned i = 1; i < N_ATTRS; i++) {
 		buf_clear(&e->column[i]);
+		f->value[i] = b->n_attrs ? buf_reserve(&e->column[i], b->n_attrs * VARINT_MAX) : NULL;
+		if (b->n_attrs && !f->value[i])
+			return -1;
+	}
 	buf_clear(&e->counts);
 	for (size_t i = 0;; i++) {
 		const struct event *ev = &b->event[i];
@@ -311,7 +316,7 @@ static int fill_planes(struct fill *f, const struct block *b)
 		if (i == b->n_events)
 			break;
 		if (ev->n_attrs) {
-			attrs = fill_columns(e, ev, a, last);
+			attrs = fill_columns(f, ev, a, last);
 			a += ev->n_attrs;
 		}
 		symbol = symbol_of(e, ev->thread, ev->lock, ev->kind, ev->state, ev->flags, attrs);
@@ -320,6 +325,8 @@ static int fill_planes(struct fill *f, const struct block *b)
 		put_symbol(f, (unsigned)symbol);
 		put_step(f, ev->time);
 	}
+	for (unsigned i = 1; i < N_ATTRS && b->n_attrs; i++)
+		e->column[i].len = (size_t)(f->value[i] - e->column[i].data);
 	return 0;
 }
 

@@ -306,12 +306,12 @@ struct usual {
 	bool plain;			/* that is all that it counts */
 	bool turn, acquire;		/* ends a stretch of waiting; ACQUIRE */
 	bool signal, special;		/* has a value, which is ATTR_SIGNAL; is of pairs, or no symbol at all */
-	bool pairs;
+	bool pairs, checks;		/* checks: has a value of ATTR_CHECKS, which is counted */
 };
 
 #define MAX_USUAL 256		/* symbols, where one takes a byte */
 
-static void make_usual(struct timeline_cursor *c, const struct canvas *v, struct usual u[MAX_USUAL])
+static void make_usual(struct timeline_cursor *c, const struct canvas *v, bool has_checks, struct usual u[MAX_USUAL])
 {
 	static const struct { bool counts; uint8_t at; } counter[SYMBOL_PAIRS + 1] = {
 		[EV_ACQUIRE] = { true, offsetof(struct timeline_bin, acquires) },
@@ -333,6 +333,7 @@ static void make_usual(struct timeline_cursor *c, const struct canvas *v, struct
 			.is_event = s->kind != EV_STATE, .plain = !s->flags,
 			.turn = s->kind == EV_ACQUIRE || s->kind == EV_RETRY || s->state != STATE_WAIT,
 			.acquire = s->kind == EV_ACQUIRE, .signal = s->attrs >> ATTR_SIGNAL & 1,
+			.checks = has_checks && s->attrs >> ATTR_CHECKS & 1,
 			.pairs = s->kind == SYMBOL_PAIRS, .special = s->kind == SYMBOL_PAIRS,
 		};
 	}
@@ -409,9 +410,11 @@ static inline bool get_pairs(const uint8_t *p, const struct block_reader *r, uin
  * for its symbol; the reader's state is in local variables, for bins are written in between.
  */
 static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct place *place,
-		       const struct usual usual[MAX_USUAL])
+		       const struct usual usual[MAX_USUAL], int64_t *most_checks)
 {
 	struct block_reader *r = &c->reader;
+	const uint8_t *checks = r->column[ATTR_CHECKS].p;
+	int64_t last_checks = r->column[ATTR_CHECKS].last, most = *most_checks;
 	const uint8_t *symbols = r->symbols, *high = r->high, *low = r->low, *signals = r->column[ATTR_SIGNAL].p;
 	const uint8_t *counts = r->counts;
 	const uint8_t *const stop = symbols + r->left;
@@ -424,8 +427,8 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 		return;
 	for (; symbols < stop; symbols++, low++) {
 		const struct usual *u = &usual[*symbols];
-		uint64_t t, upper = *high, signal = 0;
-		const uint8_t *next_high = high + 1, *next_signals = signals;
+		uint64_t t, upper = *high, signal = 0, told, more_checks = 0;
+		const uint8_t *next_high = high + 1, *next_signals = signals, *next_checks = checks;
 		struct draw_lane *l = u->lane;
 		struct pairs_told pairs = { 0 };
 
@@ -445,6 +448,17 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 			if (!next_signals || signal & 1 || signal >> 1 > t)
 				break;
 			signal >>= 1;
+		}
+		if (u->checks) {
+			next_checks = get_short(checks, r->column[ATTR_CHECKS].end, &told);
+			if (!next_checks)
+				break;
+			checks = next_checks;
+			last_checks = (int64_t)((uint64_t)last_checks + (uint64_t)unzigzag(told));
+			if (last_checks > most) {
+				more_checks = (uint64_t)(last_checks - most);
+				most = last_checks;
+			}
 		}
 		if (t >= place_end) {
 			next_place(v, place, t);
@@ -487,6 +501,7 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 		if (place_begin != NO_TIME) {
 			struct timeline_bin *b = usual_bin(u, first_lane);
 
+			b->checks += more_checks;
 			if (u->plain) {
 				b->events += u->is_event;
 				*(uint32_t *)(void *)((char *)b + u->counter) += u->counts;
@@ -502,6 +517,9 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 	r->high = high;
 	r->low = low;
 	r->column[ATTR_SIGNAL].p = signals;
+	r->column[ATTR_CHECKS].p = checks;
+	r->column[ATTR_CHECKS].last = last_checks;
+	*most_checks = most;
 	r->time = time;
 }
 
@@ -514,7 +532,7 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 	int64_t value[N_ATTRS] = { 0 };
 	struct place place = { .begin = NO_TIME };
 	int64_t checks;
-	bool rare, has_checks;
+	bool values, usually, has_checks;
 
 	if (tl_open_block(c, number, err))
 		return -1;
@@ -522,21 +540,22 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 	/* Only these two attributes are counted, and few logs have them. */
 	has_checks = r->column[ATTR_CHECKS].p != r->column[ATTR_CHECKS].end &&
 		     !timeline_checks_follow(&c->tl->info);
-	rare = has_checks || r->column[ATTR_COUNT].p != r->column[ATTR_COUNT].end;
+	values = has_checks || r->column[ATTR_COUNT].p != r->column[ATTR_COUNT].end;
+	usually = !r->wide && r->column[ATTR_COUNT].p == r->column[ATTR_COUNT].end;
 	checks = r->column[ATTR_CHECKS].last;
 	err->code = ERR_NONE;
-	if (!rare && !r->wide)
-		make_usual(c, v, usual);
+	if (usually)
+		make_usual(c, v, has_checks, usual);
 	for (;;) {
 		uint32_t lane;
 
-		if (!rare && !r->wide)
-			draw_usual(c, v, &place, usual);
+		if (usually)
+			draw_usual(c, v, &place, usual, &checks);
 		if (block_at_pairs(r)) {
 			draw_pairs(c, v);
 			continue;
 		}
-		if (rare) {
+		if (values) {
 			s = block_next_values(r, 1u << ATTR_SIGNAL | 1u << ATTR_CHECKS | 1u << ATTR_COUNT, value, err);
 			signal = s && s->attrs & 1u << ATTR_SIGNAL ? (uint64_t)value[ATTR_SIGNAL] : 0;
 		} else {
@@ -556,7 +575,7 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 			struct timeline_bin *b = &v->out[lane * v->stride + place.bin];
 
 			count(b, s, 1);
-			if (rare) {
+			if (values) {
 				if (s->kind == EV_LOST && s->attrs & 1u << ATTR_COUNT)
 					b->lost += (uint32_t)value[ATTR_COUNT];
 				if (has_checks && s->attrs & 1u << ATTR_CHECKS &&
@@ -565,7 +584,7 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 			}
 		}
 skip:
-		if (rare && r->column[ATTR_CHECKS].last > checks)
+		if (values && r->column[ATTR_CHECKS].last > checks)
 			checks = r->column[ATTR_CHECKS].last;
 	}
 	if (err->code != ERR_NONE)
