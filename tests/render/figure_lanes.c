@@ -419,7 +419,8 @@ static void check_edge(const struct figure_lane *l, uint32_t i)
 		if (cell->ink[k] == INK_IDLE || at[k] == at[k + 1])
 			continue;
 		d = (at[k + 1] - at[k]) * l->h - rows;
-		assert_true(d > -1.6 && d < 1.6);
+		/* two parts that are hardly there have a row each, which the third one has not; and rounding */
+		assert_true(d > -1.6 && d < 2.1);
 	}
 }
 
