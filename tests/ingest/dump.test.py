@@ -229,8 +229,13 @@ def endings(f):
 	env = dict(os.environ, TMPDIR=f("tmp"))
 	log = write(f("log"), genlog.generate("endings", "gillog", 60000, 5))
 
+	def heed():
+		"""Signals that whoever runs the tests ignores (SIGINT in a shell's background) are heeded."""
+		for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+			signal.signal(sig, signal.SIG_DFL)
+
 	def start(args, **streams):
-		return subprocess.Popen([compare.GILSCOPE, "dump", *args], env=env, stderr=subprocess.PIPE, **streams)
+		return subprocess.Popen([compare.GILSCOPE, "dump", *args], env=env, stderr=subprocess.PIPE, preexec_fn=heed, **streams)
 
 	def empty(name):
 		left = os.listdir(f("tmp"))
