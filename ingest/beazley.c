@@ -18,6 +18,16 @@ typedef uint8_t v32 __attribute__((vector_size(32)));
 typedef uint64_t v4x64 __attribute__((vector_size(32)));
 struct v32_at { v32 v; } __attribute__((packed, may_alias));
 
+/*
+ * A function in two versions, of which the loader chooses the processor's.  Not for ThreadSanitizer, whose runtime is
+ * not there yet when that happens.
+ */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
+#define CLONE_AVX2 __attribute__((target_clones("avx2", "default")))
+#else
+#define CLONE_AVX2
+#endif
+
 #define MAX_PREFIX 24		/* "t3 100 1646 " */
 #define PAIR_BYTES (2 * (MAX_PREFIX + 8))
 
@@ -254,7 +264,7 @@ static void advance(struct foretold *f, uint32_t n)
  * How many foretold pairs of lines begin at p.  The last two digits are counted up where the text is in
  * registers.
  */
-__attribute__((target_clones("avx2", "default")))
+CLONE_AVX2
 static uint32_t count_foretold(const struct foretold *f, const char *p, const char *end)
 {
 	const unsigned rest = f->rest, len = f->len;

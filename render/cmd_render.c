@@ -15,7 +15,7 @@
 
 int cmd_render(int argc, char **argv);
 
-static volatile bool stopped;
+static _Atomic bool stopped;		/* lock-free: a signal may set it, and any worker sees it */
 
 static void on_signal(int sig)
 {

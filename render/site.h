@@ -36,7 +36,7 @@ struct site_options {
 	void (*say)(void *ctx, const char *text);
 	void *ctx;
 	/* Becomes true, from a signal handler say, to end early: then nothing is left. */
-	const volatile bool *stop;
+	const _Atomic bool *stop;
 };
 
 struct site_counts {

@@ -597,7 +597,7 @@ int block_open(struct block_reader *r, const uint8_t *data, size_t len, const st
 /* Reads the next value of a column. */
 static inline int get_value(struct block_reader *r, unsigned id, int64_t *value)
 {
-	uint64_t v;
+	uint64_t v = 0;
 
 	if (r->column[id].p != r->column[id].end && *r->column[id].p < 0x80)
 		v = *r->column[id].p++;
