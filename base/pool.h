@@ -5,8 +5,9 @@
  *
  * Jobs are numbered 0, 1, 2...  Workers, the caller of pool_run() among them, take them in order and run beside
  * each other; emit is called for each result, in the order of the numbers, never twice at once, by whichever worker
- * has the time.  So n threads are n: no further one has to find a cpu.  The ring bounds memory: a worker does not start job k before job k - ring has been emitted.  An error sits in its slot
- * like a result, so the one reported is the same for any number of threads: the one of the lowest job.
+ * has the time.  So n threads are n: no further one has to find a cpu.  The ring bounds memory: a worker does not
+ * start job k before job k - ring has been emitted.  An error sits in its slot like a result, so the one reported is
+ * the same for any number of threads: the one of the lowest job.
  */
 #ifndef GILSCOPE_POOL_H
 #define GILSCOPE_POOL_H

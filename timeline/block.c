@@ -51,10 +51,13 @@ void block_add_pairs(struct block *b, struct block_pairs p)
 
 void block_join_pair(struct block *b)
 {
-	const struct event *z = &b->event[b->n_events - 1], *a = z - 1;
+	const struct event *a, *z;
 
-	if (b->n_events < 2 || (b->n_pairs && b->pairs[b->n_pairs - 1].at + 1 == b->n_events) ||
-	    a->kind != EV_RELEASE || z->kind != EV_ACQUIRE || a->time != z->time || a->thread != z->thread ||
+	if (b->n_events < 2 || (b->n_pairs && b->pairs[b->n_pairs - 1].at + 1 == b->n_events))
+		return;
+	a = &b->event[b->n_events - 2];
+	z = a + 1;
+	if (a->kind != EV_RELEASE || z->kind != EV_ACQUIRE || a->time != z->time || a->thread != z->thread ||
 	    a->lock != z->lock || a->state != STATE_IDLE || z->state != STATE_RUN ||
 	    (a->flags | z->flags | a->n_attrs | z->n_attrs))
 		return;
@@ -282,7 +285,7 @@ static int fill_pairs(struct fill *f, const struct block_pairs *p)
 	buf_varint(&f->e->counts, p->count - 1);
 	if (p->count > 1)
 		buf_varint(&f->e->counts, p->step);
-	f->last += (uint64_t)p->step * (p->count - 1);
+	f->last = last_time(p);
 	return 0;
 }
 

@@ -97,6 +97,7 @@ class Timeline:
 		self.hists()
 		self.patches()
 		self.blocks = [self.block(*e) for e in self.block_index]
+		assert self.version == (2 if self.has_pairs else 1)
 		self.nodes = {(e[0], e[1]): self.node(*e) for e in self.node_index}
 
 	def header(self):
@@ -108,6 +109,7 @@ class Timeline:
 		table, size = b.u64(), b.u64()
 		b.note("table of sections at %d, size of the file %d" % (table, size))
 		assert size == len(self.data) and version in (1, 2)
+		self.version, self.has_pairs = version, False
 		crc = b.u32()
 		assert crc == zlib.crc32(self.data[table:table + 24 * n])
 		assert b.u32() == zlib.crc32(self.data[:36])
@@ -226,6 +228,7 @@ class Timeline:
 		last = [0] * 9
 		last[5] = b.zz()
 		b.note("checks before")
+		self.has_pairs |= any(s[2] == 17 for s in symbols)
 		entries, pairs_length = (b.varint(), b.varint()) if any(s[2] == 17 for s in symbols) else (n_events, 0)
 		columns = [b""]
 		for i in range(1, 9):
