@@ -11,17 +11,23 @@ struct leaf { uint32_t freq; uint16_t symbol; };
 static void sort_leaves(struct leaf *out, const struct leaf *in, unsigned n)
 {
 	uint16_t at[FREQUENT + 1] = { 0 };
-	unsigned first;
+	uint64_t some = 0;		/* frequencies below FREQUENT that come */
+	unsigned sum = 0, first;
 
-	for (unsigned i = 0; i < n; i++)
-		at[in[i].freq < FREQUENT ? in[i].freq : FREQUENT]++;
-	for (unsigned f = 0, sum = 0; f <= FREQUENT; f++) {
-		unsigned count = at[f];
+	for (unsigned i = 0; i < n; i++) {
+		unsigned f = in[i].freq < FREQUENT ? in[i].freq : FREQUENT;
+
+		at[f]++;
+		some |= (uint64_t)(f < FREQUENT) << (f % FREQUENT);
+	}
+	for (; some; some &= some - 1) {
+		unsigned f = (unsigned)__builtin_ctzll(some), count = at[f];
 
 		at[f] = (uint16_t)sum;
 		sum += count;
 	}
-	first = at[FREQUENT];
+	first = sum;
+	at[FREQUENT] = (uint16_t)sum;
 	for (unsigned i = 0; i < n; i++)
 		out[at[in[i].freq < FREQUENT ? in[i].freq : FREQUENT]++] = in[i];
 	for (unsigned i = first + 1; i < n; i++) {
@@ -135,9 +141,9 @@ void huff_build(struct huff_alphabet *a, unsigned max_bits)
 			leaf[n++] = (struct leaf){ .freq = a->freq[symbol], .symbol = (uint16_t)symbol };
 		}
 	a->n_used = n;
-	if (n < 2) {
-		if (n)
-			a->code[leaf[0].symbol] = (struct huff_code){ .bits = 1 };
+	if (n <= 2) {
+		for (unsigned i = 0; i < n; i++)
+			a->code[leaf[i].symbol] = (struct huff_code){ .code = (uint16_t)i, .bits = 1 };
 		return;
 	}
 	memset(count, 0, (n + max_bits + 1) * sizeof(*count));

@@ -26,6 +26,14 @@ enum {
 /* From column first on, n columns of this row differ from the row above by diff. */
 struct change { uint16_t first, n; int8_t diff; uint8_t row; };
 
+/* Where a column's rows differ from the row above: worked out once, as a few columns make most of a picture. */
+#define SHAPES_BITS 9
+struct shape {
+	uint64_t column;
+	uint8_t n, row[COLUMN_SEGMENTS];
+	int8_t diff[COLUMN_SEGMENTS];
+};
+
 struct token_bits { uint64_t v; unsigned n; };
 
 struct head { uint8_t data[256]; size_t len; };
@@ -35,6 +43,8 @@ struct png_encoder {
 	struct head head[PNG_LANES_MAX];		/* up to IDAT, by number of lanes - 1 */
 	struct huff_code fixed_lit[HUFF_LITERALS + 2], fixed_dist[HUFF_DISTANCES];
 	struct huff_alphabet lit, dist, lengths;	/* all 0 between tiles */
+
+	struct shape shape[1 << SHAPES_BITS];		/* by a hash of the column */
 
 	/* One lane's changes: as found, and by row. */
 	struct change *found, *change;
@@ -143,11 +153,10 @@ static void add_same_rows(struct png_encoder *e, unsigned n)
 		return;
 	flush_zeros(e);
 	put_matches(e, TOKEN_ROW, (size_t)(n - 1) * e->row_bytes);
-	for (unsigned i = 1; i < n; i++) {
-		e->s1 += FILTER_UP;
-		e->s2 += e->s1 * e->row_bytes;
-		end_row(e);
-	}
+	/* Each of the n - 1 rows adds FILTER_UP to s1 at its begin, and its s1 to s2 for each of its bytes. */
+	e->s2 += e->row_bytes * ((n - 1) * e->s1 + (uint64_t)FILTER_UP * n * (n - 1) / 2);
+	e->s1 += (uint64_t)FILTER_UP * (n - 1);
+	end_row(e);
 }
 
 static void add_empty_rows(struct png_encoder *e, unsigned n)
@@ -230,6 +239,31 @@ static void add_bytes_of_row(struct png_encoder *e, uint8_t *diff, uint64_t *cha
 
 /* --- lanes ------------------------------------------------------------------------------------------ */
 
+static struct shape make_shape(uint64_t column, unsigned h)
+{
+	struct segment seg[COLUMN_SEGMENTS];
+	struct shape s = { .column = column };
+	unsigned n = column_segments(column, h, seg), ink = INK_IDLE;
+
+	for (unsigned k = 0; k < n; k++) {
+		if (seg[k].ink == ink)
+			continue;
+		s.row[s.n] = seg[k].row;
+		s.diff[s.n++] = (int8_t)(seg[k].ink - ink);
+		ink = seg[k].ink;
+	}
+	return s;
+}
+
+static inline const struct shape *shape_of(struct png_encoder *e, uint64_t column)
+{
+	struct shape *s = &e->shape[column * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SHAPES_BITS)];
+
+	if (s->column != column)
+		*s = make_shape(column, e->lane_height - LANE_GAP);
+	return s;
+}
+
 /* Finds where the lane's rows change and sorts that by row; start[r] is the first of row r. */
 static void find_changes(struct png_encoder *e, const uint64_t *runs, uint32_t n_runs,
 			 unsigned start[LANE_HEIGHT_MAX + 1])
@@ -238,19 +272,14 @@ static void find_changes(struct png_encoder *e, const uint64_t *runs, uint32_t n
 	unsigned at[LANE_HEIGHT_MAX] = { 0 };
 
 	for (uint32_t i = 0; i < n_runs; i++) {
-		struct segment seg[COLUMN_SEGMENTS];
-		unsigned len = RUN_LENGTH(runs[i]), n_seg = column_segments(RUN_COLUMN(runs[i]), h, seg);
-		unsigned ink = INK_IDLE;
+		const struct shape *s = shape_of(e, RUN_COLUMN(runs[i]));
+		unsigned len = RUN_LENGTH(runs[i]);
 
-		for (unsigned k = 0; k < n_seg; k++) {
-			if (seg[k].ink == ink)
-				continue;
+		for (unsigned k = 0; k < s->n; k++) {
 			e->found[n++] = (struct change){
-				.first = (uint16_t)x, .n = (uint16_t)len, .row = seg[k].row,
-				.diff = (int8_t)(seg[k].ink - ink),
+				.first = (uint16_t)x, .n = (uint16_t)len, .row = s->row[k], .diff = s->diff[k],
 			};
-			at[seg[k].row]++;
-			ink = seg[k].ink;
+			at[s->row[k]]++;
 		}
 		x += len;
 	}
@@ -284,22 +313,18 @@ static inline void add_diff(uint8_t *diff, uint64_t *changed, unsigned x, unsign
 /* Many changes: straight into the bytes of all rows, which also finds neighbours that are equal. */
 static void find_dense_changes(struct png_encoder *e, const uint64_t *runs, uint32_t n_runs, bool *has)
 {
-	unsigned h = e->lane_height - LANE_GAP, x = 0, pixels = e->row_bytes - 1;
+	unsigned x = 0, pixels = e->row_bytes - 1;
 
 	for (uint32_t i = 0; i < n_runs; i++) {
-		struct segment seg[COLUMN_SEGMENTS];
-		unsigned len = RUN_LENGTH(runs[i]), n_seg = column_segments(RUN_COLUMN(runs[i]), h, seg);
-		unsigned ink = INK_IDLE;
+		const struct shape *s = shape_of(e, RUN_COLUMN(runs[i]));
+		unsigned len = RUN_LENGTH(runs[i]);
 
-		for (unsigned k = 0; k < n_seg; k++) {
-			unsigned r = seg[k].row;
+		for (unsigned k = 0; k < s->n; k++) {
+			unsigned r = s->row[k];
 
-			if (seg[k].ink == ink)
-				continue;
 			add_diff(e->diff + (size_t)r * pixels, e->changed + (size_t)r * e->row_words, x, len,
-				 seg[k].ink - ink);
+				 (unsigned)s->diff[k]);
 			has[r] = true;
-			ink = seg[k].ink;
 		}
 		x += len;
 	}
@@ -595,6 +620,8 @@ struct png_encoder *png_encoder_new(unsigned width, unsigned lane_height, enum t
 	e->token = malloc(rows * (e->row_bytes + 8) * sizeof(*e->token));
 	if (!e->diff || !e->changed || !e->found || !e->change || !e->token)
 		goto memory;
+	for (unsigned i = 0; i < 1 << SHAPES_BITS; i++)
+		e->shape[i] = make_shape(0, lane_height - LANE_GAP);
 	huff_fixed(e->fixed_lit, e->fixed_dist);
 	for (unsigned i = 3; i <= MATCH_MAX; i++)
 		e->length[i] = huff_length(i);

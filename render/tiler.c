@@ -54,7 +54,7 @@ struct tiler {
 	uint64_t *words;		/* what is hashed: the tile's runs, then its chunk */
 	size_t cap_words;
 	struct buf chunk;
-	struct tile_hash *seen;		/* by the low bits; all 0: none; made by the first job */
+	uint64_t *seen;			/* half of each hash, by bits of the other half; 0: none; made by the first job */
 	struct tile_batch *out;		/* of this call */
 	uint64_t constant[N_STATES];	/* the column of one state alone */
 };
@@ -409,14 +409,17 @@ static int hash_tile(struct tiler *t, const struct drawing *d, const struct buf 
 	return 0;
 }
 
-/* Whether this thread has given that tile's bytes before; now it has. */
+/*
+ * Whether this thread has given that tile's bytes before; now it has.  Of the hash 64 + SEEN_BITS bits are compared:
+ * were two tiles the same in these, the writer, who compares all of it, would miss the second one's bytes.
+ */
 static bool seen_before(struct tiler *t, const struct tile_hash *h)
 {
-	struct tile_hash *s = &t->seen[h->hi >> (64 - SEEN_BITS)];
+	uint64_t *s = &t->seen[h->hi >> (64 - SEEN_BITS)];
 
-	if (s->lo == h->lo && s->hi == h->hi)
+	if (*s == h->lo)
 		return !t->set->all_bytes;
-	*s = *h;
+	*s = h->lo;
 	return false;
 }
 
