@@ -49,6 +49,7 @@ struct tracker {
 	struct lane *lane;
 	struct lock *lock;
 	uint32_t n_lanes, cap_lanes, n_locks, cap_locks;
+	uint32_t n_known;		/* lanes that are known */
 	uint64_t origin, now, end;	/* now, end: since the origin; end is the last event of a lane */
 	bool begun, woken;		/* woken: a WOKEN was seen */
 	uint64_t events;
@@ -728,6 +729,7 @@ static int meet(struct tracker *t, const struct log *l, const struct record *r, 
 			return err_memory(t->err, "histograms");
 	}
 	a->known = true;
+	t->n_known++;
 	return 0;
 }
 
@@ -842,10 +844,63 @@ uint64_t tracker_count(const struct tracker *t)
 	return t->events;
 }
 
+struct shown { uint32_t number, process; bool is_lane; };
+
+static int by_place(const void *x, const void *y)
+{
+	const struct shown *a = x, *b = y;
+
+	if (a->is_lane != b->is_lane)
+		return a->is_lane ? -1 : 1;
+	if (a->process != b->process)
+		return a->process < b->process ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* The first n threads in order of display, lanes first; order has room for them. */
+static int order_threads(const struct tracker *t, uint32_t n, uint32_t *order, uint32_t *n_lanes)
+{
+	struct shown *shown = malloc((n + 1) * sizeof(*shown));
+
+	if (!shown)
+		return -1;
+	*n_lanes = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct name_thread *name = &t->names->thread[i];
+
+		shown[i] = (struct shown){ i, name->process, name->is_lane && t->lane[i].figures.events };
+		*n_lanes += shown[i].is_lane;
+	}
+	qsort(shown, n, sizeof(*shown), by_place);
+	for (uint32_t i = 0; i < n; i++)
+		order[i] = shown[i].number;
+	free(shown);
+	return 0;
+}
+
+static int outline(void *ctx, struct writer_outline *o)
+{
+	struct tracker *t = ctx;
+
+	o->n_threads = t->n_lanes;
+	o->checks_follow = t->derive_checks;
+	o->order = malloc(((size_t)t->n_lanes + 1) * sizeof(*o->order));
+	return o->order ? order_threads(t, t->n_lanes, o->order, &o->n_lanes) : -1;
+}
+
+static uint64_t outline_stamp(void *ctx)
+{
+	struct tracker *t = ctx;
+
+	return (uint64_t)t->n_lanes << 32 | t->n_known;
+}
+
 int tracker_new(struct tracker **out, struct names *names, const char *path, bool force, unsigned n_threads,
 		struct err *err)
 {
-	static const struct writer_ops ops = { .heads = put_heads };
+	static const struct writer_ops ops = {
+		.heads = put_heads, .outline = outline, .outline_stamp = outline_stamp,
+	};
 	struct tracker *t = calloc(1, sizeof(*t));
 
 	*out = NULL;
@@ -903,25 +958,11 @@ static void close_lanes(struct tracker *t)
 			count_hold(&t->lane[t->lock[i].owner], t->lock[i].since, t->end);
 }
 
-struct shown { uint32_t number, process; bool is_lane; };
-
-static int by_place(const void *x, const void *y)
-{
-	const struct shown *a = x, *b = y;
-
-	if (a->is_lane != b->is_lane)
-		return a->is_lane ? -1 : 1;
-	if (a->process != b->process)
-		return a->process < b->process ? -1 : 1;
-	return a->number < b->number ? -1 : a->number > b->number;
-}
-
 /* The tables that the writer wants; each is the caller's to free. */
 struct tables {
 	struct timeline_thread *thread;
 	struct timeline_process *process;
 	struct timeline_lock *lock;
-	struct shown *shown;
 	uint32_t *order;
 	struct hist (**hist)[N_HISTS];
 };
@@ -931,7 +972,6 @@ static void tables_release(struct tables *x)
 	free(x->thread);
 	free(x->process);
 	free(x->lock);
-	free(x->shown);
 	free(x->order);
 	free(x->hist);
 }
@@ -948,10 +988,9 @@ static int tables_fill(struct tracker *t, struct tables *x, struct timeline_info
 	x->thread = calloc(n->n_threads + 1, sizeof(*x->thread));
 	x->process = calloc(n->n_processes + 1, sizeof(*x->process));
 	x->lock = calloc(n->n_locks + 1, sizeof(*x->lock));
-	x->shown = calloc(n->n_threads + 1, sizeof(*x->shown));
 	x->order = calloc(n->n_threads + 1, sizeof(*x->order));
 	x->hist = calloc(n->n_threads + 1, sizeof(*x->hist));
-	if (!x->thread || !x->process || !x->lock || !x->shown || !x->order || !x->hist)
+	if (!x->thread || !x->process || !x->lock || !x->order || !x->hist)
 		return err_memory(t->err, "the tables of threads");
 	for (uint32_t i = 0; i < n->n_threads; i++) {
 		x->thread[i] = t->lane[i].figures;
@@ -960,8 +999,6 @@ static int tables_fill(struct tracker *t, struct tables *x, struct timeline_info
 		x->thread[i].process = n->thread[i].process;
 		x->thread[i].is_lane = n->thread[i].is_lane && t->lane[i].figures.events;
 		x->hist[i] = (struct hist (*)[N_HISTS])t->lane[i].hist;
-		x->shown[i] = (struct shown){ i, n->thread[i].process, x->thread[i].is_lane };
-		info->n_lanes += x->thread[i].is_lane;
 		info->lost_events += t->lane[i].figures.lost_events;
 		if (x->thread[i].is_lane)
 			info->events += t->lane[i].figures.events;
@@ -976,9 +1013,8 @@ static int tables_fill(struct tracker *t, struct tables *x, struct timeline_info
 			.id = n->lock[i].id, .name = text(n->lock[i].name),
 			.process = n->lock[i].process, .kind = n->lock[i].kind,
 		};
-	qsort(x->shown, n->n_threads, sizeof(*x->shown), by_place);
-	for (uint32_t i = 0; i < n->n_threads; i++)
-		x->order[i] = x->shown[i].number;
+	if (order_threads(t, n->n_threads, x->order, &info->n_lanes))
+		return err_memory(t->err, "the order of threads");
 	return 0;
 }
 

@@ -50,7 +50,11 @@ struct timeline {
 	unsigned bins_per_node_bits;
 	struct patch *patch;
 	size_t n_patches;
+	const uint8_t *early;		/* while it is written: nodes that are not in the file, from offset TL_EARLY on */
+	uint64_t n_early;
 };
+
+#define TL_EARLY (UINT64_C(1) << 62)
 
 /* The bytes [off, off + len): in the mapping, or read into scratch, which is cleared.  NULL with *err set. */
 const uint8_t *tl_bytes(const struct timeline *tl, uint64_t off, size_t len, struct buf *scratch,

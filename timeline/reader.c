@@ -25,6 +25,8 @@ uint32_t tl_crc(const void *data, size_t len)
 const uint8_t *tl_bytes(const struct timeline *tl, uint64_t off, size_t len, struct buf *scratch,
 			struct err *err)
 {
+	if (tl->early && off >= TL_EARLY && off - TL_EARLY <= tl->n_early && len <= tl->n_early - (off - TL_EARLY))
+		return tl->early + (off - TL_EARLY);
 	if (off > tl->size || len > tl->size - off) {
 		err_set(err, ERR_FORMAT, "bytes %" PRIu64 "+%zu do not fit in a file of %" PRIu64, off,
 			len, tl->size);
@@ -598,7 +600,7 @@ static int open_group(struct timeline_cursor *c, const struct node_entry *e, uin
 {
 	const struct timeline *tl = c->tl;
 	uint32_t n_groups = (tl->info.n_lanes + NODE_GROUP - 1) / NODE_GROUP;
-	uint64_t key = (uint64_t)(e - tl->node) * n_groups + group + 1, off;
+	uint64_t key = e->off + group + 1, off;		/* no two nodes share a byte */
 	struct cached *slot = cache_find(c, c->node, CACHED_NODES, key);
 	uint32_t len, raw_len, crc;
 	const uint8_t *p;

@@ -11,6 +11,7 @@
 #include "tree.h"
 
 #define MANY_WAIT 3	/* blocks to encode, which the encoder does not leave to its caller */
+#define EARLY_BLOCKS 64	/* from so many on nodes are built early */
 #define RING (OPEN_BLOCKS + 16)	/* the open ones, the one being filled, and some that wait to be encoded */
 
 /* A thread whose take was open in blocks that had to be written. */
@@ -50,8 +51,14 @@ struct timeline_writer {
 	bool has_pairs;
 	ZSTD_CCtx *cctx;
 	struct buf raw, packed;
-	struct block_entry *entry;
+	struct block_entry *entry;	/* under lock */
 	size_t n_entries, cap_entries;
+	uint64_t in_file;		/* under lock: so many bytes of out */
+
+	/* The caller's: nodes of the tree before their time. */
+	struct tree_early *early;
+	uint64_t early_stamp;		/* ops->outline_stamp() of it */
+	size_t early_from;		/* from so many blocks on there may be one */
 };
 
 static void block_release(struct block *b)
@@ -74,7 +81,7 @@ static int block_init(struct block *b)
 
 /* --- the encoder's thread ------------------------------------------------------------------------- */
 
-static int encode_block(struct timeline_writer *w, const struct block *b, struct err *err)
+static int encode_block(struct timeline_writer *w, const struct block *b, struct block_entry *e, struct err *err)
 {
 	const uint8_t *data;
 	size_t bound, len;
@@ -94,6 +101,16 @@ static int encode_block(struct timeline_writer *w, const struct block *b, struct
 		len = w->raw.len;
 		data = w->raw.data;
 	}
+	*e = (struct block_entry){
+		.begin = b->begin, .off = w->out.len, .len = (uint32_t)len,
+		.raw_len = (uint32_t)w->raw.len, .n_events = (uint32_t)block_count(b),
+		.crc = tl_crc(data, len),
+	};
+	return outfile_append(&w->out, data, len, err);
+}
+
+static int add_entry(struct timeline_writer *w, const struct block_entry *e, struct err *err)
+{
 	if (w->n_entries == w->cap_entries) {
 		size_t cap = w->cap_entries ? 2 * w->cap_entries : 1024;
 		struct block_entry *p = realloc(w->entry, cap * sizeof(*p));
@@ -103,12 +120,9 @@ static int encode_block(struct timeline_writer *w, const struct block *b, struct
 		w->entry = p;
 		w->cap_entries = cap;
 	}
-	w->entry[w->n_entries++] = (struct block_entry){
-		.begin = b->begin, .off = w->out.len, .len = (uint32_t)len,
-		.raw_len = (uint32_t)w->raw.len, .n_events = (uint32_t)block_count(b),
-		.crc = tl_crc(data, len),
-	};
-	return outfile_append(&w->out, data, len, err);
+	w->entry[w->n_entries++] = *e;
+	w->in_file = w->out.len - w->out.n_pend;
+	return 0;
 }
 
 /* Encodes the next block that waits; the lock is held.  false: there is none, or somebody has it. */
@@ -120,12 +134,15 @@ static bool encode_next(struct timeline_writer *w)
 		return false;
 	if (!w->failed) {
 		struct block *b = &w->ring[w->done % RING];
+		struct block_entry e;
 
 		w->encoding = true;
 		pthread_mutex_unlock(&w->lock);
-		ret = encode_block(w, b, &w->err);
+		ret = encode_block(w, b, &e, &w->err);
 		pthread_mutex_lock(&w->lock);
 		w->encoding = false;
+		if (!ret)
+			ret = add_entry(w, &e, &w->err);
 	}
 	w->failed |= ret != 0;
 	w->done++;
@@ -150,6 +167,53 @@ static void *encoder_main(void *arg)
 	return NULL;
 }
 
+/* Makes w->early, or makes it anew: what it was told of the threads may not be so any more. */
+static void begin_early(struct timeline_writer *w, size_t n_blocks)
+{
+	struct writer_outline o = { .order = NULL };
+	uint64_t stamp;
+
+	if (!w->ops->outline)
+		return;
+	stamp = w->ops->outline_stamp(w->ctx);
+	if (w->early && stamp != w->early_stamp) {
+		tree_early_free(w->early);
+		w->early = NULL;
+		w->early_from = 2 * n_blocks;	/* so at most as much again is done in vain */
+	}
+	if (w->early || n_blocks < w->early_from)
+		return;
+	w->early_stamp = stamp;
+	if (!w->ops->outline(w->ctx, &o))
+		w->early = tree_early_new(w->out.fd, &(struct tree_outline){
+			.n_threads = o.n_threads, .n_lanes = o.n_lanes, .order = o.order, .checks_follow = o.checks_follow,
+		});
+	if (!w->early)
+		w->early_from = 2 * n_blocks;
+	free(o.order);
+}
+
+/* Builds a node of the tree before its time; nobody notices if there is no memory for it. */
+static bool help_tree(struct timeline_writer *w)
+{
+	uint64_t in_file;
+	size_t n_blocks, known;
+
+	pthread_mutex_lock(&w->lock);
+	n_blocks = w->n_entries;
+	pthread_mutex_unlock(&w->lock);
+	begin_early(w, n_blocks);
+	if (!w->early)
+		return false;
+	known = tree_early_blocks(w->early);
+	pthread_mutex_lock(&w->lock);
+	if (w->n_entries > known)
+		tree_early_add(w->early, w->entry + known, w->n_entries - known);
+	in_file = w->in_file;
+	pthread_mutex_unlock(&w->lock);
+	return tree_early_step(w->early, in_file);
+}
+
 bool timeline_writer_help(struct timeline_writer *w)
 {
 	bool helped;
@@ -157,7 +221,7 @@ bool timeline_writer_help(struct timeline_writer *w)
 	pthread_mutex_lock(&w->lock);
 	helped = encode_next(w);
 	pthread_mutex_unlock(&w->lock);
-	return helped;
+	return helped || help_tree(w);
 }
 
 /* --- open blocks ---------------------------------------------------------------------------------- */
@@ -317,6 +381,7 @@ int timeline_writer_open(struct timeline_writer **out, const char *path, bool fo
 	if (!w)
 		return err_memory(err, "a timeline's writer");
 	w->n_threads = n_threads;
+	w->early_from = EARLY_BLOCKS;
 	w->ops = ops;
 	w->ctx = ctx;
 	if (outfile_open(&w->out, path, force, err)) {
@@ -465,6 +530,7 @@ void timeline_writer_abort(struct timeline_writer *w)
 	if (!w)
 		return;
 	stop_encoder(w, &ignored);
+	tree_early_free(w->early);
 	outfile_abort(&w->out);
 	for (unsigned i = 0; i < RING; i++)
 		block_release(&w->ring[i]);
@@ -596,7 +662,7 @@ static int write_rest(struct timeline_writer *w, const struct writer_end *end, s
 
 	/* Blocks and nodes have a checksum each; as sections they have none. */
 	add_section(&t, GTL_BLOCKS, GTL_HEADER_SIZE, nodes_off - GTL_HEADER_SIZE, 0);
-	if (outfile_flush(&w->out, err) || tree_build(tl, &w->out, w->n_threads, err))
+	if (outfile_flush(&w->out, err) || tree_build(tl, &w->out, w->n_threads, w->early, err))
 		goto out;
 	add_section(&t, GTL_NODES, nodes_off, w->out.len - nodes_off, 0);
 	put_indexes(&b, &nodes, tl);

@@ -5,9 +5,9 @@
  * in blocks; a thread of the writer's own, or the caller's, encodes, compresses and appends them.  What becomes of a take is
  * known only when it ends, perhaps blocks later: a block waits for that in a ring of OPEN_BLOCKS, and what
  * is learned after it had to go is kept as a patch.  At the end the tree of bins is built from the blocks,
- * level by level, by n_threads workers.
+ * level by level, by n_threads workers; what of it the caller has had the time for is done by then.
  *
- * Memory: the ring (about 10 MiB), and 32 bytes per block for the index.
+ * Memory: the ring (about 10 MiB), 64 bytes per block for the index, nodes that wait (EARLY_BYTES in tree.h).
  */
 #ifndef GILSCOPE_TIMELINE_WRITER_H
 #define GILSCOPE_TIMELINE_WRITER_H
@@ -19,10 +19,23 @@
 
 struct timeline_writer;
 
-/* What the caller knows of a thread, asked at the beginning of each block. */
+struct writer_outline {
+	uint32_t n_threads, n_lanes;
+	uint32_t *order;		/* as in struct writer_end */
+	bool checks_follow;		/* timeline_checks_follow() of the trace */
+};
+
+/* What the caller knows of its threads. */
 struct writer_ops {
-	/* Calls timeline_writer_head() for each thread that is not idle, in order of their numbers. */
+	/* At each block's begin: calls timeline_writer_head() for each thread that is not idle, in order of their numbers. */
 	void (*heads)(void *ctx, struct timeline_writer *w);
+	/*
+	 * What is known of the threads so far: n_threads covers all that events were put of.  *o: order is the caller's
+	 * to free.  Returns -1 if there is no memory.  NULL: nothing is built early.
+	 */
+	int (*outline)(void *ctx, struct writer_outline *o);
+	/* A number that is another one when the outline may be another one. */
+	uint64_t (*outline_stamp)(void *ctx);
 };
 
 int timeline_writer_open(struct timeline_writer **out, const char *path, bool force, unsigned n_threads,
@@ -36,8 +49,9 @@ int timeline_writer_open(struct timeline_writer **out, const char *path, bool fo
 struct block *timeline_writer_block(struct timeline_writer *w);
 int timeline_writer_next_block(struct timeline_writer *w, uint64_t time, struct err *err);
 /*
- * Encodes a block that waits for it, while the caller has nothing better to do; false: none waits.  The writer's own
- * thread begins only when several wait, for it may take the cpu from somebody whom everybody waits for.
+ * Encodes a block that waits for it, or builds a node of the tree, while the caller has nothing better to do; false: there is
+ * nothing to do.  The writer's own thread begins only when several blocks wait, for it may take the cpu from somebody whom
+ * everybody waits for.
  */
 bool timeline_writer_help(struct timeline_writer *w);
 /* Room for the attributes of one event in the current block. */
