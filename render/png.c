@@ -44,7 +44,7 @@ struct png_encoder {
 	struct huff_code fixed_lit[HUFF_LITERALS + 2], fixed_dist[HUFF_DISTANCES];
 	struct huff_alphabet lit, dist, lengths;	/* all 0 between tiles */
 
-	struct shape shape[1 << SHAPES_BITS];		/* by a hash of the column */
+	struct shape shape[1 << SHAPES_BITS];		/* by a hash of the column; all 0 is that of the column 0 */
 
 	/* One lane's changes: as found, and by row. */
 	struct change *found, *change;
@@ -620,8 +620,6 @@ struct png_encoder *png_encoder_new(unsigned width, unsigned lane_height, enum t
 	e->token = malloc(rows * (e->row_bytes + 8) * sizeof(*e->token));
 	if (!e->diff || !e->changed || !e->found || !e->change || !e->token)
 		goto memory;
-	for (unsigned i = 0; i < 1 << SHAPES_BITS; i++)
-		e->shape[i] = make_shape(0, lane_height - LANE_GAP);
 	huff_fixed(e->fixed_lit, e->fixed_dist);
 	for (unsigned i = 3; i <= MATCH_MAX; i++)
 		e->length[i] = huff_length(i);

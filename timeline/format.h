@@ -47,7 +47,7 @@ enum gtl_section {
 #define NODE_ENTRY 32
 #define NODE_LEVEL_STEP 2	/* nodes exist at level 0, 2, 4...; between them two bins are added */
 #define NODE_MAX_BITS 10	/* a node has at most 2^10 bins per lane */
-#define NODE_MIN_BLOCKS 3	/* a node exists where more blocks than this would have to be read */
+#define NODE_MIN_BLOCKS 2	/* a node exists where more blocks than this would have to be read */
 #define BLOCK_MAX_RAW (64u << 20)	/* no honest block comes near; a claim above it is refused */
 
 /* The state of a thread that is not idle, at a block's beginning. */
