@@ -4,7 +4,8 @@
 
 struct command {
 	const char *name, *summary;
-	int (*run)(int argc, char **argv);	/* argv[0] is the command's name; returns the exit code */
+	/* argv[0] is the command's name; returns the exit code */
+	int (*run)(int argc, char **argv);
 };
 
 #define COMMANDS(X)                                                                                \
@@ -54,7 +55,8 @@ int main(int argc, char **argv)
 		puts("gilscope " GILSCOPE_VERSION);
 		return 0;
 	}
-	if (!strcmp(name, "--help") || !strcmp(name, "-h") || (!strcmp(name, "help") && argc == 2)) {
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") ||
+	    (!strcmp(name, "help") && argc == 2)) {
 		usage(stdout);
 		return 0;
 	}

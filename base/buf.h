@@ -1,7 +1,8 @@
 /*
  * buf.h - a growing array of bytes
  *
- * A failed allocation sticks: every later call does nothing, and buf_failed() tells once, at the end.
+ * A failed allocation sticks: every later call does nothing, and buf_failed() tells once, at the
+ * end.
  */
 #ifndef GILSCOPE_BUF_H
 #define GILSCOPE_BUF_H

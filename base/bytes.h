@@ -1,9 +1,9 @@
 /*
  * bytes.h - integers as bytes: little-endian words of fixed width, and LEB128 varints
  *
- * A varint holds seven bits a byte, least significant first, with the top bit set on all bytes but the
- * last (LEB128, as in DWARF and protobuf); a uint64_t takes 1 to 10 bytes.  Signed values go through
- * zigzag() first.
+ * A varint holds seven bits a byte, least significant first, with the top bit set on all bytes but
+ * the last (LEB128, as in DWARF and protobuf); a uint64_t takes 1 to 10 bytes.  Signed values go
+ * through zigzag() first.
  */
 #ifndef GILSCOPE_BYTES_H
 #define GILSCOPE_BYTES_H
@@ -68,7 +68,10 @@ static inline uint8_t *put_varint(uint8_t *p, uint64_t v)
 	return p;
 }
 
-/* Reads a varint from [p, end); returns the byte after it, or NULL where it is cut off or over 64 bits. */
+/*
+ * Reads a varint from [p, end); returns the byte after it, or NULL where it is cut off or over 64
+ * bits.
+ */
 static inline const uint8_t *get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
 {
 	uint64_t r = 0;

@@ -1,9 +1,9 @@
 /*
  * err.h - one failure, as a code for programs and a sentence for people
  *
- * A function that can fail takes a struct err * last and returns -1 (or NULL) with it filled.  err_set()
- * is written where the fact is known, with the numbers: what was found, where, what was expected.  Callers
- * add what they know (a path) with err_prefix().  Only cmd_*.c prints.
+ * A function that can fail takes a struct err * last and returns -1 (or NULL) with it filled.
+ * err_set() is written where the fact is known, with the numbers: what was found, where, what was
+ * expected.  Callers add what they know (a path) with err_prefix().  Only cmd_*.c prints.
  */
 #ifndef GILSCOPE_ERR_H
 #define GILSCOPE_ERR_H
@@ -20,7 +20,8 @@ enum err_code {
 
 struct err {
 	enum err_code code;
-	char msg[512];		/* UTF-8, no newline at the end; cut at the array's end when longer */
+	/* UTF-8, no newline at the end; cut at the array's end when longer */
+	char msg[512];
 };
 
 /* Fills *err and returns -1, so that a failing path is one statement.  err may be NULL. */

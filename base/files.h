@@ -8,13 +8,16 @@
 
 #include "err.h"
 
-/* Removes a file, or a folder and all below it, following no link; a path that is not there is no error. */
+/*
+ * Removes a file, or a folder and all below it, following no link; a path that is not there is no
+ * error.
+ */
 int files_remove_tree(const char *path, struct err *err);
 bool files_is_empty(const char *folder);
 
 /*
- * Makes the folder tmp appear as path.  With force a folder that is there is replaced in one step, where the
- * file system can exchange two names, and removed then; without, it is ERR_EXISTS.
+ * Makes the folder tmp appear as path.  With force a folder that is there is replaced in one step,
+ * where the file system can exchange two names, and removed then; without, it is ERR_EXISTS.
  */
 int files_replace(const char *tmp, const char *path, bool force, struct err *err);
 

@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PEND_SIZE (256 << 10)	/* bytes gathered before one write: large enough that the call's cost vanishes */
+/* bytes gathered before one write: large enough that the call's cost vanishes */
+#define PEND_SIZE (256 << 10)
 
 int io_write_all(int fd, const void *data, size_t n, struct err *err)
 {
@@ -38,7 +39,8 @@ int io_pwrite_all(int fd, const void *data, size_t n, uint64_t off, struct err *
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w <= 0)
-			return err_system(err, "cannot write at byte %llu", (unsigned long long)off);
+			return err_system(err, "cannot write at byte %llu",
+					  (unsigned long long)off);
 		p += w;
 		off += (uint64_t)w;
 		n -= (size_t)w;
@@ -58,7 +60,8 @@ int io_pread_all(int fd, void *data, size_t n, uint64_t off, struct err *err)
 		if (r < 0)
 			return err_system(err, "cannot read at byte %llu", (unsigned long long)off);
 		if (r == 0)
-			return err_set(err, ERR_FORMAT, "the file ends at byte %llu, %zu bytes too early",
+			return err_set(err, ERR_FORMAT,
+				       "the file ends at byte %llu, %zu bytes too early",
 				       (unsigned long long)off, n);
 		p += r;
 		off += (uint64_t)r;
@@ -133,10 +136,12 @@ int outfile_open(struct outfile *o, const char *path, bool force, struct err *er
 
 	*o = (struct outfile){ .fd = -1 };
 	if (!stat(path, &st)) {
-		if (!S_ISREG(st.st_mode))	/* a rename would put a file in the place of a device */
+		/* a rename would put a file in the place of a device */
+		if (!S_ISREG(st.st_mode))
 			return err_set(err, ERR_EXISTS, "%s: exists already and is no file", path);
 		if (!force)
-			return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", path);
+			return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)",
+				       path);
 	}
 	o->path = strdup(path);
 	o->pend = malloc(PEND_SIZE);
@@ -159,7 +164,10 @@ fail:
 
 #define EARLY_SIZE (8u << 20)
 
-/* Writes n bytes at the end; the disk begins with what is there, so that the fsync finds little to do. */
+/*
+ * Writes n bytes at the end; the disk begins with what is there, so that the fsync finds little to
+ * do.
+ */
 static int write_end(struct outfile *o, const void *data, size_t n, struct err *err)
 {
 	if (io_write_all(o->fd, data, n, err))
@@ -167,7 +175,8 @@ static int write_end(struct outfile *o, const void *data, size_t n, struct err *
 	o->n_new += n;
 	if (o->n_new >= EARLY_SIZE) {
 		/* Best effort: what is wrong with the disk, the fsync will say. */
-		sync_file_range(o->fd, (off64_t)o->n_begun, (off64_t)o->n_new, SYNC_FILE_RANGE_WRITE);
+		sync_file_range(o->fd, (off64_t)o->n_begun, (off64_t)o->n_new,
+				SYNC_FILE_RANGE_WRITE);
 		o->n_begun += o->n_new;
 		o->n_new = 0;
 	}

@@ -17,12 +17,15 @@ int io_pwrite_all(int fd, const void *data, size_t n, uint64_t off, struct err *
 int io_pread_all(int fd, void *data, size_t n, uint64_t off, struct err *err);
 /* Reads up to n bytes, fewer only at the end of the input; *got says how many. */
 int io_read_full(int fd, void *data, size_t n, size_t *got, struct err *err);
-/* A whole file of at most max bytes; *data is the caller's, with a NUL behind it that *len does not count. */
+/*
+ * A whole file of at most max bytes; *data is the caller's, with a NUL behind it that *len does not
+ * count.
+ */
 int io_read_file(const char *path, size_t max, uint8_t **data, size_t *len, struct err *err);
 
 /*
- * An output file.  Bytes go to PATH.tmp; outfile_commit() fsyncs and renames it to PATH, outfile_abort()
- * removes it.  Whoever dies between leaves only PATH.tmp.
+ * An output file.  Bytes go to PATH.tmp; outfile_commit() fsyncs and renames it to PATH,
+ * outfile_abort() removes it.  Whoever dies between leaves only PATH.tmp.
  */
 struct outfile {
 	int fd;			/* -1 when closed */
@@ -30,10 +33,14 @@ struct outfile {
 	uint64_t len;		/* bytes appended so far */
 	uint8_t *pend;		/* owned: bytes not yet written */
 	size_t n_pend;
-	uint64_t n_begun, n_new;	/* bytes that the disk was told to write, and those after them */
+	/* bytes that the disk was told to write, and those after them */
+	uint64_t n_begun, n_new;
 };
 
-/* With force false an existing path is ERR_EXISTS, as is what is no file in any case.  PATH.tmp is replaced. */
+/*
+ * With force false an existing path is ERR_EXISTS, as is what is no file in any case.  PATH.tmp is
+ * replaced.
+ */
 int outfile_open(struct outfile *o, const char *path, bool force, struct err *err);
 int outfile_append(struct outfile *o, const void *data, size_t n, struct err *err);
 int outfile_flush(struct outfile *o, struct err *err);

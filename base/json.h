@@ -1,9 +1,9 @@
 /*
  * json.h - JSON written piece by piece into a buffer (RFC 8259)
  *
- * Commas are put by the writer.  Strings may hold any bytes: what is not UTF-8 becomes U+FFFD, control
- * characters are escaped, and so are '<', '>', '&', U+2028 and U+2029, so that the text is safe inside a
- * <script> of a page and inside JavaScript.
+ * Commas are put by the writer.  Strings may hold any bytes: what is not UTF-8 becomes U+FFFD,
+ * control characters are escaped, and so are '<', '>', '&', U+2028 and U+2029, so that the text is
+ * safe inside a <script> of a page and inside JavaScript.
  */
 #ifndef GILSCOPE_JSON_H
 #define GILSCOPE_JSON_H

@@ -40,7 +40,8 @@ unsigned pool_cpus(void)
 /* Emits what is ready and nobody emits; the lock is held. */
 static void emit_ready(struct pool *p)
 {
-	while (!p->emitting && !p->stop && p->emitted < p->n_jobs && p->slot[p->emitted % p->ring].done) {
+	while (!p->emitting && !p->stop && p->emitted < p->n_jobs &&
+	       p->slot[p->emitted % p->ring].done) {
 		struct slot *s = &p->slot[p->emitted % p->ring];
 		void *result = s->result;
 		int ret = -1;
@@ -101,7 +102,8 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-int pool_run(const struct pool_ops *ops, void *ctx, uint64_t n_jobs, unsigned n_threads, struct err *err)
+int pool_run(const struct pool_ops *ops, void *ctx, uint64_t n_jobs, unsigned n_threads,
+	     struct err *err)
 {
 	struct pool p = { .ops = ops, .ctx = ctx, .n_jobs = n_jobs };
 	unsigned started = 0;

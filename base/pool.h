@@ -3,11 +3,12 @@
  *
  *   job numbers --> [ work | work | work ] --> ring of slots --> emit
  *
- * Jobs are numbered 0, 1, 2...  Workers, the caller of pool_run() among them, take them in order and run beside
- * each other; emit is called for each result, in the order of the numbers, never twice at once, by whichever worker
- * has the time.  So n threads are n: no further one has to find a cpu.  The ring bounds memory: a worker does not
- * start job k before job k - ring has been emitted.  An error sits in its slot like a result, so the one reported is
- * the same for any number of threads: the one of the lowest job.
+ * Jobs are numbered 0, 1, 2...  Workers, the caller of pool_run() among them, take them in order
+ * and run beside each other; emit is called for each result, in the order of the numbers, never
+ * twice at once, by whichever worker has the time.  So n threads are n: no further one has to find
+ * a cpu.  The ring bounds memory: a worker does not start job k before job k - ring has been
+ * emitted.  An error sits in its slot like a result, so the one reported is the same for any number
+ * of threads: the one of the lowest job.
  */
 #ifndef GILSCOPE_POOL_H
 #define GILSCOPE_POOL_H
@@ -18,18 +19,26 @@
 #include "err.h"
 
 struct pool_ops {
-	/* One state per worker, never shared.  NULL with *err set is an error.  May be NULL: state is ctx. */
+	/*
+	 * One state per worker, never shared.  NULL with *err set is an error.  May be NULL: state
+	 * is ctx.
+	 */
 	void *(*start)(void *ctx, struct err *err);
 	void (*stop)(void *state);			/* undoes start */
 	/* The result of a job, or NULL with *err set.  Runs on a worker. */
 	void *(*work)(void *state, uint64_t job, struct err *err);
-	/* Owns result, also when it fails.  Returns 0 to go on, -1 with *err set to end.  Runs on any worker. */
+	/*
+	 * Owns result, also when it fails.  Returns 0 to go on, -1 with *err set to end.  Runs on
+	 * any worker.
+	 */
 	int (*emit)(void *ctx, uint64_t job, void *result, struct err *err);
-	void (*drop)(void *result);			/* frees a result that will not be emitted */
+	/* frees a result that will not be emitted */
+	void (*drop)(void *result);
 };
 
 /* n_threads 0: as many as the process may use; 1: the caller alone. */
-int pool_run(const struct pool_ops *ops, void *ctx, uint64_t n_jobs, unsigned n_threads, struct err *err);
+int pool_run(const struct pool_ops *ops, void *ctx, uint64_t n_jobs, unsigned n_threads,
+	     struct err *err);
 
 /* The number of cpus this process may run on, at least 1. */
 unsigned pool_cpus(void);

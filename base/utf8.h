@@ -13,9 +13,14 @@
  * (overlong forms and surrogates are none).  Returns the bytes used, at least 1.
  */
 size_t utf8_decode(const char *s, size_t n, uint32_t *cp);
-/* Control characters, and the bidi and invisible ones that change how the text around them is read. */
+/*
+ * Control characters, and the bidi and invisible ones that change how the text around them is read.
+ */
 bool utf8_is_hidden(uint32_t cp);
-/* Appends s to b for a terminal: hidden characters and invalid bytes as \xHH or \u{HEX}, backslash as \\. */
+/*
+ * Appends s to b for a terminal: hidden characters and invalid bytes as \xHH or \u{HEX}, backslash
+ * as \\.
+ */
 void utf8_show(struct buf *b, const char *s, size_t n);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "time.h"
 
-/* --- the temporary timeline ----------------------------------------------------------------------- */
+/* --- the temporary timeline ------------------------------------------------------------------- */
 
 /* Read by the signal handler, so they are not on the heap; empty: there is none. */
 static char scratch_folder[4096], scratch_file[4096 + 16], scratch_half[4096 + 32];
@@ -43,7 +43,8 @@ static int scratch_make(struct err *err)
 
 	tmp = tmp && *tmp ? tmp : P_tmpdir;
 	if (snprintf(path, sizeof(path), "%s/gilscope-XXXXXX", tmp) >= (int)sizeof(path))
-		return err_set(err, ERR_USAGE, "TMPDIR is a path of more than %zu bytes", sizeof(path) - 20);
+		return err_set(err, ERR_USAGE, "TMPDIR is a path of more than %zu bytes",
+			       sizeof(path) - 20);
 	if (!mkdtemp(path))
 		return err_system(err, "%s: cannot create a folder for the timeline", path);
 	snprintf(scratch_file, sizeof(scratch_file), "%s/log.gtl", path);
@@ -55,7 +56,8 @@ static int scratch_make(struct err *err)
 	return 0;
 }
 
-int any_open(struct timeline **tl, const char *path, const struct ingest_options *o, struct err *err)
+int any_open(struct timeline **tl, const char *path, const struct ingest_options *o,
+	     struct err *err)
 {
 	struct ingest_options own = *o;
 	int ret;
@@ -83,7 +85,8 @@ int any_range(struct dump_range *r, const struct timeline *tl, const char *from,
 	    (to && time_parse(to, info->clock, info->origin, &r->to, err)))
 		return -1;
 	if (from && to && r->from > r->to)
-		return err_set(err, ERR_USAGE, "--from %.60s lies behind %s %.60s", from, to_name, to);
+		return err_set(err, ERR_USAGE, "--from %.60s lies behind %s %.60s", from, to_name,
+			       to);
 	if (r->to > info->end + 1)
 		r->to = info->end + 1;
 	if (r->from > r->to)

@@ -4,8 +4,8 @@
  *	t2 100 5392 ENTRY
  *	t1 27 5393 BUSY
  *
- * There is no clock: the position is counted in ticks, checks * interval + interval - countdown.  Where the
- * two numbers follow from the position, as they nearly always do, they are not stored.
+ * There is no clock: the position is counted in ticks, checks * interval + interval - countdown.
+ *Where the two numbers follow from the position, as they nearly always do, they are not stored.
  */
 #include "formats.h"
 
@@ -19,10 +19,11 @@ typedef uint64_t v4x64 __attribute__((vector_size(32)));
 struct v32_at { v32 v; } __attribute__((packed, may_alias));
 
 /*
- * A function in two versions, of which the loader chooses the processor's.  Not for ThreadSanitizer, whose runtime is
- * not there yet when that happens.
+ * A function in two versions, of which the loader chooses the processor's.  Not for
+ * ThreadSanitizer, whose runtime is not there yet when that happens.
  */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && \
+	!defined(__SANITIZE_THREAD__)
 #define CLONE_AVX2 __attribute__((target_clones("avx2", "default")))
 #else
 #define CLONE_AVX2
@@ -47,7 +48,8 @@ struct foretold {
 	char ten[PAIR_BYTES];	/* ... where that ends in 0 */
 	unsigned len;		/* 0: none */
 	unsigned digit[2];	/* where the last digit of either line's number of checks is */
-	unsigned rest;		/* where the second load of 32 bytes begins, so that two cover the text */
+	/* where the second load of 32 bytes begins, so that two cover the text */
+	unsigned rest;
 	uint64_t checks, countdown;
 	uint32_t thread;
 };
@@ -65,7 +67,10 @@ static unsigned event_kind(const char *s, size_t n)
 	switch (n) {
 	case 4: return memcmp(s, "BUSY", 4) ? 0 : EV_BUSY;
 	case 5: return !memcmp(s, "ENTRY", 5) ? EV_ENTRY : !memcmp(s, "RETRY", 5) ? EV_RETRY : 0;
-	case 7: return !memcmp(s, "ACQUIRE", 7) ? EV_ACQUIRE : !memcmp(s, "RELEASE", 7) ? EV_RELEASE : 0;
+	case 7:
+		return !memcmp(s, "ACQUIRE", 7)	  ? EV_ACQUIRE
+		       : !memcmp(s, "RELEASE", 7) ? EV_RELEASE
+						  : 0;
 	}
 	return 0;
 }
@@ -261,8 +266,8 @@ static void advance(struct foretold *f, uint32_t n)
 #define LOAD32(p) (((const struct v32_at *)(const void *)(p))->v)
 
 /*
- * How many foretold pairs of lines begin at p.  The last two digits are counted up where the text is in
- * registers.
+ * How many foretold pairs of lines begin at p.  The last two digits are counted up where the text
+ * is in registers.
  */
 CLONE_AVX2
 static uint32_t count_foretold(const struct foretold *f, const char *p, const char *end)
@@ -325,13 +330,17 @@ static bool take_place(struct log *l, struct place *at, const char *p)
 	return true;
 }
 
-/* Whether the line at p begins like the one before: then its numbers are the same, and not read again. */
+/*
+ * Whether the line at p begins like the one before: then its numbers are the same, and not read
+ * again.
+ */
 static bool same_place(const struct place *at, const char *p)
 {
 	const uint8_t *a = (const uint8_t *)p, *b = (const uint8_t *)at->text;
 	size_t n = at->len;
 
-	if (n < 8 || n > 24 || get_le64(a) != get_le64(b) || get_le64(a + n - 8) != get_le64(b + n - 8))
+	if (n < 8 || n > 24 || get_le64(a) != get_le64(b) ||
+	    get_le64(a + n - 8) != get_le64(b + n - 8))
 		return false;
 	return n <= 16 || get_le64(a + 8) == get_le64(b + 8);
 }
@@ -358,7 +367,9 @@ static unsigned take_event(const char *s, size_t *len)
 	return events[i].kind;
 }
 
-/* Lines that are foretold, at p: how many bytes they take; 0 where there are none, -1 on an error. */
+/*
+ * Lines that are foretold, at p: how many bytes they take; 0 where there are none, -1 on an error.
+ */
 static ptrdiff_t take_foretold(struct log *l, const char *p, const char *end)
 {
 	struct beazley *b = l->state;
@@ -380,8 +391,8 @@ static ptrdiff_t take_foretold(struct log *l, const char *p, const char *end)
 }
 
 /*
- * The usual lines; whatever is different goes the long way.  SOURCE_PAD bytes behind the last line may be looked
- * at.
+ * The usual lines; whatever is different goes the long way.  SOURCE_PAD bytes behind the last line
+ * may be looked at.
  */
 static int beazley_lines(struct log *l, const char *p, const char *end)
 {
@@ -389,7 +400,8 @@ static int beazley_lines(struct log *l, const char *p, const char *end)
 	struct place at = { .len = 0 };
 	unsigned kind = 0, before;
 
-	if (log_room(l, (size_t)(end - p) / 10 + 1))	/* the shortest line: "t 1 1 BUSY" and its newline */
+	if (log_room(l, (size_t)(end - p) / 10 +
+				1)) /* the shortest line: "t 1 1 BUSY" and its newline */
 		return -1;
 	while (p < end) {
 		ptrdiff_t foretold = take_foretold(l, p, end);

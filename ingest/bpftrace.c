@@ -5,8 +5,9 @@
  *	14733|take|00:24:52.684684
  *	14733|drop|00:24:52.684712|/app/main.py|work|12
  *
- * "take" is the return of take_gil, "drop" the call of drop_gil; the longer line says in which Python line.
- * The clock is that of the day: a time more than half a day before the greatest one is of the next day.
+ * "take" is the return of take_gil, "drop" the call of drop_gil; the longer line says in which
+ *Python line. The clock is that of the day: a time more than half a day before the greatest one is
+ *of the next day.
  */
 #include "formats.h"
 
@@ -71,8 +72,8 @@ static bool parse_time(const char *s, size_t n, uint64_t *t)
 }
 
 /* NULL, or what is wrong with the line. */
-static const char *parse(struct fields *f, const char *s, const char *end, uint64_t *tid, unsigned *kind,
-			 uint64_t *time)
+static const char *parse(struct fields *f, const char *s, const char *end, uint64_t *tid,
+			 unsigned *kind, uint64_t *time)
 {
 	unsigned n = split(f, s, end);
 
@@ -145,7 +146,10 @@ static int find_func(struct log *l, const struct fields *f, uint32_t *func)
 	if (names_known(l->names, NAME_ALIAS, scope, (char *)key.digest, sizeof(key), func))
 		return 0;
 	return names_func(l->names, f->s[4], f->n[4], f->s[3], f->n[3], 0, func, l->err) ||
-	       names_alias(l->names, scope, (char *)key.digest, sizeof(key), *func, l->err) ? -1 : 0;
+			       names_alias(l->names, scope, (char *)key.digest, sizeof(key), *func,
+					   l->err)
+		       ? -1
+		       : 0;
 }
 
 static int bpftrace_line(struct log *l, const char *s, size_t n)
@@ -159,7 +163,8 @@ static int bpftrace_line(struct log *l, const char *s, size_t n)
 
 	if (!n || (n > 10 && !memcmp(s, "Attaching ", 10)) || (n > 9 && !memcmp(s, "Attached ", 9)))
 		return 0;
-	if (n > 5 && (*s == '@' || memmem(s, n, "Lost ", 5))) {		/* bpftrace's maps; what it has lost */
+	/* bpftrace's maps; what it has lost */
+	if (n > 5 && (*s == '@' || memmem(s, n, "Lost ", 5))) {
 		const char *lost = *s == '@' ? NULL : memmem(s, n, "Lost ", 5);
 		uint64_t count;
 
@@ -207,6 +212,10 @@ static void bpftrace_close(struct log *l)
 }
 
 const struct format format_bpftrace = {
-	.name = "bpftrace", .recognise = bpftrace_recognise, .open = bpftrace_open, .read = text_read,
-	.lines = bpftrace_lines, .close = bpftrace_close,
+	.name = "bpftrace",
+	.recognise = bpftrace_recognise,
+	.open = bpftrace_open,
+	.read = text_read,
+	.lines = bpftrace_lines,
+	.close = bpftrace_close,
 };

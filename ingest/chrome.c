@@ -1,13 +1,16 @@
 /*
- * chrome.c - the Trace Event Format, as giltracer, perf-viz-merge, sysTrace, VizTracer and we ourselves write it
+ * chrome.c - the Trace Event Format, as giltracer, perf-viz-merge, sysTrace, VizTracer and we
+ *ourselves write it
  *
- *	{"traceEvents": [{"ph": "i", "name": "take", "pid": 1, "tid": 1, "ts": 186.49, ...}, ...], ...}
+ *	{"traceEvents": [{"ph": "i", "name": "take", "pid": 1, "tid": 1, "ts": 186.49, ...}, ...],
+ *...}
  *
- * or the array alone, which may lack its end.  An event is an object whose members stand in any order; what is
- * known of it is gathered until its bracket closes.  Spans (X, B and E, b and e) become the events at their
- * ends; where a writer tells one thing twice (a span that begins as another ends, instants beside spans) the
- * heap of reorder.h drops the second telling when it leaves it, for by then it is known what there is.
- * chrome_*.c say what the events mean, docs/formats.md how names are mapped.
+ * or the array alone, which may lack its end.  An event is an object whose members stand in any
+ *order; what is known of it is gathered until its bracket closes.  Spans (X, B and E, b and e)
+ *become the events at their ends; where a writer tells one thing twice (a span that begins as
+ *another ends, instants beside spans) the heap of reorder.h drops the second telling when it leaves
+ *it, for by then it is known what there is. chrome_*.c say what the events mean, docs/formats.md
+ *how names are mapped.
  */
 #include "chrome.h"
 
@@ -19,7 +22,8 @@
 #include "stacks.h"
 
 #define NS_PER_US_DIGITS 3
-#define GIL_TID_OFFSET 100000000	/* perf-viz-merge has the GIL on a track of its own: a tid and this */
+/* perf-viz-merge has the GIL on a track of its own: a tid and this */
+#define GIL_TID_OFFSET 100000000
 #define MAX_EVENT (64u << 10)		/* bytes of an event's members that we keep */
 #define DRAIN 8192			/* events handed on at once, at the end */
 
@@ -29,7 +33,7 @@ static const char *const slot_names[N_SLOTS] = {
 	"target_pid", "count", "since", "checks", "countdown", "func",
 };
 
-/* --- members -------------------------------------------------------------------------------------- */
+/* --- members ---------------------------------------------------------------------------------- */
 
 const char *chrome_text(const struct chrome *c, unsigned slot, size_t *n)
 {
@@ -41,14 +45,16 @@ bool chrome_is(const struct chrome *c, unsigned slot, const char *word)
 {
 	size_t n = strlen(word);
 
-	return c->s[slot].set && c->s[slot].n == n && !memcmp(c->text.data + c->s[slot].off, word, n);
+	return c->s[slot].set && c->s[slot].n == n &&
+	       !memcmp(c->text.data + c->s[slot].off, word, n);
 }
 
 bool chrome_starts(const struct chrome *c, unsigned slot, const char *word)
 {
 	size_t n = strlen(word);
 
-	return c->s[slot].set && c->s[slot].n >= n && !memcmp(c->text.data + c->s[slot].off, word, n);
+	return c->s[slot].set && c->s[slot].n >= n &&
+	       !memcmp(c->text.data + c->s[slot].off, word, n);
 }
 
 /* A member that is a whole number, as a JSON number or as a string of digits. */
@@ -66,7 +72,8 @@ bool chrome_time(const struct log *l, const struct chrome *c, unsigned slot, uin
 	size_t n;
 	const char *s = chrome_text(c, slot, &n);
 
-	return c->s[slot].set && decimal_parse(s, n, l->clock == CLOCK_NS ? NS_PER_US_DIGITS : 0, v);
+	return c->s[slot].set &&
+	       decimal_parse(s, n, l->clock == CLOCK_NS ? NS_PER_US_DIGITS : 0, v);
 }
 
 /* Where a function of names.h has failed with *l->err. */
@@ -82,11 +89,12 @@ int chrome_bad_time(struct log *l)
 {
 	const struct chrome *c = l->state;
 
-	return log_bad(l, "event %" PRIu64 ": its time is no number of microseconds from 0 to 2^63 ns",
+	return log_bad(l,
+		       "event %" PRIu64 ": its time is no number of microseconds from 0 to 2^63 ns",
 		       c->n_events);
 }
 
-/* --- processes, threads, locks -------------------------------------------------------------------- */
+/* --- processes, threads, locks ---------------------------------------------------------------- */
 
 int chrome_process(struct log *l, uint32_t *process)
 {
@@ -128,7 +136,8 @@ static int grow_threads(struct log *l, uint32_t thread)
 }
 
 /*
- * What NAME_ALIAS is used for: threads by "TPID\0TID", those of calls by "SPID\0TID", functions by "F" and a hash.
+ * What NAME_ALIAS is used for: threads by "TPID\0TID", those of calls by "SPID\0TID", functions by
+ * "F" and a hash.
  */
 
 /* The key of a thread by two members, into c->key. */
@@ -167,13 +176,16 @@ int chrome_thread_of(struct log *l, bool gil_track, uint32_t *thread)
 		*thread = c->last_thread;
 		return 0;
 	}
-	if (!names_known(l->names, NAME_ALIAS, chrome_scope(l), (char *)c->key.data, c->key.len, thread)) {
+	if (!names_known(l->names, NAME_ALIAS, chrome_scope(l), (char *)c->key.data, c->key.len,
+			 thread)) {
 		tid = memchr(c->key.data, 0, c->key.len);
 		tid++;
 		if (chrome_process(l, &process) ||
 		    names_find(l->names, NAME_THREAD, process, tid,
-			       (size_t)((char *)c->key.data + c->key.len - tid), thread, NULL, l->err) ||
-		    names_alias(l->names, chrome_scope(l), (char *)c->key.data, c->key.len, *thread, l->err))
+			       (size_t)((char *)c->key.data + c->key.len - tid), thread, NULL,
+			       l->err) ||
+		    names_alias(l->names, chrome_scope(l), (char *)c->key.data, c->key.len, *thread,
+				l->err))
 			return chrome_bad_err(l) ? -1 : 1;
 	}
 	if (grow_threads(l, *thread))
@@ -225,7 +237,7 @@ int chrome_gil(struct log *l, uint32_t thread, uint16_t *lock)
 	return 0;
 }
 
-/* --- events ---------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static int end_event(struct log *l)
 {
@@ -234,7 +246,8 @@ static int end_event(struct log *l)
 
 	c->n_events++;
 	if (c->too_long)
-		return log_bad(l, "event %" PRIu64 ": more than %u bytes that matter", c->n_events, MAX_EVENT);
+		return log_bad(l, "event %" PRIu64 ": more than %u bytes that matter", c->n_events,
+			       MAX_EVENT);
 	if (!ph)
 		return log_bad(l, "event %" PRIu64 ": no \"ph\" of one letter", c->n_events);
 	if (ph == 'M')
@@ -259,7 +272,8 @@ static void begin_event(struct chrome *c)
 static unsigned find_slot(unsigned from, unsigned to, const char *s, size_t n)
 {
 	for (unsigned i = from; i < to; i++)
-		if (slot_names[i][0] == *s && strlen(slot_names[i]) == n && !memcmp(slot_names[i], s, n))
+		if (slot_names[i][0] == *s && strlen(slot_names[i]) == n &&
+		    !memcmp(slot_names[i], s, n))
 			return i;
 	return N_SLOTS;
 }
@@ -292,8 +306,10 @@ static int on_key(struct log *l, const struct json_reader *r, const char *s, siz
 	struct chrome *c = l->state;
 
 	if (c->in_event) {
-		c->slot = r->depth == c->base + 1 ? find_slot(0, N_FIELDS, s, n) :
-			  r->depth == c->base + 2 && c->in_args ? find_slot(N_FIELDS, N_SLOTS, s, n) : N_SLOTS;
+		c->slot = r->depth == c->base + 1 ? find_slot(0, N_FIELDS, s, n)
+			  : r->depth == c->base + 2 && c->in_args
+				  ? find_slot(N_FIELDS, N_SLOTS, s, n)
+				  : N_SLOTS;
 		if (r->depth == c->base + 1)
 			c->in_args = n == 4 && !memcmp(s, "args", 4);
 		return 0;
@@ -311,7 +327,8 @@ static int on_key(struct log *l, const struct json_reader *r, const char *s, siz
 	return 0;
 }
 
-static int on_token(void *ctx, const struct json_reader *r, enum json_token type, const char *s, size_t n)
+static int on_token(void *ctx, const struct json_reader *r, enum json_token type, const char *s,
+		    size_t n)
 {
 	struct log *l = ctx;
 	struct chrome *c = l->state;
@@ -329,7 +346,8 @@ static int on_token(void *ctx, const struct json_reader *r, enum json_token type
 		c->in_other &= r->depth > 1;
 		return 0;
 	case JSON_BEGIN_ARRAY:
-		if (!c->in_event && !c->base && (r->depth == 0 || (r->depth == 1 && c->events_next)))
+		if (!c->in_event && !c->base &&
+		    (r->depth == 0 || (r->depth == 1 && c->events_next)))
 			c->base = r->depth + 1;
 		return 0;
 	case JSON_END_ARRAY:
@@ -339,24 +357,29 @@ static int on_token(void *ctx, const struct json_reader *r, enum json_token type
 	case JSON_KEY:
 		return on_key(l, r, s, n);
 	default:
-		if (c->in_event && (r->depth == c->base + 1 || (c->in_args && r->depth == c->base + 2)))
+		if (c->in_event &&
+		    (r->depth == c->base + 1 || (c->in_args && r->depth == c->base + 2)))
 			return keep_value(l, type, r->cut, s, n);
 		if (c->base && !c->in_event && r->depth == c->base)
 			return log_bad(l, "a value among the events that is none");
-		return c->in_other && r->depth == 2 && c->other_key.len ? chrome_own_member(l, s, n) : 0;
+		return c->in_other && r->depth == 2 && c->other_key.len ? chrome_own_member(l, s, n)
+									: 0;
 	}
 }
 
-/* --- the format ------------------------------------------------------------------------------------ */
+/* --- the format ------------------------------------------------------------------------------- */
 
 /* The first key of an object that says which format it is, or nothing. */
 enum shape { SHAPE_UNKNOWN, SHAPE_CHROME, SHAPE_OTHER };
 
-static int look_at_token(void *ctx, const struct json_reader *r, enum json_token type, const char *s, size_t n)
+static int look_at_token(void *ctx, const struct json_reader *r, enum json_token type,
+			 const char *s, size_t n)
 {
 	static const char *const keys[] = {
-		"traceEvents", "displayTimeUnit", "otherData", "systemTraceEvents", "stackFrames",
-		"viztracer_metadata", "file_info", "powerTraceAsString", "controllerTraceDataKey", "traceViewerConfig",
+		"traceEvents",	     "displayTimeUnit",	   "otherData",
+		"systemTraceEvents", "stackFrames",	   "viztracer_metadata",
+		"file_info",	     "powerTraceAsString", "controllerTraceDataKey",
+		"traceViewerConfig",
 	};
 	enum shape *shape = ctx;
 
@@ -364,7 +387,8 @@ static int look_at_token(void *ctx, const struct json_reader *r, enum json_token
 		*shape = type == JSON_BEGIN_OBJECT ? SHAPE_UNKNOWN : SHAPE_OTHER;
 	if (*shape != SHAPE_UNKNOWN)
 		return 1;
-	for (size_t i = 0; r->depth == 1 && type == JSON_KEY && i < sizeof(keys) / sizeof(*keys); i++)
+	for (size_t i = 0; r->depth == 1 && type == JSON_KEY && i < sizeof(keys) / sizeof(*keys);
+	     i++)
 		if (strlen(keys[i]) == n && !memcmp(keys[i], s, n)) {
 			*shape = SHAPE_CHROME;
 			return 1;
@@ -444,10 +468,12 @@ static int end_input(struct log *l, const struct err *broken)
 		return log_cut(l, broken->msg);
 	if (source_cut(l->source, &why))
 		return log_cut(l, why.msg);
-	if (json_read_between(&c->json))	/* the format allows the array's end to be missing */
+	/* the format allows the array's end to be missing */
+	if (json_read_between(&c->json))
 		return 0;
 	if (json_read_end(&c->json, &why))
-		return why.code == ERR_MEMORY ? err_memory(l->err, "an event") : log_cut(l, why.msg);
+		return why.code == ERR_MEMORY ? err_memory(l->err, "an event")
+					      : log_cut(l, why.msg);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /*
- * chrome.h - what the files of the Trace Event Format share: chrome.c takes the JSON apart, chrome_other.c knows
- * other programs' events, chrome_own.c ours, chrome_beside.c the names and calls that go with another log
+ * chrome.h - what the files of the Trace Event Format share: chrome.c takes the JSON apart,
+ * chrome_other.c knows other programs' events, chrome_own.c ours, chrome_beside.c the names and
+ * calls that go with another log
  *
  * Private to ingest/chrome*.c.
  */
@@ -13,9 +14,32 @@
 
 /* Members of an event, and below them those of its "args". */
 enum slot {
-	S_NAME, S_PH, S_CAT, S_TS, S_DUR, S_PID, S_TID, N_FIELDS,
-	A_NAME = N_FIELDS, A_ID, A_PID, A_PPID, A_KIND, A_NUMBER, A_FILE, A_LINE, A_LOCK, A_CPU, A_TARGET,
-	A_TARGET_PID, A_COUNT, A_SINCE, A_CHECKS, A_COUNTDOWN, A_FUNC, N_SLOTS
+	S_NAME,
+	S_PH,
+	S_CAT,
+	S_TS,
+	S_DUR,
+	S_PID,
+	S_TID,
+	N_FIELDS,
+	A_NAME = N_FIELDS,
+	A_ID,
+	A_PID,
+	A_PPID,
+	A_KIND,
+	A_NUMBER,
+	A_FILE,
+	A_LINE,
+	A_LOCK,
+	A_CPU,
+	A_TARGET,
+	A_TARGET_PID,
+	A_COUNT,
+	A_SINCE,
+	A_CHECKS,
+	A_COUNTDOWN,
+	A_FUNC,
+	N_SLOTS
 };
 
 /* Who says it: struct reorder_event.source. */
@@ -46,7 +70,8 @@ struct chrome {
 	bool seen[N_SOURCES];
 	bool ours;			/* written by gilscope convert */
 	uint64_t offset;		/* what was taken off the times */
-	unsigned base;			/* how many brackets are open around an event; 0: not among events */
+	/* how many brackets are open around an event; 0: not among events */
+	unsigned base;
 	bool in_event, in_args, in_other;
 	bool events_next;		/* the key was "traceEvents" */
 	bool whole;			/* the outermost value is over */
@@ -71,7 +96,7 @@ struct chrome {
 	size_t companion_bytes;
 };
 
-/* --- members of the event that has been read --------------------------------------------------------- */
+/* --- members of the event that has been read -------------------------------------------------- */
 
 /* Its bytes, not NUL-terminated; none if it is not set. */
 const char *chrome_text(const struct chrome *c, unsigned slot, size_t *n);
@@ -82,11 +107,14 @@ bool chrome_number(const struct chrome *c, unsigned slot, uint64_t *v);
 /* A time or a length: microseconds, of our own logs of ticks ticks. */
 bool chrome_time(const struct log *l, const struct chrome *c, unsigned slot, uint64_t *v);
 
-/* The event is bad, as a function of names.h says in *l->err, or since its time is none; -1 if that ends it. */
+/*
+ * The event is bad, as a function of names.h says in *l->err, or since its time is none; -1 if that
+ * ends it.
+ */
 int chrome_bad_err(struct log *l);
 int chrome_bad_time(struct log *l);
 
-/* --- whom it names: 0, or -1 with *l->err set -------------------------------------------------------- */
+/* --- whom it names: 0, or -1 with *l->err set ------------------------------------------------- */
 
 int chrome_process(struct log *l, uint32_t *process);
 /* Also 1: it has no thread that can be, which was told as bad. */
@@ -97,7 +125,7 @@ int chrome_first_lock(struct log *l, uint32_t process, uint32_t **lock);
 int chrome_key(struct log *l, unsigned pid_slot, unsigned tid_slot, bool gil_track);
 uint32_t chrome_scope(const struct log *l);
 
-/* --- the other files --------------------------------------------------------------------------------- */
+/* --- the other files -------------------------------------------------------------------------- */
 
 int chrome_other_event(struct log *l, char ph);
 /* struct reorder.keep: whether what an event tells is told by nobody better. */
@@ -105,7 +133,7 @@ bool chrome_keep(const void *ctx, const struct reorder_event *e);
 
 int chrome_own_event(struct log *l);
 int chrome_own_metadata(struct log *l);
-int chrome_own_member(struct log *l, const char *s, size_t n);	/* of "otherData", by c->other_key */
+int chrome_own_member(struct log *l, const char *s, size_t n); /* of "otherData", by c->other_key */
 
 int chrome_keep_name(struct log *l);
 int chrome_call(struct log *l);

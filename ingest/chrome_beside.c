@@ -1,4 +1,6 @@
-/* chrome_beside.c - names and calls that go with the threads of any log: see chrome.h and stacks.h */
+/*
+ * chrome_beside.c - names and calls that go with the threads of any log: see chrome.h and stacks.h
+ */
 #include "chrome.h"
 
 #include <inttypes.h>
@@ -11,7 +13,7 @@
 #define MAX_COMPANIONS (1u << 16)	/* names of threads that may be somebody else's */
 #define MAX_COMPANION_BYTES (16u << 20)
 
-/* --- names that accompany a log -------------------------------------------------------------------- */
+/* --- names that accompany a log --------------------------------------------------------------- */
 
 static int keep_companion(struct log *l, bool of_thread)
 {
@@ -21,11 +23,13 @@ static int keep_companion(struct log *l, bool of_thread)
 	struct companion *p;
 	char *s;
 
-	if (!c->s[A_NAME].set || (of_thread && !c->s[S_TID].set) || n_pid > MAX_ID || n_tid > MAX_ID)
+	if (!c->s[A_NAME].set || (of_thread && !c->s[S_TID].set) || n_pid > MAX_ID ||
+	    n_tid > MAX_ID)
 		return 0;
 	if (n_name > MAX_NAME)
 		n_name = MAX_NAME;
-	if (c->n_companions == MAX_COMPANIONS || c->companion_bytes + n_name > MAX_COMPANION_BYTES) {
+	if (c->n_companions == MAX_COMPANIONS ||
+	    c->companion_bytes + n_name > MAX_COMPANION_BYTES) {
 		c->n_left++;
 		return 0;
 	}
@@ -124,16 +128,20 @@ int chrome_end(struct log *l)
 	if (!c->calls_done)
 		c->n_calls_kept = 0;
 	if (c->n_calls_kept)
-		log_note(l, "%" PRIu64 " calls of functions: of each ACQUIRE it is told which one it is in",
+		log_note(l,
+			 "%" PRIu64
+			 " calls of functions: of each ACQUIRE it is told which one it is in",
 			 c->n_calls_kept);
 	if (c->n_calls > c->n_calls_kept)
-		log_note(l, "%" PRIu64 " calls of functions are left out", c->n_calls - c->n_calls_kept);
+		log_note(l, "%" PRIu64 " calls of functions are left out",
+			 c->n_calls - c->n_calls_kept);
 	if (c->n_left)
-		log_note(l, "%" PRIu64 " events that say nothing of a lock are left out", c->n_left);
+		log_note(l, "%" PRIu64 " events that say nothing of a lock are left out",
+			 c->n_left);
 	return ret;
 }
 
-/* --- calls of functions, as VizTracer tells them ----------------------------------------------------- */
+/* --- calls of functions, as VizTracer tells them ---------------------------------------------- */
 
 /* "f (dir/a.py:12)": the function, of which equal ones are one. */
 static int find_func(struct log *l, uint32_t *func)
@@ -159,8 +167,12 @@ static int find_func(struct log *l, uint32_t *func)
 			n = (size_t)(open - s);
 		}
 	}
-	return names_func(l->names, s, n, file, n_file, n_file ? (uint32_t)line : 0, func, l->err) ||
-	       names_alias(l->names, chrome_scope(l), (char *)&key, sizeof(key), *func, l->err) ? -1 : 0;
+	return names_func(l->names, s, n, file, n_file, n_file ? (uint32_t)line : 0, func,
+			  l->err) ||
+			       names_alias(l->names, chrome_scope(l), (char *)&key, sizeof(key),
+					   *func, l->err)
+		       ? -1
+		       : 0;
 }
 
 /* The thread of the trace of calls; NO_THREAD: none. */
@@ -177,7 +189,8 @@ static int find_stack(struct log *l, uint32_t *number)
 	buf_add(&c->key, tid, n_tid);
 	if (buf_failed(&c->key))
 		return err_memory(l->err, "a thread's id");
-	if (names_known(l->names, NAME_ALIAS, chrome_scope(l), (char *)c->key.data, c->key.len, number))
+	if (names_known(l->names, NAME_ALIAS, chrome_scope(l), (char *)c->key.data, c->key.len,
+			number))
 		return 0;
 	if (!l->names->stacks && stacks_new(&l->names->stacks, l->err))
 		return -1;
@@ -185,7 +198,10 @@ static int find_stack(struct log *l, uint32_t *number)
 		c->first_stack = stacks_n_threads(l->names->stacks);
 	c->any_stack = true;
 	return stacks_thread(l->names->stacks, pid, n_pid, tid, n_tid, number, l->err) ||
-	       names_alias(l->names, chrome_scope(l), (char *)c->key.data, c->key.len, *number, l->err) ? -1 : 0;
+			       names_alias(l->names, chrome_scope(l), (char *)c->key.data,
+					   c->key.len, *number, l->err)
+		       ? -1
+		       : 0;
 }
 
 /* What comes after the first events were merged would be too late for them, so it is left out. */
@@ -196,7 +212,8 @@ int chrome_call(struct log *l)
 	uint32_t number_of, func;
 	bool kept = false;
 
-	if (!chrome_time(l, c, S_TS, &begin) || !chrome_time(l, c, S_DUR, &length) || length > MAX_TIME - begin)
+	if (!chrome_time(l, c, S_TS, &begin) || !chrome_time(l, c, S_DUR, &length) ||
+	    length > MAX_TIME - begin)
 		return chrome_bad_time(l);
 	c->n_calls++;
 	if (l->prefix_read || !c->s[S_NAME].set || !c->s[S_TID].set)

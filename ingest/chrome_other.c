@@ -94,7 +94,8 @@ static int open_span(struct log *l, struct chrome_thread **open, uint32_t *threa
 		return 0;
 	if (chrome_key(l, S_PID, S_TID, true))
 		return -1;
-	if (names_known(l->names, NAME_ALIAS, chrome_scope(l), (char *)c->key.data, c->key.len, thread) &&
+	if (names_known(l->names, NAME_ALIAS, chrome_scope(l), (char *)c->key.data, c->key.len,
+			thread) &&
 	    *thread < c->cap_threads && c->thread[*thread].open)
 		*open = &c->thread[*thread];
 	return 0;
@@ -160,7 +161,8 @@ static int gil_span(struct log *l, char ph, enum span span)
 	}
 	if ((ph == 'X' || ph == 'B' || ph == 'b') && span_begins(l, time, thread, span, flag))
 		return -1;
-	return ph == 'X' || ph == 'E' || ph == 'e' ? span_ends(l, time + length, thread, span, flag) : 0;
+	return ph == 'X' || ph == 'E' || ph == 'e' ? span_ends(l, time + length, thread, span, flag)
+						   : 0;
 }
 
 /* giltracer's "R", "S", "S(GIL)" and the like: on the cpu and off it. */
@@ -172,7 +174,8 @@ static int scheduler_span(struct log *l)
 	uint32_t thread;
 	int ret;
 
-	if (!chrome_time(l, c, S_TS, &time) || !chrome_time(l, c, S_DUR, &length) || length > MAX_TIME - time)
+	if (!chrome_time(l, c, S_TS, &time) || !chrome_time(l, c, S_DUR, &length) ||
+	    length > MAX_TIME - time)
 		return chrome_bad_time(l);
 	ret = chrome_thread_of(l, false, &thread);
 	if (ret)

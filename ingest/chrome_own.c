@@ -32,8 +32,10 @@ static int our_process(struct log *l)
 		p->pid = (int64_t)v;
 	if (chrome_number(c, A_PPID, &v))
 		p->ppid = (int64_t)v;
-	return c->s[A_NAME].set && c->s[A_NAME].n ?
-	       names_set(&p->name, (char *)c->text.data + c->s[A_NAME].off, c->s[A_NAME].n, l->err) : 0;
+	return c->s[A_NAME].set && c->s[A_NAME].n
+		       ? names_set(&p->name, (char *)c->text.data + c->s[A_NAME].off,
+				   c->s[A_NAME].n, l->err)
+		       : 0;
 }
 
 static int our_thread(struct log *l)
@@ -44,7 +46,8 @@ static int our_thread(struct log *l)
 	uint32_t process, thread;
 
 	if (!c->s[S_TID].set)
-		return log_bad(l, "event %" PRIu64 ": a thread's name without a \"tid\"", c->n_events);
+		return log_bad(l, "event %" PRIu64 ": a thread's name without a \"tid\"",
+			       c->n_events);
 	if (chrome_key(l, S_PID, S_TID, false))
 		return -1;
 	if (chrome_process(l, &process) ||
@@ -54,8 +57,8 @@ static int our_thread(struct log *l)
 	buf_clear(&c->last_key);
 	if (!c->s[A_NAME].set || chrome_is(c, A_KIND, "nameless"))
 		return 0;
-	return names_set(&l->names->thread[thread].name, (char *)c->text.data + c->s[A_NAME].off, c->s[A_NAME].n,
-			 l->err);
+	return names_set(&l->names->thread[thread].name, (char *)c->text.data + c->s[A_NAME].off,
+			 c->s[A_NAME].n, l->err);
 }
 
 static int our_lock(struct log *l)
@@ -67,7 +70,8 @@ static int our_lock(struct log *l)
 
 	if (!c->s[A_ID].set)
 		return log_bad(l, "event %" PRIu64 ": a lock without its id", c->n_events);
-	if (chrome_process(l, &process) || names_find(l->names, NAME_LOCK, process, s, n, &lock, NULL, l->err) ||
+	if (chrome_process(l, &process) ||
+	    names_find(l->names, NAME_LOCK, process, s, n, &lock, NULL, l->err) ||
 	    chrome_first_lock(l, process, &first))
 		return chrome_bad_err(l);
 	if (!*first)
@@ -90,7 +94,8 @@ static int our_func(struct log *l)
 	file = chrome_text(c, A_FILE, &n_file);
 	if (!chrome_number(c, A_NUMBER, &at) || at >= MAX_FUNCS ||
 	    (c->s[A_LINE].set && !chrome_number(c, A_LINE, &line)) || line > UINT32_MAX)
-		return log_bad(l, "event %" PRIu64 ": a function with an impossible number or line", c->n_events);
+		return log_bad(l, "event %" PRIu64 ": a function with an impossible number or line",
+			       c->n_events);
 	if (names_func(l->names, name, n_name, file, n_file, (uint32_t)line, &func, l->err))
 		return chrome_bad_err(l);
 	if (at >= c->cap_funcs) {
@@ -109,8 +114,12 @@ static int our_func(struct log *l)
 /* Fills value[] from the args; NULL, or what is wrong. */
 static const char *our_attrs(struct log *l, int64_t *value, unsigned *mask)
 {
-	static const struct { uint8_t slot, id; } plain[] = {
-		{ A_CPU, ATTR_CPU }, { A_COUNT, ATTR_COUNT }, { A_SINCE, ATTR_SINCE }, { A_CHECKS, ATTR_CHECKS },
+	static const struct { uint8_t slot, id;
+	} plain[] = {
+		{ A_CPU, ATTR_CPU },
+		{ A_COUNT, ATTR_COUNT },
+		{ A_SINCE, ATTR_SINCE },
+		{ A_CHECKS, ATTR_CHECKS },
 	};
 	struct chrome *c = l->state;
 	uint32_t target;
@@ -119,7 +128,8 @@ static const char *our_attrs(struct log *l, int64_t *value, unsigned *mask)
 	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
 		if (!c->s[plain[i].slot].set)
 			continue;
-		if (!chrome_number(c, plain[i].slot, &u) || (plain[i].id == ATTR_CPU && u > INT32_MAX))
+		if (!chrome_number(c, plain[i].slot, &u) ||
+		    (plain[i].id == ATTR_CPU && u > INT32_MAX))
 			return "an argument that is no number";
 		value[plain[i].id] = (int64_t)u;
 		*mask |= 1u << plain[i].id;
@@ -137,7 +147,8 @@ static const char *our_attrs(struct log *l, int64_t *value, unsigned *mask)
 	}
 	if (c->s[A_TARGET].set) {
 		if (chrome_key(l, c->s[A_TARGET_PID].set ? A_TARGET_PID : S_PID, A_TARGET, false) ||
-		    !names_known(l->names, NAME_ALIAS, chrome_scope(l), (char *)c->key.data, c->key.len, &target))
+		    !names_known(l->names, NAME_ALIAS, chrome_scope(l), (char *)c->key.data,
+				 c->key.len, &target))
 			return "a target that nothing has named";
 		value[ATTR_TARGET] = target;
 		*mask |= 1u << ATTR_TARGET;
@@ -173,8 +184,8 @@ int chrome_own_event(struct log *l)
 	if (event_has_lock(kind)) {
 		if (c->s[A_LOCK].set) {
 			s = chrome_text(c, A_LOCK, &len);
-			if (names_find(l->names, NAME_LOCK, l->names->thread[thread].process, s, len,
-				       &number_of, NULL, l->err))
+			if (names_find(l->names, NAME_LOCK, l->names->thread[thread].process, s,
+				       len, &number_of, NULL, l->err))
 				return chrome_bad_err(l);
 			lock = (uint16_t)number_of;
 		} else if (chrome_gil(l, thread, &lock)) {
@@ -187,7 +198,8 @@ int chrome_own_event(struct log *l)
 		if (!(mask & 1u << ATTR_COUNT))
 			value[ATTR_COUNT] = 1;
 		mask |= 1u << ATTR_COUNT;
-		if (log_gap(l, time, mask & 1u << ATTR_SINCE ? (uint64_t)value[ATTR_SINCE] : 0, thread))
+		if (log_gap(l, time, mask & 1u << ATTR_SINCE ? (uint64_t)value[ATTR_SINCE] : 0,
+			    thread))
 			return -1;
 	}
 	for (unsigned m = mask; m; m &= m - 1, n++) {

@@ -83,21 +83,28 @@ int cmd_convert(int argc, char **argv)
 	const char *to = NULL, *from = NULL, *to_time = NULL, *out = NULL, *format = NULL;
 	bool force = false;
 	const struct opt table[] = {
-		{ 'o', "output", "OUT", "the file to write; \"-\": standard output; OUT.zst and OUT.gz are compressed",
+		{ 'o', "output", "OUT",
+		  "the file to write; \"-\": standard output; OUT.zst and OUT.gz are compressed",
 		  OPT_STR, &out },
 		{ 'f', "force", NULL, "replace OUT if it is there", OPT_FLAG, &force },
-		{ 0, "to", "FORMAT", "chrome, perfetto, gillog, beazley, csv or folded (default: by OUT's ending)",
+		{ 0, "to", "FORMAT",
+		  "chrome, perfetto, gillog, beazley, csv or folded (default: by OUT's ending)",
 		  OPT_STR, &to },
-		{ 0, "from", "TIME", "begin there: 1.25s, 300us, 42ns, 539373t since the start, or @ABSOLUTE",
-		  OPT_STR, &from },
+		{ 0, "from", "TIME",
+		  "begin there: 1.25s, 300us, 42ns, 539373t since the start, or @ABSOLUTE", OPT_STR,
+		  &from },
 		{ 0, "to-time", "TIME", "end before that time", OPT_STR, &to_time },
-		{ 0, "format", "NAME", "the log's format, as of gilscope ingest", OPT_STR, &format },
+		{ 0, "format", "NAME", "the log's format, as of gilscope ingest", OPT_STR,
+		  &format },
 		{ 0 },
 	};
 	const struct opts opts = {
-		.usage = "gilscope convert [--to FORMAT] [--from T] [--to-time T] [-f] -o OUT LOG | T.gtl",
-		.summary = "Writes a log or a timeline in another format: chrome and perfetto open in ui.perfetto.dev,\n"
-			   "csv is a period a row, folded is for flame graphs. What a format cannot carry is said.",
+		.usage = "gilscope convert [--to FORMAT] [--from T] [--to-time T] [-f] -o OUT LOG "
+			 "| T.gtl",
+		.summary = "Writes a log or a timeline in another format: chrome and perfetto open "
+			   "in ui.perfetto.dev,\n"
+			   "csv is a period a row, folded is for flame graphs. What a format "
+			   "cannot carry is said.",
 		.table = table,
 		.example = "gilscope convert -o trace.pftrace trace.gtl\n"
 			   "gilscope convert --to folded -o - trace.gtl | flamegraph.pl >gil.svg",
@@ -114,15 +121,19 @@ int cmd_convert(int argc, char **argv)
 	if (r)
 		return r < 0 ? 2 : 0;
 	if (n != 1)
-		return opts_usage(&opts, n ? "one log or timeline at a time" : "what is to be converted?");
+		return opts_usage(&opts,
+				  n ? "one log or timeline at a time" : "what is to be converted?");
 	if (!out)
 		return opts_usage(&opts, "-o OUT is missing");
 	t = find_target(to, out);
 	if (!t && to)
-		return opts_usage(&opts, "--to is chrome, perfetto, gillog, beazley, csv or folded, not \"%.40s\"",
-				  to);
+		return opts_usage(
+			&opts,
+			"--to is chrome, perfetto, gillog, beazley, csv or folded, not \"%.40s\"",
+			to);
 	if (!t)
-		return opts_usage(&opts, "--to FORMAT is missing, and OUT's ending does not tell it");
+		return opts_usage(&opts,
+				  "--to FORMAT is missing, and OUT's ending does not tell it");
 	signal(SIGPIPE, SIG_IGN);
 	o.format = format;
 	ret = any_open(&tl, argv[1], &o, &err);

@@ -14,24 +14,33 @@ int cmd_dump(int argc, char **argv)
 	uint64_t level = NO_TIME;
 	const char *from = NULL, *to = NULL, *format = NULL;
 	const struct opt table[] = {
-		{ 0, "events", NULL, "every event, as gillog text (the default)", OPT_FLAG, &events },
-		{ 0, "periods", NULL, "every period of a state: BEGIN END THREAD STATE", OPT_FLAG, &periods },
-		{ 0, "bins", "LEVEL", "the sums over bins of 2^LEVEL clock units (0 to 62)", OPT_UINT, &level },
-		{ 0, "from", "TIME", "begin there: 1.25s, 300us, 42ns, 539373t since the start, or @ABSOLUTE",
-		  OPT_STR, &from },
+		{ 0, "events", NULL, "every event, as gillog text (the default)", OPT_FLAG,
+		  &events },
+		{ 0, "periods", NULL, "every period of a state: BEGIN END THREAD STATE", OPT_FLAG,
+		  &periods },
+		{ 0, "bins", "LEVEL", "the sums over bins of 2^LEVEL clock units (0 to 62)",
+		  OPT_UINT, &level },
+		{ 0, "from", "TIME",
+		  "begin there: 1.25s, 300us, 42ns, 539373t since the start, or @ABSOLUTE", OPT_STR,
+		  &from },
 		{ 0, "to", "TIME", "end before that time", OPT_STR, &to },
-		{ 0, "format", "NAME", "the log's format, as of gilscope ingest", OPT_STR, &format },
+		{ 0, "format", "NAME", "the log's format, as of gilscope ingest", OPT_STR,
+		  &format },
 		{ 0 },
 	};
 	const struct opts opts = {
-		.usage = "gilscope dump [--events | --periods | --bins LEVEL] [--from T] [--to T] LOG | T.gtl",
-		.summary = "Prints a log or a timeline as text, one event, period or bin a line. Events are printed\n"
+		.usage = "gilscope dump [--events | --periods | --bins LEVEL] [--from T] [--to T] "
+			 "LOG | T.gtl",
+		.summary = "Prints a log or a timeline as text, one event, period or bin a line. "
+			   "Events are printed\n"
 			   "as gillog text, which gilscope ingest reads.",
 		.table = table,
 		.example = "gilscope dump --from 1.25s --to 1.26s trace.gtl",
 	};
 	struct timeline *tl = NULL;
-	struct ingest_options o = { .report = stderr, .prefix = "gilscope dump", .progress = isatty(STDERR_FILENO) };
+	struct ingest_options o = { .report = stderr,
+				    .prefix = "gilscope dump",
+				    .progress = isatty(STDERR_FILENO) };
 	struct dump_range range;
 	struct err err = { 0 };
 	int n, ret, r = opts_parse(&opts, argc, argv, &n);
@@ -39,7 +48,8 @@ int cmd_dump(int argc, char **argv)
 	if (r)
 		return r < 0 ? 2 : 0;
 	if (n != 1)
-		return opts_usage(&opts, n ? "one log or timeline at a time" : "what is to be printed?");
+		return opts_usage(&opts,
+				  n ? "one log or timeline at a time" : "what is to be printed?");
 	if (events + periods + (level != NO_TIME) > 1)
 		return opts_usage(&opts, "either --events, --periods or --bins");
 	if (level != NO_TIME && level > 62)

@@ -14,7 +14,8 @@ static int summary(const struct ingest_result *r, const char *out)
 {
 	printf("%s: %" PRIu64 " events", out, r->events);
 	if (r->skipped_lines)
-		printf(", %" PRIu64 " bad line%s skipped", r->skipped_lines, r->skipped_lines == 1 ? "" : "s");
+		printf(", %" PRIu64 " bad line%s skipped", r->skipped_lines,
+		       r->skipped_lines == 1 ? "" : "s");
 	if (r->lost_events)
 		printf(", %" PRIu64 " events lost when it was recorded", r->lost_events);
 	printf("%s\n", r->truncated ? ", the log was cut off" : "");
@@ -32,19 +33,24 @@ int cmd_ingest(int argc, char **argv)
 		{ 'f', "force", NULL, "replace OUT.gtl if it is there", OPT_FLAG, &o.force },
 		{ 'j', "jobs", "N", "threads (default: one per cpu)", OPT_UINT, &n_threads },
 		{ 0, "format", "NAME", formats, OPT_STR, &o.format },
-		{ 0, "strict", NULL, "end at the first bad line, and where a log is cut off", OPT_FLAG, &o.strict },
-		{ 0, "title", "TEXT", "the trace's title (default: the log's, or its file's name)", OPT_STR, &o.title },
-		{ 0, "clock", "ns|ticks", "which clock of a log that has both (a recorded 2.7; default ns)",
-		  OPT_STR, &clock },
-		{ 0, "check-interval", "N", "ticks per check in Beazley's columns (default 100)", OPT_UINT,
-		  &o.check_interval },
+		{ 0, "strict", NULL, "end at the first bad line, and where a log is cut off",
+		  OPT_FLAG, &o.strict },
+		{ 0, "title", "TEXT", "the trace's title (default: the log's, or its file's name)",
+		  OPT_STR, &o.title },
+		{ 0, "clock", "ns|ticks",
+		  "which clock of a log that has both (a recorded 2.7; default ns)", OPT_STR,
+		  &clock },
+		{ 0, "check-interval", "N", "ticks per check in Beazley's columns (default 100)",
+		  OPT_UINT, &o.check_interval },
 		{ 0, "long", NULL, "allow zstd windows above 128 MiB", OPT_FLAG, &o.long_window },
 		{ 0 },
 	};
 	const struct opts opts = {
 		.usage = "gilscope ingest [OPTIONS] -o OUT.gtl LOG...",
-		.summary = "Turns event logs (plain, zstd, gzip or xz; \"-\" is standard input; a folder stands for\n"
-			   "the files in it) into one indexed timeline. Bad lines are skipped and counted.",
+		.summary = "Turns event logs (plain, zstd, gzip or xz; \"-\" is standard input; a "
+			   "folder stands for\n"
+			   "the files in it) into one indexed timeline. Bad lines are skipped and "
+			   "counted.",
 		.table = table,
 		.example = "gilscope ingest -o app.gtl app.gillog",
 	};

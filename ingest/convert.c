@@ -9,7 +9,7 @@
 
 #include "utf8.h"
 
-/* --- what is lost --------------------------------------------------------------------------------- */
+/* --- what is lost ----------------------------------------------------------------------------- */
 
 static void add_line(struct convert *c, const char *fmt, va_list ap)
 {
@@ -58,7 +58,7 @@ void convert_lost_events(struct convert *c, const uint64_t n[N_EVENT_KINDS])
 	buf_release(&kinds);
 }
 
-/* --- numbers of processes and threads ------------------------------------------------------------- */
+/* --- numbers of processes and threads --------------------------------------------------------- */
 
 struct wish { uint32_t number, index; };
 
@@ -78,7 +78,8 @@ static uint32_t grant(struct wish *w, uint32_t n, uint32_t *out)
 
 	qsort(w, n, sizeof(*w), by_number);
 	for (uint32_t i = 0; i < n; i++)
-		out[w[i].index] = w[i].number && (!i || w[i - 1].number != w[i].number) ? w[i].number : 0;
+		out[w[i].index] =
+			w[i].number && (!i || w[i - 1].number != w[i].number) ? w[i].number : 0;
 	for (uint32_t i = 0; i < n; i++) {
 		if (out[i])
 			continue;
@@ -177,30 +178,35 @@ uint64_t convert_bad_names(const struct timeline *tl)
 	uint64_t n = !convert_is_utf8(info->title);
 
 	for (uint32_t i = 0; i < info->n_threads; i++)
-		n += !convert_is_utf8(timeline_thread(tl, i)->name) + !convert_is_utf8(timeline_thread(tl, i)->id);
+		n += !convert_is_utf8(timeline_thread(tl, i)->name) +
+		     !convert_is_utf8(timeline_thread(tl, i)->id);
 	for (uint32_t i = 0; i < info->n_processes; i++)
 		n += !convert_is_utf8(timeline_process(tl, i)->name);
 	for (uint32_t i = 0; i < info->n_locks; i++)
-		n += !convert_is_utf8(timeline_lock(tl, i)->name) + !convert_is_utf8(timeline_lock(tl, i)->id);
+		n += !convert_is_utf8(timeline_lock(tl, i)->name) +
+		     !convert_is_utf8(timeline_lock(tl, i)->id);
 	for (uint32_t i = 0; i < info->n_funcs; i++)
-		n += !convert_is_utf8(timeline_func(tl, i)->name) + !convert_is_utf8(timeline_func(tl, i)->file);
+		n += !convert_is_utf8(timeline_func(tl, i)->name) +
+		     !convert_is_utf8(timeline_func(tl, i)->file);
 	for (uint32_t i = 0; i < info->n_facts; i++)
-		n += !convert_is_utf8(timeline_fact(tl, i)->key) + !convert_is_utf8(timeline_fact(tl, i)->value);
+		n += !convert_is_utf8(timeline_fact(tl, i)->key) +
+		     !convert_is_utf8(timeline_fact(tl, i)->value);
 	return n;
 }
 
-/* --- gillog --------------------------------------------------------------------------------------- */
+/* --- gillog ----------------------------------------------------------------------------------- */
 
 int convert_gillog(struct convert *c)
 {
 	return dump_events(c->tl, c->fd, c->range, c->err);
 }
 
-/* --- beazley -------------------------------------------------------------------------------------- */
+/* --- beazley ---------------------------------------------------------------------------------- */
 
 /*
- * thread, countdown, total checks, event.  On a clock of ticks both numbers follow from the time where an event
- * does not carry others; on one of nanoseconds they are what a recorded 2.7 tells with each event.
+ * thread, countdown, total checks, event.  On a clock of ticks both numbers follow from the time
+ * where an event does not carry others; on one of nanoseconds they are what a recorded 2.7 tells
+ * with each event.
  */
 struct beazley {
 	struct convert *c;
@@ -214,7 +220,8 @@ struct beazley {
 
 static bool beazley_kind(unsigned kind)
 {
-	return kind == EV_ENTRY || kind == EV_BUSY || kind == EV_RETRY || kind == EV_ACQUIRE || kind == EV_RELEASE;
+	return kind == EV_ENTRY || kind == EV_BUSY || kind == EV_RETRY || kind == EV_ACQUIRE ||
+	       kind == EV_RELEASE;
 }
 
 static int beazley_event(void *ctx, const struct event *e, const struct attr *attrs)
@@ -248,11 +255,13 @@ static int beazley_event(void *ctx, const struct event *e, const struct attr *at
 	at = b->origin + e->time;
 	p = put_str(b->out.data + b->out.len, b->id[e->thread]);
 	*p++ = ' ';
-	if (countdown && countdown->value < 0) {	/* a little below 0 while its check is about to be made */
+	/* a little below 0 while its check is about to be made */
+	if (countdown && countdown->value < 0) {
 		*p++ = '0';
 		b->n_below++;
 	} else {
-		p = put_u64(p, countdown ? (uint64_t)countdown->value : b->interval - at % b->interval);
+		p = put_u64(p, countdown ? (uint64_t)countdown->value
+					 : b->interval - at % b->interval);
 	}
 	*p++ = ' ';
 	p = put_u64(p, checks ? (uint64_t)checks->value : at / b->interval);
@@ -281,7 +290,8 @@ static int beazley_ids(struct beazley *b, size_t *longest)
 	/* Ids that are none become thread-N, or thread--N where that could be somebody else's. */
 	buf_str(&prefix, "thread-");
 	for (uint32_t i = 0; i < n; i++)
-		if (prefix.data && !strncmp(timeline_thread(tl, i)->id, (char *)prefix.data, prefix.len)) {
+		if (prefix.data &&
+		    !strncmp(timeline_thread(tl, i)->id, (char *)prefix.data, prefix.len)) {
 			buf_str(&prefix, "-");
 			i = prefix.len > 64 ? n : UINT32_MAX;
 		}
@@ -304,7 +314,8 @@ static int beazley_ids(struct beazley *b, size_t *longest)
 		else if (strlen(b->id[i]) > *longest)
 			*longest = strlen(b->id[i]);
 	}
-	convert_lost(b->c, n_new, "threads' ids cannot stand in a column: they are called thread-1 and so on");
+	convert_lost(b->c, n_new,
+		     "threads' ids cannot stand in a column: they are called thread-1 and so on");
 	buf_release(&prefix);
 	return ret;
 }
@@ -315,18 +326,23 @@ static void beazley_lost(struct beazley *b)
 	uint64_t named = 0;
 
 	for (uint32_t i = 0; i < timeline_info(tl)->n_threads; i++)
-		named += *timeline_thread(tl, i)->name && strcmp(timeline_thread(tl, i)->name, b->id[i]);
+		named += *timeline_thread(tl, i)->name &&
+			 strcmp(timeline_thread(tl, i)->name, b->id[i]);
 	convert_lost_events(b->c, b->n_kind);
-	convert_lost(b->c, b->n_other_locks, "events of other locks than the first are not carried");
+	convert_lost(b->c, b->n_other_locks,
+		     "events of other locks than the first are not carried");
 	convert_lost(b->c, b->n_without, "events without a count of ticks are not carried");
 	convert_lost(b->c, b->n_below, "countdowns stand below 0: the columns have 0");
 	convert_lost(b->c, named, "threads' names are not carried: the columns have their ids");
 	if (!b->ticks)
 		convert_say(b->c, "times in nanoseconds are not carried: the columns count ticks");
-	convert_lost(b->c, timeline_info(tl)->n_facts, "facts of the trace's origin are not carried");
+	convert_lost(b->c, timeline_info(tl)->n_facts,
+		     "facts of the trace's origin are not carried");
 	if (b->ticks && b->interval != 100)
-		convert_say(b->c, "the columns do not say that a check is %" PRIu64 " ticks"
-			    " (gilscope ingest --check-interval %" PRIu64 ")", b->interval, b->interval);
+		convert_say(b->c,
+			    "the columns do not say that a check is %" PRIu64 " ticks"
+			    " (gilscope ingest --check-interval %" PRIu64 ")",
+			    b->interval, b->interval);
 }
 
 int convert_beazley(struct convert *c)
@@ -342,11 +358,13 @@ int convert_beazley(struct convert *c)
 	if (!info->n_locks)
 		return err_set(c->err, ERR_FORMAT, "no lock in this trace");
 	if (!beazley_ids(&b, &longest) && !out_init(&b.out, c->fd, longest + 128, c->err))
-		ret = out_finish(&b.out, timeline_events(c->cursor, c->range.from, c->range.to, beazley_event,
-							 &b, c->err));
+		ret = out_finish(&b.out, timeline_events(c->cursor, c->range.from, c->range.to,
+							 beazley_event, &b, c->err));
 	if (!ret && !b.n_written && b.n_without)
-		ret = err_set(c->err, ERR_FORMAT, "nothing of this trace fits in Beazley's columns:"
-			      " they need the old GIL's ticks (a trace of them, or checks and countdown with each event)");
+		ret = err_set(c->err, ERR_FORMAT,
+			      "nothing of this trace fits in Beazley's columns:"
+			      " they need the old GIL's ticks (a trace of them, or checks and "
+			      "countdown with each event)");
 	if (!ret)
 		beazley_lost(&b);
 	for (uint32_t i = 0; b.id && i < info->n_threads; i++)

@@ -1,9 +1,9 @@
 /*
  * convert.h - a timeline in other programs' formats
  *
- * A converter walks the timeline once or twice and writes through struct out; what its format cannot carry it
- * counts with convert_lost(), which the command says.  Memory does not grow with the trace (but for folded's
- * sums, which grow with the functions).  docs/convert.md
+ * A converter walks the timeline once or twice and writes through struct out; what its format
+ * cannot carry it counts with convert_lost(), which the command says.  Memory does not grow with
+ * the trace (but for folded's sums, which grow with the functions).  docs/convert.md
  */
 #ifndef GILSCOPE_CONVERT_H
 #define GILSCOPE_CONVERT_H
@@ -29,14 +29,15 @@ int convert_csv(struct convert *c);
 int convert_folded(struct convert *c);
 
 /* "N things": nothing is said of none. */
-void convert_lost(struct convert *c, uint64_t n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void convert_lost(struct convert *c, uint64_t n, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 void convert_say(struct convert *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* What a format without events loses: those of the range, by kind. */
 void convert_lost_events(struct convert *c, const uint64_t n[N_EVENT_KINDS]);
 
 /*
- * Numbers for processes and threads, as most formats want them: their own where they are numbers from 1 to
- * 2^31 - 1 that no other has, else ones that are free.
+ * Numbers for processes and threads, as most formats want them: their own where they are numbers
+ * from 1 to 2^31 - 1 that no other has, else ones that are free.
  */
 struct convert_ids {
 	uint32_t *pid, *tid;		/* by process, by thread */

@@ -1,5 +1,6 @@
 /*
- * convert_chrome.c - the Trace Event Format: for ui.perfetto.dev and chrome://tracing, and to be ingested again
+ * convert_chrome.c - the Trace Event Format: for ui.perfetto.dev and chrome://tracing, and to be
+ *ingested again
  *
  *	{"displayTimeUnit":"ns","otherData":{"gilscope":"1",...},"traceEvents":[
  *	{"ph":"M","name":"thread_name","pid":1,"tid":2,"args":{"name":"worker","id":"2"}},
@@ -7,9 +8,10 @@
  *	{"ph":"i","s":"t","cat":"gil.event","name":"ACQUIRE","pid":1,"tid":2,"ts":1883.632,"args":{"cpu":1}}
  *	]}
  *
- * The X events are for viewers; the instants carry every event with all that it has, so ingest makes the same
- * timeline of them.  Times are microseconds with three decimals: exact as text.  Viewers read them as doubles,
- * so where these would not do, the trace's origin is taken off and stands in "offset".
+ * The X events are for viewers; the instants carry every event with all that it has, so ingest
+ *makes the same timeline of them.  Times are microseconds with three decimals: exact as text.
+ *Viewers read them as doubles, so where these would not do, the trace's origin is taken off and
+ *stands in "offset".
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +21,10 @@
 #include "convert.h"
 #include "json.h"
 
-/* A double tells neighbouring ticks apart up to 2^53, and thousandths of microseconds up to 2^51 of them. */
+/*
+ * A double tells neighbouring ticks apart up to 2^53, and thousandths of microseconds up to 2^51 of
+ * them.
+ */
 #define DOUBLE_TICKS (1ull << 53)
 #define DOUBLE_NS (1ull << 51)
 
@@ -40,7 +45,7 @@ struct chrome_out {
 	struct buf line;
 };
 
-/* --- header --------------------------------------------------------------------------------------- */
+/* --- header ----------------------------------------------------------------------------------- */
 
 static void put_u64_str(struct json *j, const char *key, uint64_t v)
 {
@@ -98,7 +103,8 @@ static void put_other_data(struct chrome_out *o, struct json *j, const char *wai
 }
 
 /* Begins a metadata event in o->line; its args are open. */
-static struct json begin_metadata(struct chrome_out *o, const char *name, uint32_t pid, uint32_t tid)
+static struct json begin_metadata(struct chrome_out *o, const char *name, uint32_t pid,
+				  uint32_t tid)
 {
 	struct json j = json_new(&o->line);
 
@@ -196,7 +202,8 @@ static int put_func(struct chrome_out *o, uint32_t i)
 /* Threads in the order of their numbers, so that ingest numbers them alike. */
 static int put_threads(struct chrome_out *o)
 {
-	uint32_t n = timeline_info(o->c->tl)->n_threads, *by_number = calloc((size_t)n + 1, sizeof(*by_number));
+	uint32_t n = timeline_info(o->c->tl)->n_threads,
+		 *by_number = calloc((size_t)n + 1, sizeof(*by_number));
 	int ret = 0;
 
 	if (!by_number)
@@ -237,7 +244,7 @@ static int put_header(struct chrome_out *o)
 	return ret;
 }
 
-/* --- pieces of lines ------------------------------------------------------------------------------ */
+/* --- pieces of lines -------------------------------------------------------------------------- */
 
 static struct piece piece_end(struct chrome_out *o, size_t off, size_t *longest)
 {
@@ -262,8 +269,8 @@ static int make_pieces(struct chrome_out *o, size_t *line)
 	for (uint32_t i = 0; i < info->n_threads; i++) {
 		size_t off = o->text.len;
 
-		buf_printf(&o->text, ",\"pid\":%u,\"tid\":%u,\"ts\":", o->ids.pid[timeline_thread(tl, i)->process],
-			   o->ids.tid[i]);
+		buf_printf(&o->text, ",\"pid\":%u,\"tid\":%u,\"ts\":",
+			   o->ids.pid[timeline_thread(tl, i)->process], o->ids.tid[i]);
 		o->thread[i] = piece_end(o, off, &longest);
 	}
 	for (uint32_t i = 0; i < info->n_locks; i++) {
@@ -316,19 +323,21 @@ static uint8_t *put_comma(uint8_t *p, bool *any)
 	return p;
 }
 
-static uint8_t *put_lock_arg(const struct chrome_out *o, uint8_t *p, uint32_t thread, uint16_t lock, bool *any)
+static uint8_t *put_lock_arg(const struct chrome_out *o, uint8_t *p, uint32_t thread, uint16_t lock,
+			     bool *any)
 {
 	if (o->first_lock[timeline_thread(o->c->tl, thread)->process] == lock)
 		return p;
 	return put_piece(o, put_comma(p, any), o->lock[lock]);
 }
 
-/* --- periods and events --------------------------------------------------------------------------- */
+/* --- periods and events ----------------------------------------------------------------------- */
 
 static int put_period(void *ctx, const struct period *t)
 {
 	struct chrome_out *o = ctx;
-	uint8_t *p = put_str(o->out.data + o->out.len, ",\n{\"ph\":\"X\",\"cat\":\"gil.state\",\"name\":\"");
+	uint8_t *p = put_str(o->out.data + o->out.len,
+			     ",\n{\"ph\":\"X\",\"cat\":\"gil.state\",\"name\":\"");
 	bool any = false;
 
 	p = put_str(p, state_name(t->state));
@@ -344,7 +353,8 @@ static int put_period(void *ctx, const struct period *t)
 static uint8_t *put_target(const struct chrome_out *o, uint8_t *p, uint32_t thread)
 {
 	p = put_u64(put_str(p, "\"target\":"), o->ids.tid[thread]);
-	return put_u64(put_str(p, ",\"target_pid\":"), o->ids.pid[timeline_thread(o->c->tl, thread)->process]);
+	return put_u64(put_str(p, ",\"target_pid\":"),
+		       o->ids.pid[timeline_thread(o->c->tl, thread)->process]);
 }
 
 static int put_event(void *ctx, const struct event *e, const struct attr *attrs)
@@ -383,7 +393,8 @@ static int put_all(struct chrome_out *o)
 	int ret = put_header(o);
 
 	if (!ret)
-		ret = timeline_periods(c->cursor, c->range.from, c->range.to, put_period, o, c->err);
+		ret = timeline_periods(c->cursor, c->range.from, c->range.to, put_period, o,
+				       c->err);
 	if (!ret)
 		ret = timeline_events(c->cursor, c->range.from, c->range.to, put_event, o, c->err);
 	return ret ? ret : out_line(&o->out, put_str(o->out.data + o->out.len, "\n]}"));
@@ -403,10 +414,12 @@ int convert_chrome(struct convert *c)
 	    !out_init(&o.out, c->fd, line, c->err))
 		ret = out_finish(&o.out, put_all(&o));
 	if (!ret) {
-		convert_lost(c, convert_bad_names(c->tl), "names are no UTF-8: U+FFFD stands for their bytes");
+		convert_lost(c, convert_bad_names(c->tl),
+			     "names are no UTF-8: U+FFFD stands for their bytes");
 		if (!o.base && info->origin)
-			convert_say(c, "times are since the trace's begin, which stands in otherData.offset:"
-				    " a viewer's doubles could not tell them apart");
+			convert_say(c, "times are since the trace's begin, which stands in "
+				       "otherData.offset:"
+				       " a viewer's doubles could not tell them apart");
 	}
 	convert_ids_release(&o.ids);
 	buf_release(&o.text);

@@ -1,12 +1,14 @@
 /*
  * convert_perfetto.c - Perfetto's own format: a protobuf message Trace of TracePackets
  *
- *	packet { track_descriptor { uuid: 3 parent_uuid: 1 thread { pid: 1 tid: 2 thread_name: "worker" } } }
- *	packet { timestamp: 1883632 track_event { type: TYPE_SLICE_BEGIN track_uuid: 3 name: "run" } }
+ *	packet { track_descriptor { uuid: 3 parent_uuid: 1 thread { pid: 1 tid: 2 thread_name:
+ *"worker" } } } packet { timestamp: 1883632 track_event { type: TYPE_SLICE_BEGIN track_uuid: 3
+ *name: "run" } }
  *
- * A track for each process and thread; slices for the states, an instant for each event with what it carries.
- * The few messages and fields of it that are used stand in tests/ingest/perfetto.proto, with the numbers of the
- * published one.  Packets need not be in order of time: readers sort them, keeping those of one instant in order.
+ * A track for each process and thread; slices for the states, an instant for each event with what
+ *it carries. The few messages and fields of it that are used stand in tests/ingest/perfetto.proto,
+ *with the numbers of the published one.  Packets need not be in order of time: readers sort them,
+ *keeping those of one instant in order.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,20 +21,38 @@
 /* Fields, by message. */
 enum {
 	TRACE_PACKET = 1,
-	PACKET_TIMESTAMP = 8, PACKET_SEQUENCE = 10, PACKET_EVENT = 11, PACKET_FLAGS = 13, PACKET_TRACK = 60,
+	PACKET_TIMESTAMP = 8,
+	PACKET_SEQUENCE = 10,
+	PACKET_EVENT = 11,
+	PACKET_FLAGS = 13,
+	PACKET_TRACK = 60,
 	PACKET_FIRST = 87,
-	TRACK_UUID = 1, TRACK_NAME = 2, TRACK_PROCESS = 3, TRACK_THREAD = 4, TRACK_PARENT = 5,
-	PROCESS_PID = 1, PROCESS_NAME = 6,
-	THREAD_PID = 1, THREAD_TID = 2, THREAD_NAME = 5,
-	EVENT_ANNOTATION = 4, EVENT_TYPE = 9, EVENT_TRACK = 11, EVENT_NAME = 23,
-	ANNOTATION_UINT = 3, ANNOTATION_INT = 4, ANNOTATION_STRING = 6, ANNOTATION_NAME = 10,
+	TRACK_UUID = 1,
+	TRACK_NAME = 2,
+	TRACK_PROCESS = 3,
+	TRACK_THREAD = 4,
+	TRACK_PARENT = 5,
+	PROCESS_PID = 1,
+	PROCESS_NAME = 6,
+	THREAD_PID = 1,
+	THREAD_TID = 2,
+	THREAD_NAME = 5,
+	EVENT_ANNOTATION = 4,
+	EVENT_TYPE = 9,
+	EVENT_TRACK = 11,
+	EVENT_NAME = 23,
+	ANNOTATION_UINT = 3,
+	ANNOTATION_INT = 4,
+	ANNOTATION_STRING = 6,
+	ANNOTATION_NAME = 10,
 };
 
 enum event_type { SLICE_BEGIN = 1, SLICE_END = 2, INSTANT = 3 };
 
 #define SEQUENCE 1			/* we are one writer */
 #define FLAG_CLEARED 1			/* SEQ_INCREMENTAL_STATE_CLEARED */
-#define TRACE_TRACK 1			/* uuid of the trace's own track; processes and threads come then */
+/* uuid of the trace's own track; processes and threads come then */
+#define TRACE_TRACK 1
 
 struct perfetto {
 	struct convert *c;
@@ -44,7 +64,7 @@ struct perfetto {
 	struct buf packet, event, inner, text, line;
 };
 
-/* --- protobuf ------------------------------------------------------------------------------------- */
+/* --- protobuf --------------------------------------------------------------------------------- */
 
 enum wire { VARINT = 0, BYTES = 2 };
 
@@ -99,12 +119,13 @@ static int put_packet(struct perfetto *o)
 	}
 	buf_clear(&o->line);
 	put_message(&o->line, TRACE_PACKET, &o->packet);
-	if (buf_failed(&o->packet) || buf_failed(&o->event) || buf_failed(&o->inner) || buf_failed(&o->text))
+	if (buf_failed(&o->packet) || buf_failed(&o->event) || buf_failed(&o->inner) ||
+	    buf_failed(&o->text))
 		return err_memory(o->c->err, "a packet");
 	return out_text(&o->out, &o->line);
 }
 
-/* --- tracks --------------------------------------------------------------------------------------- */
+/* --- tracks ----------------------------------------------------------------------------------- */
 
 static uint64_t process_track(uint32_t i)
 {
@@ -153,7 +174,7 @@ static int put_thread(struct perfetto *o, uint32_t i)
 	return put_track(o);
 }
 
-/* --- events --------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void begin_event(struct perfetto *o, enum event_type type, uint64_t track, const char *name)
 {
@@ -239,14 +260,18 @@ static int put_event(void *ctx, const struct event *e, const struct attr *attrs)
 		if (attrs[i].id == ATTR_FUNC)
 			annotate_func(o, attrs[i].value);
 		else if (attrs[i].id == ATTR_TARGET)
-			annotate_string(o, "target", timeline_thread(o->c->tl, (uint32_t)attrs[i].value)->id);
+			annotate_string(o, "target",
+					timeline_thread(o->c->tl, (uint32_t)attrs[i].value)->id);
 		else
 			annotate_number(o, event_attr_name(attrs[i].id), attrs[i].value);
 	}
 	return end_event(o, e->time);
 }
 
-/* The trace as a whole: an instant at its begin, on a track of its own, that says what is known of it. */
+/*
+ * The trace as a whole: an instant at its begin, on a track of its own, that says what is known of
+ * it.
+ */
 static int put_facts(struct perfetto *o)
 {
 	const struct timeline_info *info = timeline_info(o->c->tl);
@@ -271,7 +296,8 @@ static int put_facts(struct perfetto *o)
 	if (info->truncated)
 		annotate_string(o, "truncated", "true");
 	for (uint32_t i = 0; i < info->n_facts; i++)
-		annotate_string(o, timeline_fact(o->c->tl, i)->key, timeline_fact(o->c->tl, i)->value);
+		annotate_string(o, timeline_fact(o->c->tl, i)->key,
+				timeline_fact(o->c->tl, i)->value);
 	return end_event(o, o->c->range.from);
 }
 
@@ -286,16 +312,20 @@ static int put_all(struct perfetto *o)
 	for (uint32_t i = 0; !ret && i < info->n_threads; i++)
 		ret = put_thread(o, i);
 	if (!ret)
-		ret = timeline_periods(c->cursor, c->range.from, c->range.to, put_period, o, c->err);
-	return ret ? ret : timeline_events(c->cursor, c->range.from, c->range.to, put_event, o, c->err);
+		ret = timeline_periods(c->cursor, c->range.from, c->range.to, put_period, o,
+				       c->err);
+	return ret ? ret
+		   : timeline_events(c->cursor, c->range.from, c->range.to, put_event, o, c->err);
 }
 
 static void say_lost(struct perfetto *o)
 {
 	struct convert *c = o->c;
 
-	convert_lost(c, o->ids.n_new_tids, "threads' ids are no numbers of their own: they have others here");
-	convert_lost(c, convert_bad_names(c->tl), "names are no UTF-8: U+FFFD stands for their bytes");
+	convert_lost(c, o->ids.n_new_tids,
+		     "threads' ids are no numbers of their own: they have others here");
+	convert_lost(c, convert_bad_names(c->tl),
+		     "names are no UTF-8: U+FFFD stands for their bytes");
 	if (timeline_info(c->tl)->clock == CLOCK_TICKS)
 		convert_say(c, "a tick is shown as a nanosecond");
 }
@@ -306,7 +336,8 @@ int convert_perfetto(struct convert *c)
 	int ret = -1;
 
 	o.first_lock = convert_first_locks(c->tl, c->err);
-	if (o.first_lock && !convert_ids_init(&o.ids, c->tl, c->err) && !out_init(&o.out, c->fd, 0, c->err))
+	if (o.first_lock && !convert_ids_init(&o.ids, c->tl, c->err) &&
+	    !out_init(&o.out, c->fd, 0, c->err))
 		ret = out_finish(&o.out, put_all(&o));
 	if (!ret)
 		say_lost(&o);

@@ -1,4 +1,7 @@
-/* convert_table.c - csv, a period a row, and folded, a total a line: see convert.h and docs/convert.md */
+/*
+ * convert_table.c - csv, a period a row, and folded, a total a line: see convert.h and
+ * docs/convert.md
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +26,7 @@ static int count_events(struct convert *c, uint64_t n[N_EVENT_KINDS])
 	return timeline_events(c->cursor, c->range.from, c->range.to, count_event, n, c->err);
 }
 
-/* --- csv ------------------------------------------------------------------------------------------ */
+/* --- csv -------------------------------------------------------------------------------------- */
 
 struct span { size_t off, n; };
 
@@ -73,13 +76,14 @@ static int csv_init(struct csv *v, struct convert *c, size_t *line)
 		const struct timeline_thread *t = timeline_thread(c->tl, i);
 		int64_t pid = timeline_process(c->tl, t->process)->pid;
 
-		PIECE(v->thread[i], buf_str(&v->text, ","); if (pid >= 0) buf_printf(&v->text, "%" PRId64, pid);
-		      buf_str(&v->text, ","); put_field(&v->text, t->id); buf_str(&v->text, ",");
+		PIECE(v->thread[i], buf_str(&v->text, ",");
+		      if (pid >= 0) buf_printf(&v->text, "%" PRId64, pid); buf_str(&v->text, ",");
+		      put_field(&v->text, t->id); buf_str(&v->text, ",");
 		      put_field(&v->text, t->name); buf_str(&v->text, ","));
 	}
 	for (uint32_t i = 0; i < info->n_locks; i++)
-		PIECE(v->lock[i], buf_str(&v->text, ","); put_field(&v->text, timeline_lock(c->tl, i)->id);
-		      buf_str(&v->text, ","));
+		PIECE(v->lock[i], buf_str(&v->text, ",");
+		      put_field(&v->text, timeline_lock(c->tl, i)->id); buf_str(&v->text, ","));
 	for (uint32_t i = 0; i < info->n_funcs; i++)
 		PIECE(v->func[i], put_field(&v->text, timeline_func(c->tl, i)->name));
 #undef PIECE
@@ -136,7 +140,8 @@ int convert_csv(struct convert *c)
 	if (!ret) {
 		n[EV_ACQUIRE] = n[EV_RELEASE] = 0;	/* where periods begin and end */
 		convert_lost_events(c, n);
-		convert_lost(c, timeline_info(c->tl)->n_facts, "facts of the trace's origin are not carried");
+		convert_lost(c, timeline_info(c->tl)->n_facts,
+			     "facts of the trace's origin are not carried");
 	}
 	buf_release(&v.text);
 	free(v.thread);
@@ -145,10 +150,11 @@ int convert_csv(struct convert *c)
 	return ret;
 }
 
-/* --- folded --------------------------------------------------------------------------------------- */
+/* --- folded ----------------------------------------------------------------------------------- */
 
 /* The time that a thread spent in a state below a function. */
-struct sum { uint64_t key; uint64_t time; };	/* key: thread << 24 | state << 21 | func + 1; 0: free */
+/* key: thread << 24 | state << 21 | func + 1; 0: free */
+struct sum { uint64_t key; uint64_t time; };
 
 #define FUNC_BITS 21		/* MAX_FUNCS + 1 fits */
 #define STATE_BITS 3
@@ -186,7 +192,8 @@ static int add_period(void *ctx, const struct period *t)
 {
 	struct folded *f = ctx;
 	const struct dump_range *r = &f->c->range;
-	uint64_t begin = t->begin < r->from ? r->from : t->begin, end = t->end > r->to ? r->to : t->end;
+	uint64_t begin = t->begin < r->from ? r->from : t->begin,
+		 end = t->end > r->to ? r->to : t->end;
 	uint64_t key = (uint64_t)t->thread << THREAD_SHIFT | (uint64_t)t->state << FUNC_BITS |
 		       (uint64_t)(t->func + 1);
 	size_t at;
@@ -225,7 +232,8 @@ static bool put_frame(struct buf *b, const char *s)
 	return changed;
 }
 
-static bool put_thread_frame(struct buf *b, const struct timeline *tl, const struct timeline_thread *t)
+static bool put_thread_frame(struct buf *b, const struct timeline *tl,
+			     const struct timeline_thread *t)
 {
 	const struct timeline_process *p = timeline_process(tl, t->process);
 	bool changed = false;
@@ -266,7 +274,8 @@ static int put_sums(struct folded *f)
 		bool changed;
 
 		buf_clear(&line);
-		changed = put_thread_frame(&line, tl, timeline_thread(tl, (uint32_t)(key >> THREAD_SHIFT)));
+		changed = put_thread_frame(&line, tl,
+					   timeline_thread(tl, (uint32_t)(key >> THREAD_SHIFT)));
 		buf_printf(&line, ";%s", state_name(state));
 		if (func) {
 			const struct timeline_func *fn = timeline_func(tl, (uint32_t)func - 1);
@@ -283,7 +292,8 @@ static int put_sums(struct folded *f)
 		n_changed += changed;
 		ret = out_text(&out, &line);
 	}
-	convert_lost(f->c, n_changed, "lines have a \"_\" where a name holds a \";\" or a control character");
+	convert_lost(f->c, n_changed,
+		     "lines have a \"_\" where a name holds a \";\" or a control character");
 	buf_release(&line);
 	return out_finish(&out, ret);
 }

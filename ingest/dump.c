@@ -1,8 +1,9 @@
 /*
  * dump.c - see dump.h
  *
- * A line is put together from pieces that were made once (" 9989 ", "ACQUIRE", " lock=2") and from numbers
- * written by hand, two digits at a time; of a time only the last eight digits change from line to line.
+ * A line is put together from pieces that were made once (" 9989 ", "ACQUIRE", " lock=2") and from
+ * numbers written by hand, two digits at a time; of a time only the last eight digits change from
+ * line to line.
  */
 #include "dump.h"
 
@@ -14,7 +15,7 @@
 #include "out.h"
 #include "utf8.h"
 
-/* --- names ---------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 /* In quotes, with what is not plain visible text as \xHH. */
 static void put_quoted(struct buf *b, const char *s)
@@ -203,7 +204,7 @@ static inline bool names_lock(const struct pieces *s, uint32_t thread, uint16_t 
 	return s->first_lock[timeline_thread(s->tl, thread)->process] != lock;
 }
 
-/* --- header lines --------------------------------------------------------------------------------- */
+/* --- header lines ----------------------------------------------------------------------------- */
 
 /* A title is a line's rest, or, where it could be taken for something else, a quoted string. */
 static void put_title(struct buf *b, const char *title)
@@ -259,7 +260,10 @@ static void put_processes(struct buf *b, const struct timeline *tl)
 	}
 }
 
-/* In the order of their numbers: ingest numbers them alike then, and finds the order of display again. */
+/*
+ * In the order of their numbers: ingest numbers them alike then, and finds the order of display
+ * again.
+ */
 static void put_threads(struct buf *b, const struct pieces *s)
 {
 	const struct timeline_info *info = timeline_info(s->tl);
@@ -342,11 +346,12 @@ static void put_header(struct buf *b, const struct pieces *s)
 		buf_str(b, "# truncated\n");
 }
 
-/* --- what begins a wait --------------------------------------------------------------------------- */
+/* --- what begins a wait ----------------------------------------------------------------------- */
 
 /*
- * The timeline does not say whether its log's waits began at BUSY or at ENTRY, but an ENTRY says it that found
- * the lock held: its thread waits from there on, or does not.  Mostly the first few events decide.
+ * The timeline does not say whether its log's waits began at BUSY or at ENTRY, but an ENTRY says it
+ * that found the lock held: its thread waits from there on, or does not.  Mostly the first few
+ * events decide.
  */
 struct waits {
 	const struct timeline *tl;
@@ -373,7 +378,10 @@ static int look_at_entry(struct waits *w, const struct event *e)
 	}
 	if (owner == NO_THREAD || owner == e->thread)
 		return 0;
-	/* Until the first BUSY waits began at ENTRY, then no more: what a reader finds out by itself. */
+	/*
+	 * Until the first BUSY waits began at ENTRY, then no more: what a reader finds out by
+	 * itself.
+	 */
 	w->word = w->seen_busy && w->began ? "" : "busy";
 	return 1;
 }
@@ -406,8 +414,8 @@ const char *dump_waits(const struct timeline *tl, struct timeline_cursor *c, str
 		const struct timeline_thread *t = timeline_thread(tl, i);
 
 		w.any_busy |= t->busy != 0;
-		n_others += t->events - t->acquires - t->releases - t->busy - t->retry - t->timeouts -
-			    t->drop_requests;
+		n_others += t->events - t->acquires - t->releases - t->busy - t->retry -
+			    t->timeouts - t->drop_requests;
 	}
 	w.owner = malloc(((size_t)info->n_locks + 1) * sizeof(*w.owner));
 	w.state = calloc((size_t)info->n_threads + 1, 1);
@@ -418,7 +426,8 @@ const char *dump_waits(const struct timeline *tl, struct timeline_cursor *c, str
 	memset(w.owner, 0xff, ((size_t)info->n_locks + 1) * sizeof(*w.owner));
 	if (n_others && timeline_events(c, 0, info->end + 1, look_at, &w, err) < 0)
 		goto out;
-	if (!w.word)		/* no ENTRY at a held lock, or all before the first BUSY: both would do */
+	/* no ENTRY at a held lock, or all before the first BUSY: both would do */
+	if (!w.word)
 		w.word = w.any_busy && !w.began ? "busy" : "entry";
 out:
 	free(w.owner);
@@ -426,7 +435,7 @@ out:
 	return w.word;
 }
 
-/* --- events --------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 struct event_dump {
 	struct out out;
@@ -440,12 +449,14 @@ static void make_words(struct event_dump *d)
 {
 	for (unsigned i = 0; i < N_EVENT_KINDS; i++)
 		if (event_kind_name(i))
-			d->kind[i].len = (uint32_t)snprintf(d->kind[i].text, sizeof(d->kind[i].text), " %s",
-							    event_kind_name(i));
+			d->kind[i].len =
+				(uint32_t)snprintf(d->kind[i].text, sizeof(d->kind[i].text), " %s",
+						   event_kind_name(i));
 	for (unsigned i = 0; i < N_ATTRS; i++)
 		if (event_attr_name(i))
-			d->attr[i].len = (uint32_t)snprintf(d->attr[i].text, sizeof(d->attr[i].text), " %s=",
-							    event_attr_name(i));
+			d->attr[i].len =
+				(uint32_t)snprintf(d->attr[i].text, sizeof(d->attr[i].text),
+						   " %s=", event_attr_name(i));
 }
 
 static uint8_t *put_attr(const struct event_dump *d, uint8_t *p, unsigned id, int64_t value)
@@ -487,7 +498,8 @@ static int print_event(void *ctx, const struct event *e, const struct attr *attr
 	return out_line(&d->out, p);
 }
 
-static int put_events(struct event_dump *d, const struct timeline *tl, struct dump_range range, struct err *err)
+static int put_events(struct event_dump *d, const struct timeline *tl, struct dump_range range,
+		      struct err *err)
 {
 	const char *waits = dump_waits(tl, d->cursor, err);
 	struct buf header = BUF_INIT;
@@ -520,7 +532,7 @@ int dump_events(struct timeline *tl, int fd, struct dump_range range, struct err
 	return ret;
 }
 
-/* --- periods -------------------------------------------------------------------------------------- */
+/* --- periods ---------------------------------------------------------------------------------- */
 
 struct period_dump {
 	struct out out;
@@ -586,13 +598,14 @@ int dump_periods(struct timeline *tl, int fd, struct dump_range range, struct er
 	return ret;
 }
 
-/* --- bins ----------------------------------------------------------------------------------------- */
+/* --- bins ------------------------------------------------------------------------------------- */
 
-#define WINDOW_BINS (1u << 17)	/* of all lanes, read at once: 10 MB; fewer would read a block more often */
+/* of all lanes, read at once: 10 MB; fewer would read a block more often */
+#define WINDOW_BINS (1u << 17)
 
 /*
- * From coarse to fine: only what lies below a bin that holds something is looked at, so a long silence costs
- * nothing, at any level.
+ * From coarse to fine: only what lies below a bin that holds something is looked at, so a long
+ * silence costs nothing, at any level.
  */
 struct bin_dump {
 	struct out out;
@@ -606,13 +619,15 @@ struct bin_dump {
 static bool is_empty(const struct timeline_bin *b)
 {
 	return !(b->run | b->stall | b->wait | b->signal | b->max_wait) &&
-	       !(b->acquires | b->releases | b->busy | b->retry | b->timeouts | b->switches | b->lost);
+	       !(b->acquires | b->releases | b->busy | b->retry | b->timeouts | b->switches |
+		 b->lost);
 }
 
 static int print_bin(struct out *o, uint32_t lane, uint64_t number, const struct timeline_bin *b)
 {
-	const uint64_t v[] = { number, b->run, b->stall, b->wait, b->signal, b->max_wait, b->acquires,
-			       b->releases, b->busy, b->retry, b->timeouts, b->switches, b->lost };
+	const uint64_t v[] = { number,	    b->run,	 b->stall,    b->wait, b->signal,
+			       b->max_wait, b->acquires, b->releases, b->busy, b->retry,
+			       b->timeouts, b->switches, b->lost };
 	uint8_t *p = put_u64(o->data + o->len, lane);
 
 	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
@@ -639,7 +654,8 @@ static int print_window(struct bin_dump *d, uint64_t first, uint32_t n)
 static int walk_bins(struct bin_dump *d, unsigned level, uint64_t first, uint32_t n)
 {
 	unsigned down = level - d->level < d->bits ? level - d->level : d->bits;
-	uint64_t least = d->first >> (level - d->level), end = ((d->end - 1) >> (level - d->level)) + 1;
+	uint64_t least = d->first >> (level - d->level),
+		 end = ((d->end - 1) >> (level - d->level)) + 1;
 	uint8_t *full;
 	int ret = 0;
 
@@ -674,8 +690,10 @@ static int put_bins(struct bin_dump *d, uint64_t end)
 	struct buf header = BUF_INIT;
 	int ret;
 
-	buf_printf(&header, "# bins of 2^%u: lane bin run stall wait signal max_wait acquires releases busy"
-		   " retry timeouts switches lost\n", d->level);
+	buf_printf(&header,
+		   "# bins of 2^%u: lane bin run stall wait signal max_wait acquires releases busy"
+		   " retry timeouts switches lost\n",
+		   d->level);
 	ret = out_text(&d->out, &header);
 	buf_release(&header);
 	if (ret || !d->n_lanes || d->first >= d->end)

@@ -1,15 +1,16 @@
 /*
- * gecko.c - profiles for the Firefox Profiler, as CPython's sampler writes them: its markers of the GIL
+ * gecko.c - profiles for the Firefox Profiler, as CPython's sampler writes them: its markers of the
+ *GIL
  *
  *	{"meta": {"startTime": 5369734.8, ...}, "threads": [{"tid": 7, "markers": {"name": [3, 4],
  *	 "startTime": [0.5, 1.25], "endTime": [1.25, 9], "phase": [1, 1], ...}, ...}],
  *	 "shared": {"stringArray": [...]}}
  *
- * A marker "Has GIL" is a hold, "Waiting for GIL" a wait; both are as coarse as the samples.  The threads stand
- * one behind the other and the names of the markers behind all of them, so nothing can be said before the end
- * has been read: up to 48 bytes a marker are kept until then, of at most MAX_MARKERS, and 32 for each of the
- * GIL.  Older profiles, whose markers are rows ("schema", "data") and whose threads have string tables of their
- * own, are read too.
+ * A marker "Has GIL" is a hold, "Waiting for GIL" a wait; both are as coarse as the samples.  The
+ *threads stand one behind the other and the names of the markers behind all of them, so nothing can
+ *be said before the end has been read: up to 48 bytes a marker are kept until then, of at most
+ *MAX_MARKERS, and 32 for each of the GIL.  Older profiles, whose markers are rows ("schema",
+ *"data") and whose threads have string tables of their own, are read too.
  */
 #include "formats.h"
 
@@ -61,7 +62,17 @@ struct happening {
 
 /* The keys above the current value: which member of the profile it is. */
 enum place {
-	P_NONE, P_META, P_THREADS, P_THREAD, P_MARKERS, P_COLUMN, P_SCHEMA, P_ROWS, P_ROW, P_SHARED, P_STRINGS,
+	P_NONE,
+	P_META,
+	P_THREADS,
+	P_THREAD,
+	P_MARKERS,
+	P_COLUMN,
+	P_SCHEMA,
+	P_ROWS,
+	P_ROW,
+	P_SHARED,
+	P_STRINGS,
 	P_STRING_TABLE,
 };
 
@@ -89,7 +100,7 @@ struct gecko {
 	uint32_t n_lost;
 };
 
-/* --- what is read --------------------------------------------------------------------------------- */
+/* --- what is read ----------------------------------------------------------------------------- */
 
 static bool key_is(const struct gecko *g, const char *word)
 {
@@ -106,7 +117,8 @@ static int new_thread(struct log *l)
 	struct gecko *g = l->state;
 
 	if (g->n_threads == MAX_GECKO_THREADS)
-		return err_set(l->err, ERR_FORMAT, "more than %u threads in a profile", MAX_GECKO_THREADS);
+		return err_set(l->err, ERR_FORMAT, "more than %u threads in a profile",
+			       MAX_GECKO_THREADS);
 	if (g->n_threads == g->cap_threads) {
 		uint32_t cap = g->cap_threads ? 2 * g->cap_threads : 16;
 		struct gecko_thread *p = realloc(g->thread, cap * sizeof(*p));
@@ -116,8 +128,10 @@ static int new_thread(struct log *l)
 		g->thread = p;
 		g->cap_threads = cap;
 	}
-	g->thread[g->n_threads++] = (struct gecko_thread){ .own = { .has = NO_VALUE, .waits = NO_VALUE } };
-	for (unsigned i = 0; i < N_COLUMNS; i++)	/* the order of the rows that most profiles have */
+	g->thread[g->n_threads++] =
+		(struct gecko_thread){ .own = { .has = NO_VALUE, .waits = NO_VALUE } };
+	/* the order of the rows that most profiles have */
+	for (unsigned i = 0; i < N_COLUMNS; i++)
 		g->schema[i] = i;
 	return 0;
 }
@@ -145,11 +159,13 @@ static struct marker *marker_at(struct log *l, struct gecko_thread *t, uint32_t 
 		t->cap = cap;
 	}
 	g->n_markers++;
-	t->m[t->n] = (struct marker){ .begin = NO_GECKO_TIME, .end = NO_GECKO_TIME, .name = NO_VALUE };
+	t->m[t->n] =
+		(struct marker){ .begin = NO_GECKO_TIME, .end = NO_GECKO_TIME, .name = NO_VALUE };
 	return &t->m[t->n++];
 }
 
-static void set_cell(struct marker *m, enum column column, enum json_token type, const char *s, size_t n)
+static void set_cell(struct marker *m, enum column column, enum json_token type, const char *s,
+		     size_t n)
 {
 	uint64_t v;
 
@@ -212,8 +228,8 @@ static int scalar(struct log *l, enum place place, enum json_token type, const c
 
 	switch (place) {
 	case P_META:
-		if (key_is(g, "startTime") && type == JSON_NUMBER && decimal_parse(s, n, NS_PER_MS_DIGITS, &v) &&
-		    v <= MAX_TIME / 2)
+		if (key_is(g, "startTime") && type == JSON_NUMBER &&
+		    decimal_parse(s, n, NS_PER_MS_DIGITS, &v) && v <= MAX_TIME / 2)
 			g->start = v;
 		return 0;
 	case P_THREAD:
@@ -229,7 +245,8 @@ static int scalar(struct log *l, enum place place, enum json_token type, const c
 		return 0;
 	case P_SCHEMA:
 		for (unsigned i = 0; i < N_COLUMNS; i++)
-			if (key_is(g, column_names[i]) && parse_u64(s, s + n, &v) == s + n && v < 64)
+			if (key_is(g, column_names[i]) && parse_u64(s, s + n, &v) == s + n &&
+			    v < 64)
 				g->schema[i] = (unsigned)v;
 		return 0;
 	case P_ROW:
@@ -263,7 +280,8 @@ static enum place place_of(struct gecko *g, enum place outer, unsigned depth, bo
 		return key_is(g, "stringArray") || key_is(g, "stringTable") ? P_STRINGS : P_NONE;
 	case P_SHARED:
 	case P_STRING_TABLE:
-		return !object && (key_is(g, "stringArray") || key_is(g, "_array")) ? P_STRINGS : P_NONE;
+		return !object && (key_is(g, "stringArray") || key_is(g, "_array")) ? P_STRINGS
+										    : P_NONE;
 	case P_MARKERS:
 		if (object)
 			return key_is(g, "schema") ? P_SCHEMA : P_NONE;
@@ -286,7 +304,9 @@ static int open_bracket(struct log *l, unsigned depth, bool object)
 	switch (place) {
 	case P_THREAD: return new_thread(l);
 	case P_ROW:
-		g->row = (struct marker){ .begin = NO_GECKO_TIME, .end = NO_GECKO_TIME, .name = NO_VALUE };
+		g->row = (struct marker){ .begin = NO_GECKO_TIME,
+					  .end = NO_GECKO_TIME,
+					  .name = NO_VALUE };
 		g->cell = 0;
 		break;
 	case P_COLUMN:
@@ -317,7 +337,8 @@ static int close_bracket(struct log *l, unsigned depth)
 	return m || g->full ? 0 : -1;
 }
 
-static int on_token(void *ctx, const struct json_reader *r, enum json_token type, const char *s, size_t n)
+static int on_token(void *ctx, const struct json_reader *r, enum json_token type, const char *s,
+		    size_t n)
 {
 	struct log *l = ctx;
 	struct gecko *g = l->state;
@@ -340,7 +361,7 @@ static int on_token(void *ctx, const struct json_reader *r, enum json_token type
 	}
 }
 
-/* --- the end: what the markers tell ---------------------------------------------------------------- */
+/* --- the end: what the markers tell ----------------------------------------------------------- */
 
 static int by_time(const void *a, const void *b)
 {
@@ -367,20 +388,22 @@ static int find_threads(struct log *l)
 		char none[16];
 
 		snprintf(none, sizeof(none), "#%u", i + 1);
-		if (names_find(l->names, NAME_PROCESS, l->number, pid, strlen(pid), &process, &known, l->err))
+		if (names_find(l->names, NAME_PROCESS, l->number, pid, strlen(pid), &process,
+			       &known, l->err))
 			return -1;
 		if (!known && *pid && parse_u64(pid, end, &v) == end && v <= INT32_MAX)
 			l->names->process[process].pid = (int64_t)v;
-		if (t->process_name &&
-		    names_set(&l->names->process[process].name, t->process_name, strlen(t->process_name), l->err))
+		if (t->process_name && names_set(&l->names->process[process].name, t->process_name,
+						 strlen(t->process_name), l->err))
 			return -1;
 		if (!t->tid && names_set(&t->tid, none, strlen(none), l->err))
 			return -1;
-		if (names_find(l->names, NAME_THREAD, process, t->tid, strlen(t->tid), &g->number[i], NULL,
-			       l->err) ||
+		if (names_find(l->names, NAME_THREAD, process, t->tid, strlen(t->tid),
+			       &g->number[i], NULL, l->err) ||
 		    names_find(l->names, NAME_LOCK, process, "0", 1, &lock, NULL, l->err) ||
 		    names_set(&l->names->lock[lock].name, "GIL", 3, l->err) ||
-		    (t->name && names_set(&l->names->thread[g->number[i]].name, t->name, strlen(t->name), l->err)))
+		    (t->name && names_set(&l->names->thread[g->number[i]].name, t->name,
+					  strlen(t->name), l->err)))
 			return -1;
 		g->lock[i] = (uint16_t)lock;
 	}
@@ -396,7 +419,8 @@ static void add_marker(struct gecko *g, uint32_t thread, const struct marker *m,
 		g->n_bad++;
 		return;
 	}
-	h[0] = (struct happening){ g->start + m->begin, thread, wait ? ASKS : TAKES, m->begin == m->end && !wait };
+	h[0] = (struct happening){ g->start + m->begin, thread, wait ? ASKS : TAKES,
+				   m->begin == m->end && !wait };
 	h[1] = (struct happening){ g->start + m->end, thread, wait ? GIVES_UP : LETS_GO, false };
 	g->n_h += h[0].at_once ? 1 : 2;
 }
@@ -454,12 +478,13 @@ static int tell(struct log *l, const struct happening *h, unsigned kind, unsigne
 
 	if (names_lane(l->names, g->number[h->thread], l->err))
 		return -1;
-	return log_add(l, h->time, g->number[h->thread], kind == EV_LOST ? 0 : g->lock[h->thread], kind, n_attrs);
+	return log_add(l, h->time, g->number[h->thread], kind == EV_LOST ? 0 : g->lock[h->thread],
+		       kind, n_attrs);
 }
 
 /*
- * Between two samples a thread may get the lock and lose it again: a wait that ends without a hold is one of
- * which events are missing, so it says that.
+ * Between two samples a thread may get the lock and lose it again: a wait that ends without a hold
+ * is one of which events are missing, so it says that.
  */
 static int happen(struct log *l, const struct happening *h)
 {
@@ -477,7 +502,8 @@ static int happen(struct log *l, const struct happening *h)
 			return 0;
 		*waits = false;
 		*holds = !h->at_once;
-		return tell(l, h, EV_ACQUIRE, 0) || (h->at_once && tell(l, h, EV_RELEASE, 0)) ? -1 : 0;
+		return tell(l, h, EV_ACQUIRE, 0) || (h->at_once && tell(l, h, EV_RELEASE, 0)) ? -1
+											      : 0;
 	case LETS_GO:
 		if (!*holds)
 			return 0;
@@ -495,16 +521,19 @@ static int happen(struct log *l, const struct happening *h)
 	}
 }
 
-/* --- the format ------------------------------------------------------------------------------------ */
+/* --- the format ------------------------------------------------------------------------------- */
 
-static int look_at_token(void *ctx, const struct json_reader *r, enum json_token type, const char *s, size_t n)
+static int look_at_token(void *ctx, const struct json_reader *r, enum json_token type,
+			 const char *s, size_t n)
 {
-	static const char *const keys[] = { "meta", "libs", "threads", "preprocessedProfileVersion" };
+	static const char *const keys[] = { "meta", "libs", "threads",
+					    "preprocessedProfileVersion" };
 	bool *found = ctx;
 
 	if (r->depth == 0 && type != JSON_BEGIN_OBJECT)
 		return 1;
-	for (size_t i = 0; r->depth == 1 && type == JSON_KEY && i < sizeof(keys) / sizeof(*keys); i++)
+	for (size_t i = 0; r->depth == 1 && type == JSON_KEY && i < sizeof(keys) / sizeof(*keys);
+	     i++)
 		if (strlen(keys[i]) == n && !memcmp(keys[i], s, n)) {
 			*found = true;
 			return 1;
@@ -568,7 +597,9 @@ static int end_input(struct log *l, const struct err *broken)
 	struct err why = { 0 };
 
 	g->over = true;
-	if (broken ? log_cut(l, broken->msg) : source_cut(l->source, &why) ? log_cut(l, why.msg) : 0)
+	if (broken			  ? log_cut(l, broken->msg)
+	    : source_cut(l->source, &why) ? log_cut(l, why.msg)
+					  : 0)
 		return -1;
 	if (!broken && !why.code && json_read_end(&g->json, &why) &&
 	    (why.code == ERR_MEMORY ? err_memory(l->err, "a profile") : log_cut(l, why.msg)))
@@ -577,7 +608,9 @@ static int end_input(struct log *l, const struct err *broken)
 		return -1;
 	if (gather(l))
 		return -1;
-	return g->n_bad ? log_bad(l, "%" PRIu64 " markers of the GIL without a time that can be", g->n_bad) : 0;
+	return g->n_bad ? log_bad(l, "%" PRIu64 " markers of the GIL without a time that can be",
+				  g->n_bad)
+			: 0;
 }
 
 static int gecko_read(struct log *l)
@@ -609,8 +642,12 @@ static int gecko_end(struct log *l)
 	const struct gecko *g = l->state;
 
 	if (g->n_others)
-		log_note(l, "%" PRIu64 " markers that are not \"Has GIL\" or \"Waiting for GIL\", and all samples,"
-			 " are left out", g->n_others);
+		log_note(
+			l,
+			"%" PRIu64
+			" markers that are not \"Has GIL\" or \"Waiting for GIL\", and all samples,"
+			" are left out",
+			g->n_others);
 	if (g->n_lost)
 		log_note(l, "%u waits ended without a hold that a sample saw", g->n_lost);
 	return 0;

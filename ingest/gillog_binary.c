@@ -1,9 +1,9 @@
 /*
  * gillog_binary.c - what gilscope record writes: docs/gillog-binary.md
  *
- * The blocks of an epoch are gathered, and their events merged by time: at any moment one block per thread is
- * decoded.  On a 2.7, whose events tell the checks and the countdown, the log may be read on the clock of
- * ticks instead; then an event's order is still that of the nanoseconds.
+ * The blocks of an epoch are gathered, and their events merged by time: at any moment one block per
+ * thread is decoded.  On a 2.7, whose events tell the checks and the countdown, the log may be read
+ * on the clock of ticks instead; then an event's order is still that of the nanoseconds.
  */
 #include "formats.h"
 
@@ -36,7 +36,8 @@ struct binary {
 	uint32_t n_locks, n_funcs;
 	struct epoch_block *block;
 	uint32_t n_blocks, cap_blocks;
-	uint32_t *heap;			/* streams with a decoded block, by their next event's time */
+	/* streams with a decoded block, by their next event's time */
+	uint32_t *heap;
 	uint32_t n_heap;
 	bool last_epoch;
 	/* --clock ticks */
@@ -86,7 +87,8 @@ static int binary_open(struct log *l)
 		return err_prefix(l->err, l->path);
 	if (gillog_info(b->log)->clock == GILLOG_TICKS)
 		l->want_ticks = false;		/* it has no other clock */
-	l->clock = gillog_info(b->log)->clock == GILLOG_TICKS || l->want_ticks ? CLOCK_TICKS : CLOCK_NS;
+	l->clock = gillog_info(b->log)->clock == GILLOG_TICKS || l->want_ticks ? CLOCK_TICKS
+									       : CLOCK_NS;
 	return 0;
 }
 
@@ -110,7 +112,7 @@ static void binary_close(struct log *l)
 	free(b);
 }
 
-/* --- names ---------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static int take_threads(struct log *l, const struct gillog_info *info)
 {
@@ -128,22 +130,22 @@ static int take_threads(struct log *l, const struct gillog_info *info)
 			bool known;
 
 			/* The system gives a thread's id again: then it is told by how often. */
-			if (names_find(l->names, NAME_THREAD, b->process, t->id, strlen(t->id), &number,
-				       &known, l->err))
+			if (names_find(l->names, NAME_THREAD, b->process, t->id, strlen(t->id),
+				       &number, &known, l->err))
 				return -1;
 			for (unsigned k = 2; known; k++) {
 				char again[300];
 
 				snprintf(again, sizeof(again), "%.240s#%u", t->id, k);
-				if (names_find(l->names, NAME_THREAD, b->process, again, strlen(again),
-					       &number, &known, l->err))
+				if (names_find(l->names, NAME_THREAD, b->process, again,
+					       strlen(again), &number, &known, l->err))
 					return -1;
 			}
 			s[i] = (struct stream){ .number = number, .first = NONE, .last = NONE };
 			b->n_streams = i + 1;
 		}
-		if (*t->name && names_set(&l->names->thread[s[i].number].name, t->name, strlen(t->name),
-					  l->err))
+		if (*t->name && names_set(&l->names->thread[s[i].number].name, t->name,
+					  strlen(t->name), l->err))
 			return -1;
 	}
 	return 0;
@@ -161,8 +163,8 @@ static int take_locks(struct log *l, const struct gillog_info *info)
 		const struct gillog_lock *k = &info->locks[i];
 
 		if (i >= b->n_locks) {
-			if (names_find(l->names, NAME_LOCK, b->process, k->id, strlen(k->id), &p[i], NULL,
-				       l->err))
+			if (names_find(l->names, NAME_LOCK, b->process, k->id, strlen(k->id), &p[i],
+				       NULL, l->err))
 				return -1;
 			b->n_locks = i + 1;
 		}
@@ -184,8 +186,8 @@ static int take_funcs(struct log *l, const struct gillog_info *info)
 	for (; b->n_funcs < info->n_funcs; b->n_funcs++) {
 		const struct gillog_func *f = &info->funcs[b->n_funcs];
 
-		if (names_func(l->names, f->name, strlen(f->name), f->file, strlen(f->file), f->line,
-			       &p[b->n_funcs], l->err))
+		if (names_func(l->names, f->name, strlen(f->name), f->file, strlen(f->file),
+			       f->line, &p[b->n_funcs], l->err))
 			return -1;
 	}
 	return 0;
@@ -228,11 +230,13 @@ static int take_names(struct log *l)
 	p->ppid = info->ppid;
 	if (*info->process && names_set(&p->name, info->process, strlen(info->process), l->err))
 		return -1;
-	return take_threads(l, info) || take_locks(l, info) || take_funcs(l, info) || take_facts(l, info)
-		? -1 : 0;
+	return take_threads(l, info) || take_locks(l, info) || take_funcs(l, info) ||
+			       take_facts(l, info)
+		       ? -1
+		       : 0;
 }
 
-/* --- the merge of an epoch ------------------------------------------------------------------------ */
+/* --- the merge of an epoch -------------------------------------------------------------------- */
 
 static uint64_t next_time(const struct binary *b, uint32_t stream)
 {
@@ -396,8 +400,11 @@ static int read_epoch(struct log *l)
 			if (take_names(l))
 				return -1;
 			if (l->want_ticks && !b->interval)
-				return err_set(l->err, ERR_FORMAT, "%s: it has no ticks, which are of a recorded Python "
-					       "2.7", l->path);
+				return err_set(
+					l->err, ERR_FORMAT,
+					"%s: it has no ticks, which are of a recorded Python "
+					"2.7",
+					l->path);
 			return start_merge(l);
 		}
 	}
@@ -413,8 +420,10 @@ static int add_attrs(struct log *l, const struct gillog_attr *a, unsigned n, uns
 	/* A 2.7's events have these two, and nothing else as a rule. */
 	if (n == 2 && a[0].id == GL_ATTR_CHECKS && a[1].id == GL_ATTR_COUNTDOWN && !l->want_ticks) {
 		*added = 2;
-		return log_attr(l, ATTR_CHECKS, a[0].value) || log_attr(l, ATTR_COUNTDOWN, a[1].value)
-			? -1 : 0;
+		return log_attr(l, ATTR_CHECKS, a[0].value) ||
+				       log_attr(l, ATTR_COUNTDOWN, a[1].value)
+			       ? -1
+			       : 0;
 	}
 	for (unsigned i = 0; i < n; i++) {
 		int64_t v = a[i].value;
@@ -489,11 +498,13 @@ static int add_event(struct log *l, const struct stream *s)
 	    (((e->kind >= GL_ENTRY && e->kind <= GL_SWITCH_DONE) || e->kind == GL_WOKEN) &&
 	     !l->names->thread[s->number].is_lane && names_lane(l->names, s->number, l->err)))
 		return -1;
-	return log_add(l, time, s->number, (uint16_t)(e->lock < b->n_locks ? b->lock[e->lock] : 0), e->kind,
-		       n);
+	return log_add(l, time, s->number, (uint16_t)(e->lock < b->n_locks ? b->lock[e->lock] : 0),
+		       e->kind, n);
 }
 
-/* Adds events of the first stream in the heap, at most so many, while they come before all others'. */
+/*
+ * Adds events of the first stream in the heap, at most so many, while they come before all others'.
+ */
 static int add_run(struct log *l, unsigned most)
 {
 	struct binary *b = l->state;
@@ -547,6 +558,9 @@ static int binary_read(struct log *l)
 }
 
 const struct format format_gillog_binary = {
-	.name = "gillog-binary", .recognise = binary_recognise, .open = binary_open, .read = binary_read,
+	.name = "gillog-binary",
+	.recognise = binary_recognise,
+	.open = binary_open,
+	.read = binary_read,
 	.close = binary_close,
 };

@@ -8,7 +8,8 @@
 #define MAX_WORDS 32
 
 struct gillog_text {
-	uint32_t first_process;		/* the first one that a header names, or the nameless one; NONE: not yet */
+	/* the first one that a header names, or the nameless one; NONE: not yet */
+	uint32_t first_process;
 	uint32_t *first_lock;		/* of each process: its first lock + 1, or 0 */
 	uint32_t cap_locks;
 	uint32_t *func;			/* the log's numbers of functions -> the trace's + 1 */
@@ -34,7 +35,10 @@ static int hex(char c)
 	       c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Undoes a quoted string in place of scratch; s stands behind the first quote. Where it ended, or NULL. */
+/*
+ * Undoes a quoted string in place of scratch; s stands behind the first quote. Where it ended, or
+ * NULL.
+ */
 static const char *unquote(struct buf *scratch, const char *s, const char *end)
 {
 	for (; s < end && *s != '"'; s++) {
@@ -60,8 +64,8 @@ static const char *unquote(struct buf *scratch, const char *s, const char *end)
 }
 
 /*
- * Splits [s, end) into words; those that were quoted lie in scratch, whose room was reserved for all of them
- * beforehand.  The number of words, or -1 if the line cannot be split.
+ * Splits [s, end) into words; those that were quoted lie in scratch, whose room was reserved for
+ * all of them beforehand.  The number of words, or -1 if the line cannot be split.
  */
 static int split(struct word *w, struct buf *scratch, const char *s, const char *end)
 {
@@ -143,7 +147,7 @@ static bool signed_number(const struct word *w, int64_t *v)
 	return true;
 }
 
-/* --- processes, threads, locks -------------------------------------------------------------------- */
+/* --- processes, threads, locks ---------------------------------------------------------------- */
 
 /* The process that a line's process= names; without one the first. */
 static int find_process(struct log *l, const struct word *w, uint32_t *process)
@@ -151,7 +155,8 @@ static int find_process(struct log *l, const struct word *w, uint32_t *process)
 	struct gillog_text *g = l->state;
 
 	if (w)
-		return names_find(l->names, NAME_PROCESS, l->number, w->s, w->n, process, NULL, l->err);
+		return names_find(l->names, NAME_PROCESS, l->number, w->s, w->n, process, NULL,
+				  l->err);
 	if (g->first_process == NONE &&
 	    names_find(l->names, NAME_PROCESS, l->number, "", 0, &g->first_process, NULL, l->err))
 		return -1;
@@ -160,8 +165,8 @@ static int find_process(struct log *l, const struct word *w, uint32_t *process)
 }
 
 /*
- * The scope of ids as lines without process= use them: an id means the thread that a header line has named
- * so first, else the one of the first process.
+ * The scope of ids as lines without process= use them: an id means the thread that a header line
+ * has named so first, else the one of the first process.
  */
 static uint32_t plain_scope(const struct log *l)
 {
@@ -169,12 +174,14 @@ static uint32_t plain_scope(const struct log *l)
 }
 
 /* A thread by its process and id. */
-static int find_thread_in(struct log *l, uint32_t process, const char *s, size_t n, uint32_t *thread)
+static int find_thread_in(struct log *l, uint32_t process, const char *s, size_t n,
+			  uint32_t *thread)
 {
 	return names_find(l->names, NAME_THREAD, process, s, n, thread, NULL, l->err);
 }
 
-static int find_thread(struct log *l, const struct word *w, const struct word *process, uint32_t *thread)
+static int find_thread(struct log *l, const struct word *w, const struct word *process,
+		       uint32_t *thread)
 {
 	struct gillog_text *g = l->state;
 	uint64_t id = thread_cache_id(w->s, w->n);
@@ -236,7 +243,7 @@ static int find_lock(struct log *l, uint32_t process, const struct word *w, uint
 	return 0;
 }
 
-/* --- header lines --------------------------------------------------------------------------------- */
+/* --- header lines ----------------------------------------------------------------------------- */
 
 static int header_process(struct log *l, const struct word *w, int n)
 {
@@ -286,7 +293,8 @@ static int header_lock(struct log *l, const struct word *w, int n)
 
 	if (n < 2 || w[1].key_len)
 		return log_bad(l, "a \"# lock\" line without the lock's id");
-	if (find_process(l, find_key(w, n, "process"), &process) || find_lock(l, process, &w[1], &lock))
+	if (find_process(l, find_key(w, n, "process"), &process) ||
+	    find_lock(l, process, &w[1], &lock))
 		return log_bad_err(l);
 	if (!g->first_lock[process])
 		g->first_lock[process] = lock + 1u;
@@ -400,11 +408,12 @@ static int header_line(struct log *l, const char *s, const char *end)
 		return names_fact(l->names, w[1].key, w[1].key_len, w[1].s, w[1].n, l->err) ?
 		       log_bad_err(l) : 0;
 	if (is(&w[0], "fact") && n == 3 && !w[1].key_len && !w[2].key_len)
-		return names_fact(l->names, w[1].s, w[1].n, w[2].s, w[2].n, l->err) ? log_bad_err(l) : 0;
+		return names_fact(l->names, w[1].s, w[1].n, w[2].s, w[2].n, l->err) ? log_bad_err(l)
+										    : 0;
 	return 0;
 }
 
-/* --- events --------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* Fills value[id] from key=value; NULL, or what is wrong.  Memory that ran out is *failed. */
 static const char *get_value(struct log *l, const struct word *w, uint32_t thread, int64_t *value,
@@ -439,8 +448,8 @@ static const char *get_value(struct log *l, const struct word *w, uint32_t threa
 	return NULL;
 }
 
-static int add_event(struct log *l, uint64_t time, uint32_t thread, unsigned kind, const struct word *lock,
-		     const int64_t *value, unsigned mask)
+static int add_event(struct log *l, uint64_t time, uint32_t thread, unsigned kind,
+		     const struct word *lock, const int64_t *value, unsigned mask)
 {
 	uint16_t number_of = 0;
 	unsigned n = 0;
@@ -450,8 +459,8 @@ static int add_event(struct log *l, uint64_t time, uint32_t thread, unsigned kin
 		    names_lane(l->names, thread, l->err))
 			return log_bad_err(l);
 	}
-	if (kind == EV_LOST && log_gap(l, time, mask & 1u << ATTR_SINCE ? (uint64_t)value[ATTR_SINCE] : 0,
-				       thread))
+	if (kind == EV_LOST &&
+	    log_gap(l, time, mask & 1u << ATTR_SINCE ? (uint64_t)value[ATTR_SINCE] : 0, thread))
 		return -1;
 	for (unsigned m = mask; m; m &= m - 1, n++) {
 		unsigned id = (unsigned)__builtin_ctz(m);
@@ -508,7 +517,9 @@ static int event_line(struct log *l, const char *s, const char *end)
 	return add_event(l, time, thread, kind, lock, value, mask);
 }
 
-/* "TIME THREAD EVENT" and nothing more, with single blanks: most lines.  False: not one of these. */
+/*
+ * "TIME THREAD EVENT" and nothing more, with single blanks: most lines.  False: not one of these.
+ */
 static bool plain_event(struct log *l, const char *s, const char *end, int *ret)
 {
 	const char *id, *name, *p;
@@ -517,7 +528,8 @@ static bool plain_event(struct log *l, const char *s, const char *end, int *ret)
 	uint32_t thread;
 	unsigned kind;
 
-	if (end - s > 64 || !(id = parse_u64(s, end, &time)) || id == end || *id != ' ' || time > MAX_TIME)
+	if (end - s > 64 || !(id = parse_u64(s, end, &time)) || id == end || *id != ' ' ||
+	    time > MAX_TIME)
 		return false;
 	for (p = ++id; p < end && (unsigned char)*p > ' ' && *p != '"' && *p != '=';)
 		p++;
@@ -589,6 +601,10 @@ static void gillog_close_text(struct log *l)
 }
 
 const struct format format_gillog = {
-	.name = "gillog", .recognise = gillog_recognise, .open = gillog_open_text, .read = text_read,
-	.lines = gillog_lines, .close = gillog_close_text,
+	.name = "gillog",
+	.recognise = gillog_recognise,
+	.open = gillog_open_text,
+	.read = text_read,
+	.lines = gillog_lines,
+	.close = gillog_close_text,
 };

@@ -31,7 +31,7 @@ struct ingest {
 	struct err *err;
 };
 
-/* --- the logs ------------------------------------------------------------------------------------- */
+/* --- the logs --------------------------------------------------------------------------------- */
 
 static int add_path(struct ingest *in, const char *folder, const char *name)
 {
@@ -125,8 +125,9 @@ static int open_logs(struct ingest *in)
 	if (in->o->format) {
 		format = format_find(in->o->format);
 		if (!format)
-			return err_set(in->err, ERR_USAGE, "no format is called \"%s\"; there are: %s",
-				       in->o->format, ingest_format_names());
+			return err_set(in->err, ERR_USAGE,
+				       "no format is called \"%s\"; there are: %s", in->o->format,
+				       ingest_format_names());
 	}
 	in->log = calloc(in->n_paths, sizeof(*in->log));
 	in->heap = calloc(in->n_paths, sizeof(*in->heap));
@@ -148,7 +149,7 @@ static int open_logs(struct ingest *in)
 	return 0;
 }
 
-/* --- progress ------------------------------------------------------------------------------------- */
+/* --- progress --------------------------------------------------------------------------------- */
 
 static double seconds_since(const struct timespec *t)
 {
@@ -202,7 +203,7 @@ static void end_progress(struct ingest *in)
 	in->told_any = false;
 }
 
-/* --- the merge ------------------------------------------------------------------------------------ */
+/* --- the merge -------------------------------------------------------------------------------- */
 
 static uint64_t next_time(const struct ingest *in, uint32_t log)
 {
@@ -245,7 +246,8 @@ static size_t run_of_first(const struct ingest *in)
 		for (uint32_t c = 1; c < 3 && c < in->n_heap; c++) {
 			uint64_t t = next_time(in, in->heap[c]);
 
-			if (l->rec[end].time > t || (l->rec[end].time == t && in->heap[c] < in->heap[0]))
+			if (l->rec[end].time > t ||
+			    (l->rec[end].time == t && in->heap[c] < in->heap[0]))
 				return end;
 		}
 	return end;
@@ -259,7 +261,8 @@ static int add_funcs(struct ingest *in, struct log *l, size_t end)
 		uint32_t attr = (uint32_t)l->n_attrs;
 		int64_t func;
 
-		if (r->kind != EV_ACQUIRE || (r->n_attrs && l->attr[r->attr + r->n_attrs - 1u].id == ATTR_FUNC))
+		if (r->kind != EV_ACQUIRE ||
+		    (r->n_attrs && l->attr[r->attr + r->n_attrs - 1u].id == ATTR_FUNC))
 			continue;
 		func = stacks_func(in->names.stacks, &in->names, r->thread, r->time);
 		if (func < 0)
@@ -308,13 +311,14 @@ static int merge(struct ingest *in)
 	return 0;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------ */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* The name of a log's file without its endings. */
 static int title_from(struct ingest *in, char **title)
 {
 	const char *path = in->n_logs ? in->log[0].path : "-", *name = strrchr(path, '/');
-	static const char *const endings[] = { ".zst", ".gz", ".xz", ".gillog", ".txt", ".log", ".json" };
+	static const char *const endings[] = { ".zst", ".gz",  ".xz",  ".gillog",
+					       ".txt", ".log", ".json" };
 	size_t n;
 
 	if (!strcmp(path, "-"))
@@ -334,10 +338,12 @@ static int check_clocks(const struct ingest *in)
 {
 	for (uint32_t i = 0; in->o->ticks && i < in->n_logs; i++)
 		if (in->log[i].clock != CLOCK_TICKS)
-			return err_set(in->err, ERR_FORMAT, "%s: it has no clock of ticks", in->log[i].path);
+			return err_set(in->err, ERR_FORMAT, "%s: it has no clock of ticks",
+				       in->log[i].path);
 	for (uint32_t i = 1; i < in->n_logs; i++)
 		if (in->log[i].clock != in->log[0].clock)
-			return err_set(in->err, ERR_FORMAT, "%s and %s are on different clocks: %s and %s",
+			return err_set(in->err, ERR_FORMAT,
+				       "%s and %s are on different clocks: %s and %s",
 				       in->log[0].path, in->log[i].path,
 				       in->log[0].clock == CLOCK_NS ? "nanoseconds" : "ticks",
 				       in->log[i].clock == CLOCK_NS ? "nanoseconds" : "ticks");
@@ -349,8 +355,9 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 	struct timeline_info info = { .version = 1 };
 	uint64_t total;
 
-	if (open_logs(in) || tracker_new(&in->tracker, &in->names, out_path, in->o->force,
-					 in->o->n_threads ? in->o->n_threads : pool_cpus(), in->err))
+	if (open_logs(in) ||
+	    tracker_new(&in->tracker, &in->names, out_path, in->o->force,
+			in->o->n_threads ? in->o->n_threads : pool_cpus(), in->err))
 		return -1;
 	for (uint32_t i = 0; i < in->n_logs; i++)
 		source_on_idle(in->log[i].source, tracker_idle, in->tracker);
@@ -368,7 +375,8 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 		return err_set(in->err, ERR_FORMAT, "%s: no event of a lock in %s",
 			       strcmp(in->log[0].path, "-") ? in->log[0].path : "standard input",
 			       in->n_logs > 1 ? "these logs" : "this log");
-	if (in->o->title && names_set(&in->names.title, in->o->title, strlen(in->o->title), in->err))
+	if (in->o->title &&
+	    names_set(&in->names.title, in->o->title, strlen(in->o->title), in->err))
 		return -1;
 	if (!in->names.title && title_from(in, &in->names.title))
 		return -1;

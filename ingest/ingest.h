@@ -2,11 +2,13 @@
  * ingest.h - from event logs to a timeline
  *
  *   LOG -> source (decompress) -> format (parse) -> log (order) -+
- *   LOG -> ...                                                  -+-> merge -> tracker -> timeline/writer
+ *   LOG -> ...                                                  -+-> merge -> tracker ->
+ * timeline/writer
  *
- * Each log is decompressed on a thread of its own; parsing, merging and tracking run on the caller's; the
- * writer encodes on a third.  Memory does not grow with the logs: per log the pieces of its source and a
- * window of about 70,000 events, per thread of the trace about 400 bytes, per million events 4 KB of index.
+ * Each log is decompressed on a thread of its own; parsing, merging and tracking run on the
+ * caller's; the writer encodes on a third.  Memory does not grow with the logs: per log the pieces
+ * of its source and a window of about 70,000 events, per thread of the trace about 400 bytes, per
+ * million events 4 KB of index.
  */
 #ifndef GILSCOPE_INGEST_H
 #define GILSCOPE_INGEST_H
@@ -38,8 +40,8 @@ struct ingest_result {
 };
 
 /*
- * Reads the logs (a folder stands for the files in it, "-" for standard input) and writes the timeline.
- * Returns 0, or -1 with *err set and no file.  result may be NULL.
+ * Reads the logs (a folder stands for the files in it, "-" for standard input) and writes the
+ * timeline. Returns 0, or -1 with *err set and no file.  result may be NULL.
  */
 int ingest_logs(const char *const *paths, unsigned n_paths, const char *out_path,
 		const struct ingest_options *o, struct ingest_result *result, struct err *err);

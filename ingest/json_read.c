@@ -18,7 +18,8 @@ enum expect {
 enum lex { BETWEEN, STRING, ESCAPE, HEX, NUMBER, WORD };
 
 static const char *const wanted[] = {
-	"a value", "a value or \"]\"", "a key or \"}\"", "\":\"", "\",\" or a closing bracket", "nothing more",
+	"a value", "a value or \"]\"",		 "a key or \"}\"",
+	"\":\"",   "\",\" or a closing bracket", "nothing more",
 };
 
 void json_reader_init(struct json_reader *r, json_token_fn *token, void *ctx)
@@ -36,10 +37,12 @@ void json_reader_release(struct json_reader *r)
 static int unexpected(const struct json_reader *r, unsigned char c, struct err *err)
 {
 	if (c > ' ' && c < 0x7f)
-		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: found \"%c\", expected %s",
-			       r->pos, c, wanted[r->expect]);
-	return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: found the byte 0x%02x, expected %s",
-		       r->pos, c, wanted[r->expect]);
+		return err_set(err, ERR_FORMAT,
+			       "byte %" PRIu64 " of the JSON: found \"%c\", expected %s", r->pos, c,
+			       wanted[r->expect]);
+	return err_set(err, ERR_FORMAT,
+		       "byte %" PRIu64 " of the JSON: found the byte 0x%02x, expected %s", r->pos,
+		       c, wanted[r->expect]);
 }
 
 static bool is_space(unsigned char c)
@@ -139,7 +142,8 @@ static int give(struct json_reader *r, enum json_token type, const void *s, size
 }
 
 /* A token that began in the piece at p or before; its last bytes are [p, p + n). */
-static int end_text(struct json_reader *r, enum json_token type, const uint8_t *p, size_t n, struct err *err)
+static int end_text(struct json_reader *r, enum json_token type, const uint8_t *p, size_t n,
+		    struct err *err)
 {
 	int ret;
 
@@ -161,7 +165,9 @@ static int end_text(struct json_reader *r, enum json_token type, const uint8_t *
 
 static int end_word(struct json_reader *r, const uint8_t *p, size_t n, struct err *err)
 {
-	static const char *const words[] = { "true", "false", "null", "NaN", "Infinity", "-Infinity" };
+	static const char *const words[] = {
+		"true", "false", "null", "NaN", "Infinity", "-Infinity"
+	};
 	const char *s = (const char *)p;
 
 	if (r->text.len) {
@@ -179,7 +185,8 @@ static int end_word(struct json_reader *r, const uint8_t *p, size_t n, struct er
 			value_over(r);
 			return ret;
 		}
-	return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: the word \"%.*s\" is no value", r->begin,
+	return err_set(err, ERR_FORMAT,
+		       "byte %" PRIu64 " of the JSON: the word \"%.*s\" is no value", r->begin,
 		       n > 20 ? 20 : (int)n, s);
 }
 
@@ -188,7 +195,8 @@ static int open_bracket(struct json_reader *r, bool object, struct err *err)
 	int ret;
 
 	if (r->depth == JSON_MAX_DEPTH)
-		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: nested deeper than %u brackets",
+		return err_set(err, ERR_FORMAT,
+			       "byte %" PRIu64 " of the JSON: nested deeper than %u brackets",
 			       r->pos, JSON_MAX_DEPTH);
 	ret = give(r, object ? JSON_BEGIN_OBJECT : JSON_BEGIN_ARRAY, "", 0);
 	r->open[r->depth++] = object;
@@ -263,8 +271,8 @@ static int escape(struct json_reader *r, unsigned char c, struct err *err)
 	}
 	at = c ? strchr(from, c) : NULL;
 	if (!at)
-		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: an escape that there is not",
-			       r->pos);
+		return err_set(err, ERR_FORMAT,
+			       "byte %" PRIu64 " of the JSON: an escape that there is not", r->pos);
 	r->lex = STRING;
 	return flush_high(r, err) || add_char(r, (unsigned char)to[at - from], err) ? -1 : 0;
 }
@@ -276,8 +284,8 @@ static int hex(struct json_reader *r, unsigned char c, struct err *err)
 	if (d > 9)
 		d = letter < 6 ? letter + 10 : 16;
 	if (d > 15)
-		return err_set(err, ERR_FORMAT, "byte %" PRIu64 " of the JSON: \"\\u\" without four digits",
-			       r->pos);
+		return err_set(err, ERR_FORMAT,
+			       "byte %" PRIu64 " of the JSON: \"\\u\" without four digits", r->pos);
 	r->hex = (uint16_t)(r->hex << 4 | d);
 	return ++r->n_hex == 4 ? end_hex(r, err) : 0;
 }
@@ -375,6 +383,7 @@ int json_read_end(struct json_reader *r, struct err *err)
 	if (ret)
 		return ret;
 	if (r->expect != NOTHING || r->lex != BETWEEN)
-		return err_set(err, ERR_FORMAT, "the JSON ends in its middle, at byte %" PRIu64, r->pos);
+		return err_set(err, ERR_FORMAT, "the JSON ends in its middle, at byte %" PRIu64,
+			       r->pos);
 	return 0;
 }

@@ -1,12 +1,13 @@
 /*
  * json_read.h - JSON that comes in pieces, as a stream of tokens
  *
- * Memory is bounded whatever the input: a string is given up to its first JSON_MAX_TEXT bytes, a number up to
- * as many digits, and nothing is kept of what was given.  Numbers are text: who wants one reads its digits.
+ * Memory is bounded whatever the input: a string is given up to its first JSON_MAX_TEXT bytes, a
+ * number up to as many digits, and nothing is kept of what was given.  Numbers are text: who wants
+ * one reads its digits.
  *
- * What well-known writers get wrong is taken as it is meant: NaN and Infinity are words, a comma may stand
- * before a closing bracket, control characters in strings.  "\u" escapes become UTF-8; half a surrogate pair
- * and U+0000 become U+FFFD; other bytes are given as they are.
+ * What well-known writers get wrong is taken as it is meant: NaN and Infinity are words, a comma
+ * may stand before a closing bracket, control characters in strings.  "\u" escapes become UTF-8;
+ * half a surrogate pair and U+0000 become U+FFFD; other bytes are given as they are.
  */
 #ifndef GILSCOPE_JSON_READ_H
 #define GILSCOPE_JSON_READ_H
@@ -28,10 +29,12 @@ enum json_token {
 struct json_reader;
 
 /*
- * A token; its text, s[0..n), is borrowed for the call.  r->depth is how many brackets are open, the one of
- * this token not counted; r->cut says that the text was longer.  0 to go on, else what json_read() returns.
+ * A token; its text, s[0..n), is borrowed for the call.  r->depth is how many brackets are open,
+ * the one of this token not counted; r->cut says that the text was longer.  0 to go on, else what
+ * json_read() returns.
  */
-typedef int json_token_fn(void *ctx, const struct json_reader *r, enum json_token type, const char *s, size_t n);
+typedef int json_token_fn(void *ctx, const struct json_reader *r, enum json_token type,
+			  const char *s, size_t n);
 
 struct json_reader {
 	json_token_fn *token;
@@ -54,7 +57,10 @@ struct json_reader {
 void json_reader_init(struct json_reader *r, json_token_fn *token, void *ctx);
 void json_reader_release(struct json_reader *r);
 
-/* Reads on.  0, or what token() returned, or -1 with *err set where the text is no JSON, with its byte. */
+/*
+ * Reads on.  0, or what token() returned, or -1 with *err set where the text is no JSON, with its
+ * byte.
+ */
 int json_read(struct json_reader *r, const uint8_t *p, size_t n, struct err *err);
 /* Whether what was read ends between two values of the outermost array. */
 bool json_read_between(const struct json_reader *r);

@@ -135,8 +135,11 @@ uint64_t log_floor(const struct log *l)
 
 int log_late(struct log *l, uint64_t time)
 {
-	return log_bad(l, "its time is %" PRIu64 " before that of an event at least %u events earlier",
-		       log_floor(l) - time, ORDER_WINDOW) ? -1 : 1;
+	return log_bad(l,
+		       "its time is %" PRIu64 " before that of an event at least %u events earlier",
+		       log_floor(l) - time, ORDER_WINDOW)
+		       ? -1
+		       : 1;
 }
 
 int log_gap(struct log *l, uint64_t time, uint64_t since, uint32_t thread)
@@ -148,7 +151,7 @@ int log_gap(struct log *l, uint64_t time, uint64_t since, uint32_t thread)
 	return log_add(l, begin < floor ? floor : begin, thread, 0, EV_STATE, 0);
 }
 
-/* --- records -------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 int log_grow(struct log *l, size_t n)
 {
@@ -207,7 +210,10 @@ static int spread_pairs(struct log *l)
 	return 0;
 }
 
-/* A stable merge sort from short sorted runs upward; nearly sorted records cost nearly nothing more. */
+/*
+ * A stable merge sort from short sorted runs upward; nearly sorted records cost nearly nothing
+ * more.
+ */
 static int sort_records(struct log *l)
 {
 	struct record *rec, *a, *b, *swap;
@@ -228,7 +234,8 @@ static int sort_records(struct log *l)
 	b = l->spare;
 	for (size_t width = 1; width < n; width *= 2) {
 		for (size_t i = 0; i < n; i += 2 * width) {
-			size_t mid = i + width < n ? i + width : n, end = i + 2 * width < n ? i + 2 * width : n;
+			size_t mid = i + width < n ? i + width : n,
+			       end = i + 2 * width < n ? i + 2 * width : n;
 			size_t x = i, y = mid, k = i;
 
 			if (mid == end || a[mid - 1].time <= a[mid].time) {
@@ -327,7 +334,7 @@ int log_fill(struct log *l)
 	return 0;
 }
 
-/* --- bytes and lines ------------------------------------------------------------------------------ */
+/* --- bytes and lines -------------------------------------------------------------------------- */
 
 int log_piece(struct log *l, const uint8_t **data, size_t *len)
 {
@@ -431,7 +438,7 @@ int text_read(struct log *l)
 	return p < end ? add_carry(l, p, (size_t)(end - p)) : 0;
 }
 
-/* --- opening -------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 int log_open(struct log *l, const struct format *format, const struct source_options *o)
 {
@@ -443,12 +450,14 @@ int log_open(struct log *l, const struct format *format, const struct source_opt
 
 		if (source_cut(l->source, &why))
 			return err_set(l->err, ERR_FORMAT, "%s", why.msg);
-		return err_set(l->err, ERR_FORMAT, "%s: no event in it: it is empty", shown_path(l));
+		return err_set(l->err, ERR_FORMAT, "%s: no event in it: it is empty",
+			       shown_path(l));
 	}
 	l->format = format ? format : format_recognise(l->piece, l->piece_len);
 	if (!l->format)
 		return err_set(l->err, ERR_FORMAT,
-			       "%s: no known format (--format NAME says which it is)", shown_path(l));
+			       "%s: no known format (--format NAME says which it is)",
+			       shown_path(l));
 	return l->format->open ? l->format->open(l) : 0;
 }
 

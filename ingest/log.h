@@ -1,9 +1,10 @@
 /*
- * log.h - one event log being read: what its format's parser fills, and what the merge takes from it
+ * log.h - one event log being read: what its format's parser fills, and what the merge takes from
+ * it
  *
- * A format appends records as it meets them; those of the last ORDER_WINDOW events may still be put in
- * order among each other, since the buffers of several cpus are interleaved in many logs.  A record from
- * before that window is a jump of the clock: its line is bad.
+ * A format appends records as it meets them; those of the last ORDER_WINDOW events may still be put
+ * in order among each other, since the buffers of several cpus are interleaved in many logs.  A
+ * record from before that window is a jump of the clock: its line is bad.
  *
  * A new format is one file with a struct format in it and its line in formats.c.
  */
@@ -22,8 +23,8 @@
 #define MAX_LINE 65536		/* bytes of a line */
 
 /*
- * An event as the log tells it.  kind EV_STATE: a gap begins, of which an EV_LOST record tells the end.
- * attr is the index of its first attribute; these stand in the order of their ids.
+ * An event as the log tells it.  kind EV_STATE: a gap begins, of which an EV_LOST record tells the
+ * end. attr is the index of its first attribute; these stand in the order of their ids.
  */
 struct record {
 	uint64_t time;		/* absolute, in clock units */
@@ -34,9 +35,9 @@ struct record {
 };
 
 /*
- * A kind of its own: attr times a RELEASE and the same thread's ACQUIRE at the same time, the next of
- * them step later, as at the checks of the old GIL.  They stand for all but a few events of such logs,
- * and what has to be done for each of them is done for all at once.
+ * A kind of its own: attr times a RELEASE and the same thread's ACQUIRE at the same time, the next
+ * of them step later, as at the checks of the old GIL.  They stand for all but a few events of such
+ * logs, and what has to be done for each of them is done for all at once.
  */
 #define REC_PAIRS 0xff
 
@@ -93,16 +94,17 @@ struct log {
 	struct record *rec, *spare;
 	size_t head, ready, n, cap, cap_spare;
 	bool has_pairs;		/* there may be some in rec; then: */
-	size_t kept;		/* from rec[kept] on there are at least ORDER_WINDOW events, or all */
+	/* from rec[kept] on there are at least ORDER_WINDOW events, or all */
+	size_t kept;
 	uint64_t before_kept;	/* how many had been added before those, in n_added's count */
 	struct attr *attr;
 	size_t n_attrs, cap_attrs;
 	uint64_t last;		/* the largest time so far */
 	/*
 	 * What last was when an event had been added, for the last ORDER_WINDOW records at least;
-	 * log_floor() tells it of the event that is ORDER_WINDOW before the next.  Records were given
-	 * away up to no later time, however the log comes in pieces: so what is late does not depend
-	 * on them.
+	 * log_floor() tells it of the event that is ORDER_WINDOW before the next.  Records were
+	 * given away up to no later time, however the log comes in pieces: so what is late does not
+	 * depend on them.
 	 */
 	struct floor { uint64_t event, last; } floor[ORDER_WINDOW];
 	uint32_t floor_step[ORDER_WINDOW];	/* of REC_PAIRS, else not used */
@@ -120,7 +122,9 @@ struct format {
 	int (*read)(struct log *l);
 	/* For text_read(): [p, end) are whole lines, each with its newline. */
 	int (*lines)(struct log *l, const char *p, const char *end);
-	/* NULL allowed: when every log of the ingest has been read, while names may still be set. */
+	/*
+	 * NULL allowed: when every log of the ingest has been read, while names may still be set.
+	 */
 	int (*end)(struct log *l);
 	void (*close)(struct log *l);	/* also when open has failed */
 };
@@ -134,7 +138,7 @@ void log_close(struct log *l);
 /* Makes more records ready; none at the end. */
 int log_fill(struct log *l);
 
-/* --- for formats ----------------------------------------------------------------------------------- */
+/* --- for formats ------------------------------------------------------------------------------ */
 
 /* struct format.read of a format of lines. */
 int text_read(struct log *l);
@@ -145,7 +149,10 @@ int text_each(struct log *l, const char *p, const char *end,
 /* The next piece of the source, *len 0 at the end. */
 int log_piece(struct log *l, const uint8_t **data, size_t *len);
 
-/* A bad line, or something else that is left out: counted, told.  -1 if that ends it (l->report->strict). */
+/*
+ * A bad line, or something else that is left out: counted, told.  -1 if that ends it
+ * (l->report->strict).
+ */
 int log_bad(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* What the log's reader has to say, of nothing that is wrong with it. */
 void log_note(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -179,8 +186,8 @@ static inline int log_attr(struct log *l, unsigned id, int64_t value)
 uint64_t log_floor(const struct log *l);
 
 /* 1: the record is too late and was told as a bad line. */
-static inline int log_add_fast(struct log *l, uint64_t time, uint32_t thread, uint16_t lock, unsigned kind,
-			       unsigned n_attrs)
+static inline int log_add_fast(struct log *l, uint64_t time, uint32_t thread, uint16_t lock,
+			       unsigned kind, unsigned n_attrs)
 {
 	if (time < l->last) {
 		if (time < log_floor(l)) {
@@ -221,8 +228,8 @@ static inline int log_add_pairs(struct log *l, uint64_t time, uint32_t thread, u
 	return 0;
 }
 
-static inline int log_add(struct log *l, uint64_t time, uint32_t thread, uint16_t lock, unsigned kind,
-			  unsigned n_attrs)
+static inline int log_add(struct log *l, uint64_t time, uint32_t thread, uint16_t lock,
+			  unsigned kind, unsigned n_attrs)
 {
 	if (log_room(l, 1))
 		return -1;
@@ -234,7 +241,10 @@ static inline bool is_digit(char c)
 	return (unsigned char)(c - '0') < 10;
 }
 
-/* Digits at s, at most up to end; the first byte behind them, or NULL if there are none or too many. */
+/*
+ * Digits at s, at most up to end; the first byte behind them, or NULL if there are none or too
+ * many.
+ */
 const char *parse_u64(const char *s, const char *end, uint64_t *v);
 
 #endif

@@ -49,7 +49,8 @@ void names_release(struct names *n)
 		free((char *)(uintptr_t)n->fact[i].value);
 	}
 	for (uint32_t i = 0; i < n->n_slots; i++)
-		if (n->slot[i].hash && (n->slot[i].kind == NAME_PROCESS || n->slot[i].kind == NAME_ALIAS))
+		if (n->slot[i].hash &&
+		    (n->slot[i].kind == NAME_PROCESS || n->slot[i].kind == NAME_ALIAS))
 			free(n->slot[i].name);
 	free(n->thread);
 	free(n->lock);
@@ -136,27 +137,30 @@ static int add_lock(struct names *n, uint32_t scope, char *id, uint32_t *number,
 }
 
 /* The slot of a name, or the free one where it belongs; the table has one. */
-static struct name_slot *find_slot(const struct names *n, enum name_kind kind, uint32_t scope, const char *s,
-				   size_t len, uint64_t hash)
+static struct name_slot *find_slot(const struct names *n, enum name_kind kind, uint32_t scope,
+				   const char *s, size_t len, uint64_t hash)
 {
-	for (uint32_t at = (uint32_t)(hash >> 1) & (n->n_slots - 1);; at = (at + 1) & (n->n_slots - 1)) {
+	for (uint32_t at = (uint32_t)(hash >> 1) & (n->n_slots - 1);;
+	     at = (at + 1) & (n->n_slots - 1)) {
 		struct name_slot *slot = &n->slot[at];
 
-		if (!slot->hash || (slot->hash == hash && slot->kind == kind && slot->scope == scope &&
-				    slot->len == len && !memcmp(slot->name, s, len)))
+		if (!slot->hash ||
+		    (slot->hash == hash && slot->kind == kind && slot->scope == scope &&
+		     slot->len == len && !memcmp(slot->name, s, len)))
 			return slot;
 	}
 }
 
 /* Puts a new name into a free slot; *number is given for an alias, and told for the others. */
-static int fill_slot(struct names *n, struct name_slot *slot, const struct name_slot *key, const char *s,
-		     uint32_t *number, struct err *err)
+static int fill_slot(struct names *n, struct name_slot *slot, const struct name_slot *key,
+		     const char *s, uint32_t *number, struct err *err)
 {
 	char *copy;
 	int ret = 0;
 
 	if (key->len > MAX_ID)
-		return err_set(err, ERR_FORMAT, "a name of %u bytes; at most %u may be", key->len, MAX_ID);
+		return err_set(err, ERR_FORMAT, "a name of %u bytes; at most %u may be", key->len,
+			       MAX_ID);
 	copy = malloc(key->len + 1);
 	if (!copy)
 		return err_memory(err, "names");
@@ -198,8 +202,8 @@ int names_find(struct names *n, enum name_kind kind, uint32_t scope, const char 
 	return 0;
 }
 
-bool names_known(const struct names *n, enum name_kind kind, uint32_t scope, const char *s, size_t len,
-		 uint32_t *number)
+bool names_known(const struct names *n, enum name_kind kind, uint32_t scope, const char *s,
+		 size_t len, uint32_t *number)
 {
 	const struct name_slot *slot;
 
@@ -210,7 +214,8 @@ bool names_known(const struct names *n, enum name_kind kind, uint32_t scope, con
 	return slot->hash != 0;
 }
 
-int names_alias(struct names *n, uint32_t scope, const char *s, size_t len, uint32_t thread, struct err *err)
+int names_alias(struct names *n, uint32_t scope, const char *s, size_t len, uint32_t thread,
+		struct err *err)
 {
 	return names_find(n, NAME_ALIAS, scope, s, len, &thread, NULL, err);
 }
@@ -233,8 +238,8 @@ int names_set(char **to, const char *s, size_t len, struct err *err)
 	return 0;
 }
 
-int names_fact(struct names *n, const char *key, size_t key_len, const char *value, size_t value_len,
-	       struct err *err)
+int names_fact(struct names *n, const char *key, size_t key_len, const char *value,
+	       size_t value_len, struct err *err)
 {
 	char *k = NULL, *v = NULL;
 	struct timeline_fact *f;
@@ -261,8 +266,8 @@ int names_fact(struct names *n, const char *key, size_t key_len, const char *val
 	return 0;
 }
 
-int names_func(struct names *n, const char *name, size_t name_len, const char *file, size_t file_len,
-	       uint32_t line, uint32_t *number, struct err *err)
+int names_func(struct names *n, const char *name, size_t name_len, const char *file,
+	       size_t file_len, uint32_t line, uint32_t *number, struct err *err)
 {
 	struct timeline_func *f;
 	char *a = NULL, *b = NULL;

@@ -1,9 +1,9 @@
 /*
  * names.h - the numbers of a trace's threads, locks and processes, and what is known of each
  *
- * A number is given when a name is first met and stays.  The same words name different things in different
- * scopes: a thread's scope is its process (or its log, where ids are the system's), a lock's its process, a
- * process's its log.
+ * A number is given when a name is first met and stays.  The same words name different things in
+ * different scopes: a thread's scope is its process (or its log, where ids are the system's), a
+ * lock's its process, a process's its log.
  */
 #ifndef GILSCOPE_NAMES_H
 #define GILSCOPE_NAMES_H
@@ -60,30 +60,33 @@ struct names {
 void names_release(struct names *n);
 
 /*
- * The number of a name, new or known; it is told by *known if that is not NULL.  Returns 0, or -1 with *err
- * set: ERR_MEMORY, or ERR_FORMAT where an id is too long or there are too many.
+ * The number of a name, new or known; it is told by *known if that is not NULL.  Returns 0, or -1
+ * with *err set: ERR_MEMORY, or ERR_FORMAT where an id is too long or there are too many.
  */
 int names_find(struct names *n, enum name_kind kind, uint32_t scope, const char *s, size_t len,
 	       uint32_t *number, bool *known, struct err *err);
 /* The number of a name that is known: true, else false. */
-bool names_known(const struct names *n, enum name_kind kind, uint32_t scope, const char *s, size_t len,
-		 uint32_t *number);
-/* A name in this scope, as NAME_ALIAS, for a thread that has one in another; the first one stays. */
-int names_alias(struct names *n, uint32_t scope, const char *s, size_t len, uint32_t thread, struct err *err);
+bool names_known(const struct names *n, enum name_kind kind, uint32_t scope, const char *s,
+		 size_t len, uint32_t *number);
+/*
+ * A name in this scope, as NAME_ALIAS, for a thread that has one in another; the first one stays.
+ */
+int names_alias(struct names *n, uint32_t scope, const char *s, size_t len, uint32_t thread,
+		struct err *err);
 /* A process without a name of its own, as the next number. */
 int names_add_process(struct names *n, int64_t pid, uint32_t *number, struct err *err);
 
 /* Set or replace a name; *to is one of the pointers above. */
 int names_set(char **to, const char *s, size_t len, struct err *err);
-int names_fact(struct names *n, const char *key, size_t key_len, const char *value, size_t value_len,
-	       struct err *err);
+int names_fact(struct names *n, const char *key, size_t key_len, const char *value,
+	       size_t value_len, struct err *err);
 /* Functions are numbered by their log; *number is the trace's.  Equal ones are not joined. */
-int names_func(struct names *n, const char *name, size_t name_len, const char *file, size_t file_len,
-	       uint32_t line, uint32_t *number, struct err *err);
+int names_func(struct names *n, const char *name, size_t name_len, const char *file,
+	       size_t file_len, uint32_t line, uint32_t *number, struct err *err);
 
 /*
- * Threads by ids of at most eight bytes, so that the usual line needs no look into the table.  An id of 0 is
- * none: it is empty, or too long to be kept.
+ * Threads by ids of at most eight bytes, so that the usual line needs no look into the table.  An
+ * id of 0 is none: it is empty, or too long to be kept.
  */
 #define THREAD_CACHE 1024
 

@@ -66,9 +66,10 @@ int out_finish(struct out *o, int ret)
 	return ret < 0 ? -1 : 0;
 }
 
-static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-			    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-			    "8081828384858687888990919293949596979899";
+static const char pairs[] =
+	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	"8081828384858687888990919293949596979899";
 
 uint8_t *put_u64(uint8_t *p, uint64_t v)
 {
@@ -106,7 +107,8 @@ uint8_t *put_time(struct out *o, uint8_t *p, uint64_t t)
 		return put_u64(p, t);
 	if (high != o->high) {
 		o->high = high;
-		o->n_high = (unsigned)(put_u64((uint8_t *)o->high_text, high) - (uint8_t *)o->high_text);
+		o->n_high = (unsigned)(put_u64((uint8_t *)o->high_text, high) -
+				       (uint8_t *)o->high_text);
 	}
 	memcpy(p, o->high_text, sizeof(o->high_text));	/* a constant length is one or two moves */
 	p += o->n_high;

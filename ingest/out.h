@@ -3,8 +3,9 @@
  *
  *	p = out.data + out.len; ... put_time(), put_u64(), memcpy() ...; out_end(&out, p)
  *
- * Behind out.len there is always room for a line, as long as out_init() was told.  When nobody reads any more
- * (EPIPE, with SIGPIPE ignored) out.closed is set and the calls return 1, which ends a walk and is no error.
+ * Behind out.len there is always room for a line, as long as out_init() was told.  When nobody
+ *reads any more (EPIPE, with SIGPIPE ignored) out.closed is set and the calls return 1, which ends
+ *a walk and is no error.
  */
 #ifndef GILSCOPE_OUT_H
 #define GILSCOPE_OUT_H
@@ -23,7 +24,8 @@ struct out {
 	size_t len, cap;
 	bool closed;			/* nobody reads any more */
 	struct err *err;
-	uint64_t high;			/* the time's digits before the last eight, as text in high_text */
+	/* the time's digits before the last eight, as text in high_text */
+	uint64_t high;
 	char high_text[24];
 	unsigned n_high;
 };
@@ -32,7 +34,8 @@ struct out {
 int out_init(struct out *o, int fd, size_t line, struct err *err);
 /* All of these: 0 to go on, 1 when nobody reads, -1 with the error set. */
 int out_flush(struct out *o);
-int out_text(struct out *o, const struct buf *b);	/* a piece that was made before, of any length */
+/* a piece that was made before, of any length */
+int out_text(struct out *o, const struct buf *b);
 /* What a walk returned: writes the rest and frees; 0 or -1. */
 int out_finish(struct out *o, int ret);
 

@@ -1,16 +1,19 @@
 /*
- * perf.c - the text that perf script prints for probes on take_gil and drop_gil, and scheduler events
+ * perf.c - the text that perf script prints for probes on take_gil and drop_gil, and scheduler
+ *events
  *
  *	  Thread-0 (cpu) 10258 [000]  1890.059327880:          python:take_gil: (7f7737cae9f0)
- *	          python  9989 [000]  1883.632590337:  python:drop_gil__return: (7fc9af265b10 <- 7fc9af26667c)
+ *	          python  9989 [000]  1883.632590337:  python:drop_gil__return: (7fc9af265b10 <-
+ *7fc9af26667c)
  *
- * Names of threads hold anything, so a line is found by the leftmost " PID [CPU] TIME:" in it.  Lines without
- * one that are indented, empty or begin with "#" are stacks and headers and belong to perf's output.
+ * Names of threads hold anything, so a line is found by the leftmost " PID [CPU] TIME:" in it.
+ *Lines without one that are indented, empty or begin with "#" are stacks and headers and belong to
+ *perf's output.
  *
- * But for its time, most lines of the lock repeat earlier ones byte for byte: as many heads as there are
- * threads and cpus, as many tails as there are calls of the two functions.  So what the text before and
- * the text behind the time mean is kept with the text.  Each means the same again: no anchor reaches
- * across the blank before the time.
+ * But for its time, most lines of the lock repeat earlier ones byte for byte: as many heads as
+ *there are threads and cpus, as many tails as there are calls of the two functions.  So what the
+ *text before and the text behind the time mean is kept with the text.  Each means the same again:
+ *no anchor reaches across the blank before the time.
  */
 #include "formats.h"
 
@@ -34,7 +37,8 @@ struct known {
 };
 
 struct perf {
-	uint32_t base;			/* the process of threads of which no pid is known, or NO_PROCESS */
+	/* the process of threads of which no pid is known, or NO_PROCESS */
+	uint32_t base;
 	uint32_t *lock;			/* of each process: its lock + 1, or 0 */
 	uint32_t cap_locks;
 	struct perf_thread {
@@ -204,7 +208,7 @@ static bool is_return(const struct perf_event *e)
 	       ends(&first, "%return");
 }
 
-/* --- threads -------------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static int base_process(struct log *l, uint32_t *process)
 {
@@ -262,8 +266,8 @@ static int place_thread(struct log *l, const struct anchor *a, uint32_t thread)
 
 	if (!a->pid || p->thread[thread].placed)
 		return 0;
-	if (names_find(l->names, NAME_PROCESS, l->number, a->pid, (size_t)(a->pid_end - a->pid), &process,
-		       &known, l->err))
+	if (names_find(l->names, NAME_PROCESS, l->number, a->pid, (size_t)(a->pid_end - a->pid),
+		       &process, &known, l->err))
 		return -1;
 	if (!known && parse_u64(a->pid, a->pid_end, &pid) && pid <= INT32_MAX)
 		l->names->process[process].pid = (int64_t)pid;
@@ -315,8 +319,8 @@ static int add_event_at(struct log *l, uint64_t time, int64_t cpu, uint32_t thre
 	return log_add(l, time, thread, lock, kind, n);
 }
 
-static int add_event(struct log *l, const struct anchor *a, uint32_t thread, uint16_t lock, unsigned kind,
-		     int64_t target)
+static int add_event(struct log *l, const struct anchor *a, uint32_t thread, uint16_t lock,
+		     unsigned kind, int64_t target)
 {
 	return add_event_at(l, a->time, a->cpu, thread, lock, kind, target);
 }
@@ -337,7 +341,8 @@ static const char *find_number(const struct perf_event *e, const char *key, cons
 	return *number_end > found ? found : NULL;
 }
 
-static int add_task(struct log *l, const struct anchor *a, const char *tid, const char *end, unsigned kind)
+static int add_task(struct log *l, const struct anchor *a, const char *tid, const char *end,
+		    unsigned kind)
 {
 	uint32_t thread;
 
@@ -347,7 +352,10 @@ static int add_task(struct log *l, const struct anchor *a, const char *tid, cons
 	       add_event(l, a, thread, 0, kind, -1);
 }
 
-/* "COMM:PID [PRIO]" that ends at end, as perf's own formatting of scheduler events has it; the digits of PID. */
+/*
+ * "COMM:PID [PRIO]" that ends at end, as perf's own formatting of scheduler events has it; the
+ * digits of PID.
+ */
 static const char *short_pid(const char *s, const char *end, const char **pid_end)
 {
 	const char *p = blanks_back(end, s), *digits;
@@ -365,7 +373,10 @@ static const char *short_pid(const char *s, const char *end, const char **pid_en
 	return p < *pid_end && p > s && p[-1] == ':' ? p : NULL;
 }
 
-/* "python:302629 [120] S ==> swapper/11:0 [120]"; names may hold an arrow, but not what stands before it. */
+/*
+ * "python:302629 [120] S ==> swapper/11:0 [120]"; names may hold an arrow, but not what stands
+ * before it.
+ */
 static int add_short_switch(struct log *l, const struct anchor *a, const struct perf_event *e)
 {
 	const char *prev = NULL, *prev_end, *next = NULL, *next_end, *arrow = e->args;
@@ -380,8 +391,10 @@ static int add_short_switch(struct log *l, const struct anchor *a, const struct 
 	}
 	if (!prev || !next)
 		return 0;
-	return add_task(l, a, prev, prev_end, EV_SCHED_OUT) || add_task(l, a, next, next_end, EV_SCHED_IN)
-		? -1 : 0;
+	return add_task(l, a, prev, prev_end, EV_SCHED_OUT) ||
+			       add_task(l, a, next, next_end, EV_SCHED_IN)
+		       ? -1
+		       : 0;
 }
 
 static int add_switch(struct log *l, const struct anchor *a, const struct perf_event *e)
@@ -389,7 +402,8 @@ static int add_switch(struct log *l, const struct anchor *a, const struct perf_e
 	const char *arrow = NULL, *prev, *prev_end, *next, *next_end;
 
 	/* Names may hold the arrow too: the last one is perf's own but for a name in next_comm. */
-	for (const char *p = e->args; (p = memmem(p, (size_t)(e->end - p), " ==> next_comm=", 15)); p++)
+	for (const char *p = e->args; (p = memmem(p, (size_t)(e->end - p), " ==> next_comm=", 15));
+	     p++)
 		arrow = arrow ? arrow : p;
 	if (!arrow)
 		return add_short_switch(l, a, e);
@@ -397,11 +411,14 @@ static int add_switch(struct log *l, const struct anchor *a, const struct perf_e
 	next = find_number(e, " next_pid=", NULL, &next_end);
 	if (!prev || !next)
 		return 0;
-	return add_task(l, a, prev, prev_end, EV_SCHED_OUT) || add_task(l, a, next, next_end, EV_SCHED_IN)
-		? -1 : 0;
+	return add_task(l, a, prev, prev_end, EV_SCHED_OUT) ||
+			       add_task(l, a, next, next_end, EV_SCHED_IN)
+		       ? -1
+		       : 0;
 }
 
-static int add_wakeup(struct log *l, const struct anchor *a, const struct perf_event *e, uint32_t waker)
+static int add_wakeup(struct log *l, const struct anchor *a, const struct perf_event *e,
+		      uint32_t waker)
 {
 	const char *pid, *end;
 	uint32_t target;
@@ -494,7 +511,8 @@ static int add_lock_event(struct log *l, const char *s, const struct anchor *a,
 					      : (back ? EV_SWITCH_DONE : EV_RELEASE);
 	uint16_t lock = 0;
 
-	if (place_thread(l, a, thread) || find_lock(l, thread, &lock) || names_lane(l->names, thread, l->err))
+	if (place_thread(l, a, thread) || find_lock(l, thread, &lock) ||
+	    names_lane(l->names, thread, l->err))
 		return log_bad_err(l);
 	learn(l, s, a, e, thread, kind);
 	return add_event(l, a, thread, lock, kind, -1);
@@ -504,8 +522,8 @@ static int add_lock_event(struct log *l, const char *s, const struct anchor *a,
 static int header_line(struct log *l, const char *s, const char *end)
 {
 	static const char *const keys[] = {
-		"hostname", "os release", "arch", "nrcpus online", "cpudesc", "total memory", "cmdline",
-		"captured on",
+		"hostname", "os release",   "arch",    "nrcpus online",
+		"cpudesc",  "total memory", "cmdline", "captured on",
 	};
 	const char *colon;
 
@@ -538,8 +556,8 @@ static int lost_line(struct log *l, const char *s, const char *end)
 }
 
 /*
- * "1890.059327880: " at s, with nine digits behind the point; the byte after the colon, or NULL for any
- * other time.
+ * "1890.059327880: " at s, with nine digits behind the point; the byte after the colon, or NULL for
+ * any other time.
  */
 static const char *usual_time(const char *s, const char *end, uint64_t *time)
 {
@@ -618,7 +636,8 @@ static int perf_line(struct log *l, const char *s, size_t n)
 	if (!find_event(&e, a.rest, end)) {
 		if (memmem(a.rest, (size_t)(end - a.rest), "PERF_RECORD_LOST", 16))
 			return lost_line(l, a.rest, end);
-		return is_blank(*s) || *s == '#' ? 0 : log_bad(l, "no event's name behind the time");
+		return is_blank(*s) || *s == '#' ? 0
+						 : log_bad(l, "no event's name behind the time");
 	}
 	task = is(&e, "sched_switch") || is(&e, "sched_waking") || is(&e, "sched_wakeup") ||
 	       is(&e, "sched_wakeup_new");
@@ -629,8 +648,8 @@ static int perf_line(struct log *l, const char *s, size_t n)
 	if (find_tid(l, a.tid, (size_t)(a.tid_end - a.tid), &thread) || place_thread(l, &a, thread))
 		return log_bad_err(l);
 	((struct perf *)l->state)->thread[thread].head = NULL;
-	if (*a.comm != ':' &&
-	    names_set(&l->names->thread[thread].name, a.comm, (size_t)(a.comm_end - a.comm), l->err))
+	if (*a.comm != ':' && names_set(&l->names->thread[thread].name, a.comm,
+					(size_t)(a.comm_end - a.comm), l->err))
 		return -1;
 	if (!task)
 		return add_lock_event(l, s, &a, &e, thread);

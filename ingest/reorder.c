@@ -126,8 +126,8 @@ int reorder_drain(struct reorder *o, struct log *l, size_t least)
 	return 0;
 }
 
-int reorder_add(struct reorder *o, struct log *l, uint64_t time, uint32_t thread, uint16_t lock, unsigned kind,
-		unsigned source)
+int reorder_add(struct reorder *o, struct log *l, uint64_t time, uint32_t thread, uint16_t lock,
+		unsigned kind, unsigned source)
 {
 	if (o->n == REORDER_WINDOW && reorder_drain(o, l, 1))
 		return -1;
@@ -141,7 +141,11 @@ int reorder_add(struct reorder *o, struct log *l, uint64_t time, uint32_t thread
 		o->cap = cap;
 	}
 	o->heap[o->n] = (struct reorder_event){
-		.time = time, .number = o->number++, .thread = thread, .lock = lock, .kind = (uint8_t)kind,
+		.time = time,
+		.number = o->number++,
+		.thread = thread,
+		.lock = lock,
+		.kind = (uint8_t)kind,
 		.source = (uint8_t)source,
 	};
 	sift_up(o, o->n++);

@@ -1,10 +1,11 @@
 /*
  * reorder.h - events of a log whose order is looser than a log's own window
  *
- * A trace of spans is in the order of their begins or of their ends, so one of the two comes out of order by as
- * much as a span lasts.  REORDER_WINDOW events wait in a heap, and the earliest leaves it when one more comes.
- * Events of one instant leave in an order that a lock allows, where there is one: who holds it lets go before
- * another takes it.  Each thread's events of an instant stay as they came.
+ * A trace of spans is in the order of their begins or of their ends, so one of the two comes out of
+ * order by as much as a span lasts.  REORDER_WINDOW events wait in a heap, and the earliest leaves
+ * it when one more comes. Events of one instant leave in an order that a lock allows, where there
+ * is one: who holds it lets go before another takes it.  Each thread's events of an instant stay as
+ * they came.
  */
 #ifndef GILSCOPE_REORDER_H
 #define GILSCOPE_REORDER_H
@@ -12,7 +13,8 @@
 #include "log.h"
 
 #define REORDER_WINDOW (1u << 17)	/* events; 4 MiB */
-#define REORDER_INSTANT 256		/* of so many events of one instant the order is looked for */
+/* of so many events of one instant the order is looked for */
+#define REORDER_INSTANT 256
 
 struct reorder_event {
 	uint64_t time, number;
@@ -35,8 +37,8 @@ struct reorder {
 
 void reorder_release(struct reorder *o);
 /* Both return 0, or -1 with *l->err set. */
-int reorder_add(struct reorder *o, struct log *l, uint64_t time, uint32_t thread, uint16_t lock, unsigned kind,
-		unsigned source);
+int reorder_add(struct reorder *o, struct log *l, uint64_t time, uint32_t thread, uint16_t lock,
+		unsigned kind, unsigned source);
 /* Hands at least `least` events on, or all. */
 int reorder_drain(struct reorder *o, struct log *l, size_t least);
 

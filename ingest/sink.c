@@ -35,7 +35,7 @@ static bool ends(const char *s, const char *with)
 	return n > m && !strcmp(s + n - m, with);
 }
 
-/* --- the thread ----------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 /* Appends n bytes to the file, packed; the last ones with end. */
 struct packer {
@@ -82,7 +82,8 @@ static int add_gzip(struct packer *p, struct sink *s, uint8_t *data, size_t n, b
 
 static int packer_init(struct packer *p, struct sink *s)
 {
-	*p = (struct packer){ .add = s->packing == ZSTD ? add_zstd : add_gzip, .packed = malloc(PIECE) };
+	*p = (struct packer){ .add = s->packing == ZSTD ? add_zstd : add_gzip,
+			      .packed = malloc(PIECE) };
 	if (s->packing == ZSTD)
 		p->zstd = ZSTD_createCCtx();
 	if (!p->packed || (s->packing == ZSTD && !p->zstd))
@@ -128,7 +129,7 @@ static void *run(void *ctx)
 	return NULL;
 }
 
-/* --- the sink ------------------------------------------------------------------------------------- */
+/* --- the sink --------------------------------------------------------------------------------- */
 
 static int start(struct sink *s, struct err *err)
 {

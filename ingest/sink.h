@@ -1,5 +1,6 @@
 /*
- * sink.h - where a conversion goes: a file that appears whole or not at all, compressed or not, or standard output
+ * sink.h - where a conversion goes: a file that appears whole or not at all, compressed or not, or
+ * standard output
  *
  * Writers see a file descriptor.  Compressing runs on a thread of its own, behind a pipe.
  */
@@ -12,7 +13,10 @@
 
 struct sink;
 
-/* path "-": standard output; ending in ".zst" or ".gz": compressed.  *fd is for writing and not to be closed. */
+/*
+ * path "-": standard output; ending in ".zst" or ".gz": compressed.  *fd is for writing and not to
+ * be closed.
+ */
 int sink_open(struct sink **out, const char *path, bool force, int *fd, struct err *err);
 /* Both free it.  After commit the file is there; after abort it is not. */
 int sink_commit(struct sink *s, struct err *err);

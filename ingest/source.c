@@ -4,18 +4,20 @@
  *   worker:  input (256 KiB reads) --> codec --> the piece being filled --> queue --\
  *   worker:  ...                                                     queue ---+--> source_next()
  *
- * Bytes are decompressed in jobs, numbered in the order of the file.  A job is the whole input, or a run of zstd
- * frames that begins at a known byte.  Where the run ends is found by hopping from block header to block header;
- * where that would take too long (a frame of more than WALK_BLOCKS blocks) or finds nonsense, the job is one frame
- * whose end only its decoder will find, and nobody starts behind it before.  So one worker and many walk the same
- * way through a file and stop at the same byte with the same sentence.
+ * Bytes are decompressed in jobs, numbered in the order of the file.  A job is the whole input, or
+ * a run of zstd frames that begins at a known byte.  Where the run ends is found by hopping from
+ * block header to block header; where that would take too long (a frame of more than WALK_BLOCKS
+ * blocks) or finds nonsense, the job is one frame whose end only its decoder will find, and nobody
+ * starts behind it before.  So one worker and many walk the same way through a file and stop at the
+ * same byte with the same sentence.
  *
- * Each worker queues its pieces in the order of its jobs, the reader takes the pieces of job 0, 1, 2...  A queue is
- * bounded; it cannot block the reader, because what stands before a job in its worker's queue is of earlier jobs.
+ * Each worker queues its pieces in the order of its jobs, the reader takes the pieces of job 0,
+ * 1, 2...  A queue is bounded; it cannot block the reader, because what stands before a job in its
+ * worker's queue is of earlier jobs.
  *
- * zstd is fed block by block, so that the byte of a damage does not depend on how the input was read.  Its content
- * checksum is computed here, piece by piece, for its byte to be told: libzstd is given the frame's header without
- * the flag, and the four bytes are kept from it.
+ * zstd is fed block by block, so that the byte of a damage does not depend on how the input was
+ * read.  Its content checksum is computed here, piece by piece, for its byte to be told: libzstd is
+ * given the frame's header without the flag, and the four bytes are kept from it.
  */
 #include "source.h"
 
@@ -43,7 +45,8 @@
 #include "pool.h"
 
 #define READ_SIZE (256u << 10)
-#define STREAM_PIECES 8u		/* that may wait of a job nobody works beside: 1 MiB stays in a core's cache */
+/* that may wait of a job nobody works beside: 1 MiB stays in a core's cache */
+#define STREAM_PIECES 8u
 #define WAITING_BYTES (16u << 20)	/* decompressed bytes that may wait, of all workers */
 #define MAX_WORKERS 32u			/* leaves each 4 pieces of WAITING_BYTES */
 
@@ -53,12 +56,15 @@
 #define ZSTD_HEADER 18			/* bytes of the longest frame header */
 #define WINDOW_USUAL (UINT64_C(128) << 20)	/* without long_window */
 #define WINDOW_MOST (UINT64_C(1) << 31)		/* what libzstd takes (on 64 bits) */
-#define WINDOW_BESIDE (UINT64_C(8) << 20)	/* frames with more are not decompressed beside others: memory */
+/* frames with more are not decompressed beside others: memory */
+#define WINDOW_BESIDE (UINT64_C(8) << 20)
 #define DEFLATE_MATCH 258u		/* bytes of the longest match */
 #define XZ_MEMORY (UINT64_C(128) << 20)		/* xz -9 needs 65 MiB */
 
-#define WALK_BLOCKS 1024u		/* a frame of more gains little from company: the others' queues fill first */
-#define WALK_WINDOW 4096u		/* bytes read at once at a block header: a page costs what 3 bytes do */
+/* a frame of more gains little from company: the others' queues fill first */
+#define WALK_BLOCKS 1024u
+/* bytes read at once at a block header: a page costs what 3 bytes do */
+#define WALK_WINDOW 4096u
 #define JOB_BYTES (2u << 20)		/* decompressed bytes after which a job is large enough */
 
 enum outcome {
@@ -73,12 +79,13 @@ enum outcome {
 struct checksum { uint32_t said; uint64_t at, frame; };
 
 /*
- * Of a frame that one thread decompresses alone, the reader takes the checksum: the bytes come into its
- * cache anyway, and the decompressing thread is the one that everything waits for.  Where that one has to wait
- * for the reader, it takes the checksum of the pieces that wait with it.
+ * Of a frame that one thread decompresses alone, the reader takes the checksum: the bytes come into
+ * its cache anyway, and the decompressing thread is the one that everything waits for.  Where that
+ * one has to wait for the reader, it takes the checksum of the pieces that wait with it.
  */
 struct piece {
-	uint8_t *data;		/* SOURCE_PIECE + SOURCE_PAD bytes, or NULL: nothing but what follows */
+	/* SOURCE_PIECE + SOURCE_PAD bytes, or NULL: nothing but what follows */
+	uint8_t *data;
 	size_t len;
 	uint64_t job;
 	bool last;		/* of its job */
@@ -145,7 +152,10 @@ struct source {
 
 	pthread_mutex_t lock;
 	pthread_cond_t ready;
-	/* The checksum of a frame whose pieces are being given; for whoever has set `summing`, in their order. */
+	/*
+	 * The checksum of a frame whose pieces are being given; for whoever has set `summing`, in
+	 * their order.
+	 */
 	XXH64_state_t *xxh;
 	bool hashing;		/* such a frame is open */
 	bool summing;		/* under lock */
@@ -159,7 +169,8 @@ struct source {
 	bool next_known, no_more;
 };
 
-static enum outcome cut(struct worker *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static enum outcome cut(struct worker *w, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 static enum outcome cut(struct worker *w, const char *fmt, ...)
 {
 	char what[400];
@@ -178,7 +189,7 @@ static enum outcome no_memory(struct worker *w, const char *what)
 	return FAILED;
 }
 
-/* --- pieces, on their way to the reader -------------------------------------------------------------- */
+/* --- pieces, on their way to the reader ------------------------------------------------------- */
 
 /* Takes the checksum on through the piece, by whoever has set `summing`. */
 static void sum_piece(struct source *s, struct piece *p)
@@ -197,8 +208,8 @@ static void sum_piece(struct source *s, struct piece *p)
 }
 
 /*
- * Takes the checksum of the oldest piece in the queue of which the reader would have to; the lock is held, and let go
- * meanwhile.  false: there is none.
+ * Takes the checksum of the oldest piece in the queue of which the reader would have to; the lock
+ * is held, and let go meanwhile.  false: there is none.
  */
 static bool help_summing(struct worker *w)
 {
@@ -226,8 +237,8 @@ static bool help_summing(struct worker *w)
 }
 
 /*
- * Queues the piece being filled.  The reader is woken for several pieces, because waking costs as much as
- * decompressing a few kilobytes; urgent: there is no telling when the next one comes.
+ * Queues the piece being filled.  The reader is woken for several pieces, because waking costs as
+ * much as decompressing a few kilobytes; urgent: there is no telling when the next one comes.
  */
 static enum outcome put_piece(struct worker *w, bool urgent)
 {
@@ -293,12 +304,13 @@ static enum outcome make_room(struct worker *w)
 	return w->cur.data ? GO_ON : no_memory(w, "decompressed bytes");
 }
 
-/* --- input ------------------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 /* Waits until a pipe has something, or the source is closed. */
 static enum outcome wait_readable(struct worker *w)
 {
-	struct pollfd p[2] = { { .fd = w->s->fd, .events = POLLIN }, { .fd = w->s->wake, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = w->s->fd, .events = POLLIN },
+			       { .fd = w->s->wake, .events = POLLIN } };
 	int timeout = 0;
 
 	for (;;) {
@@ -373,8 +385,8 @@ static void count_read(struct worker *w)
 }
 
 /*
- * At least need bytes at in.buf + in.pos; fewer only where the input ends.  A pipe that makes us wait gets the piece
- * being filled queued: make_room() comes after this.
+ * At least need bytes at in.buf + in.pos; fewer only where the input ends.  A pipe that makes us
+ * wait gets the piece being filled queued: make_room() comes after this.
  */
 static enum outcome fill(struct worker *w, size_t need)
 {
@@ -388,7 +400,8 @@ static enum outcome fill(struct worker *w, size_t need)
 	in->pos = in->counted = 0;
 	while (in->len < need) {
 		size_t got, room = in->cap - in->len;
-		enum outcome r = read_some(w, in->buf + in->len, room < READ_SIZE ? room : READ_SIZE, &got);
+		enum outcome r =
+			read_some(w, in->buf + in->len, room < READ_SIZE ? room : READ_SIZE, &got);
 
 		if (r)
 			return r;
@@ -415,7 +428,7 @@ static void seek_input(struct worker *w, uint64_t off, uint64_t limit)
 	in->eof = false;
 }
 
-/* --- plain ------------------------------------------------------------------------------------------- */
+/* --- plain ------------------------------------------------------------------------------------ */
 
 static enum outcome run_plain(struct worker *w)
 {
@@ -445,7 +458,7 @@ static enum outcome run_plain(struct worker *w)
 	}
 }
 
-/* --- zstd -------------------------------------------------------------------------------------------- */
+/* --- zstd ------------------------------------------------------------------------------------- */
 
 struct frame {
 	uint64_t at;		/* of its first byte in the file */
@@ -483,7 +496,8 @@ static void parse_header(const uint8_t *p, struct frame *f)
 			    content == 2 ? get_le32(size) : get_le64(size);
 	} else {
 		exponent = 10 + (p[5] >> 3);
-		f->window = (UINT64_C(1) << exponent) + ((UINT64_C(1) << exponent) >> 3) * (p[5] & 7);
+		f->window =
+			(UINT64_C(1) << exponent) + ((UINT64_C(1) << exponent) >> 3) * (p[5] & 7);
 	}
 }
 
@@ -500,14 +514,18 @@ static bool parse_block(const uint8_t *p, unsigned *size, bool *last)
 
 static enum outcome zstd_ends(struct worker *w, const struct frame *f)
 {
-	return cut(w, "the input ends at byte %" PRIu64 ", inside the zstd frame that begins at byte %" PRIu64,
+	return cut(w,
+		   "the input ends at byte %" PRIu64
+		   ", inside the zstd frame that begins at byte %" PRIu64,
 		   w->in.off, f->at);
 }
 
-#define ZSTD_DAMAGED "damaged at byte %" PRIu64 ", in the zstd frame that begins at byte %" PRIu64 ": "
+#define ZSTD_DAMAGED \
+	"damaged at byte %" PRIu64 ", in the zstd frame that begins at byte %" PRIu64 ": "
 #define WRONG_CHECKSUM ZSTD_DAMAGED "the checksum of its content is another"
 
-static enum outcome zstd_damaged(struct worker *w, const struct frame *f, uint64_t at, const char *what)
+static enum outcome zstd_damaged(struct worker *w, const struct frame *f, uint64_t at,
+				 const char *what)
 {
 	return cut(w, ZSTD_DAMAGED "%s", at, f->at, what);
 }
@@ -526,16 +544,21 @@ static enum outcome check_window(struct worker *w, const struct frame *f)
 	if (f->window <= (w->s->long_window ? WINDOW_MOST : WINDOW_USUAL))
 		return GO_ON;
 	if (f->window > WINDOW_MOST)
-		err_set(&w->err, ERR_FORMAT, "the zstd frame at byte %" PRIu64 " asks for a window of %" PRIu64
-			" MiB, more than libzstd takes (%" PRIu64 ")", f->at, mib, WINDOW_MOST >> 20);
+		err_set(&w->err, ERR_FORMAT,
+			"the zstd frame at byte %" PRIu64 " asks for a window of %" PRIu64
+			" MiB, more than libzstd takes (%" PRIu64 ")",
+			f->at, mib, WINDOW_MOST >> 20);
 	else
-		err_set(&w->err, ERR_FORMAT, "the zstd frame at byte %" PRIu64 " needs a window of %" PRIu64
-			" MiB; above %" PRIu64 " MiB only with --long", f->at, mib, WINDOW_USUAL >> 20);
+		err_set(&w->err, ERR_FORMAT,
+			"the zstd frame at byte %" PRIu64 " needs a window of %" PRIu64
+			" MiB; above %" PRIu64 " MiB only with --long",
+			f->at, mib, WINDOW_USUAL >> 20);
 	return FAILED;
 }
 
 /* Gives the decoder [p, p+n) and queues all that comes of it. */
-static enum outcome zstd_feed(struct worker *w, const struct frame *f, uint64_t at, const void *p, size_t n)
+static enum outcome zstd_feed(struct worker *w, const struct frame *f, uint64_t at, const void *p,
+			      size_t n)
 {
 	ZSTD_inBuffer in = { p, n, 0 };
 
@@ -693,14 +716,16 @@ static enum outcome zstd_frame(struct worker *w)
 	if (is_skippable(magic))
 		return zstd_skip(w, &f);
 	if (magic != ZSTD_MAGIC)
-		return cut(w, "damaged at byte %" PRIu64 ": behind a zstd frame comes what is none", f.at);
+		return cut(w, "damaged at byte %" PRIu64 ": behind a zstd frame comes what is none",
+			   f.at);
 	r = zstd_begin(w, &f);
 	if (!r)
 		r = zstd_blocks(w, &f);
 	if (!r && f.checksum)
 		r = zstd_checksum(w, &f);
 	w->hashed = false;
-	if (w->s->n_workers > 1 && f.window > WINDOW_BESIDE) {	/* that each should keep one is too much */
+	/* that each should keep one is too much */
+	if (w->s->n_workers > 1 && f.window > WINDOW_BESIDE) {
 		ZSTD_freeDCtx(w->dctx);
 		w->dctx = NULL;
 	}
@@ -717,7 +742,7 @@ static enum outcome run_zstd(struct worker *w)
 	return r;
 }
 
-/* --- zstd, several workers --------------------------------------------------------------------------- */
+/* --- zstd, several workers -------------------------------------------------------------------- */
 
 /* What of the file was read to find where frames end. */
 struct hop {
@@ -742,8 +767,9 @@ static const uint8_t *peek(struct source *s, struct hop *h, uint64_t off, size_t
 }
 
 /*
- * Moves *off behind the frame that begins there, and adds what it may decompress to.  false where that is not to be
- * found quickly, or the frame is no work for several: whoever decodes it will say.
+ * Moves *off behind the frame that begins there, and adds what it may decompress to.  false where
+ * that is not to be found quickly, or the frame is no work for several: whoever decodes it will
+ * say.
  */
 static bool hop_frame(struct source *s, struct hop *h, uint64_t *off, uint64_t *bytes)
 {
@@ -780,7 +806,10 @@ static bool hop_frame(struct source *s, struct hop *h, uint64_t *off, uint64_t *
 	return false;
 }
 
-/* The next job: frames of bytes [*off, *end), or with w->alone the one frame at *off.  false: there is none. */
+/*
+ * The next job: frames of bytes [*off, *end), or with w->alone the one frame at *off.  false: there
+ * is none.
+ */
 static bool take_job(struct worker *w, uint64_t *off, uint64_t *end)
 {
 	struct source *s = w->s;
@@ -845,7 +874,7 @@ static enum outcome run_jobs(struct worker *w)
 	return r ? r : STOPPED;		/* another has come to the end */
 }
 
-/* --- gzip -------------------------------------------------------------------------------------------- */
+/* --- gzip ------------------------------------------------------------------------------------- */
 
 struct member {
 	uint64_t at;
@@ -854,14 +883,19 @@ struct member {
 
 static enum outcome gzip_ends(struct worker *w, const struct member *m)
 {
-	return cut(w, "the input ends at byte %" PRIu64 ", inside the gzip member that begins at byte %" PRIu64,
+	return cut(w,
+		   "the input ends at byte %" PRIu64
+		   ", inside the gzip member that begins at byte %" PRIu64,
 		   w->in.off, m->at);
 }
 
-static enum outcome gzip_damaged(struct worker *w, const struct member *m, uint64_t at, const char *what)
+static enum outcome gzip_damaged(struct worker *w, const struct member *m, uint64_t at,
+				 const char *what)
 {
-	return cut(w, "damaged at byte %" PRIu64 ", in the gzip member that begins at byte %" PRIu64 ": %s", at,
-		   m->at, what);
+	return cut(w,
+		   "damaged at byte %" PRIu64 ", in the gzip member that begins at byte %" PRIu64
+		   ": %s",
+		   at, m->at, what);
 }
 
 /* The next n bytes of the header, at most 10, into p. */
@@ -900,7 +934,9 @@ static enum outcome gzip_header(struct worker *w, struct member *m)
 	if (r)
 		return r;
 	if (h[0] != 0x1f || h[1] != 0x8b)
-		return cut(w, "damaged at byte %" PRIu64 ": behind a gzip member comes what is none", m->at);
+		return cut(w,
+			   "damaged at byte %" PRIu64 ": behind a gzip member comes what is none",
+			   m->at);
 	if (h[2] != 8)
 		return gzip_damaged(w, m, m->at + 2, "its compression method is unknown");
 	if (h[3] & 0xe0)
@@ -918,23 +954,27 @@ static enum outcome gzip_header(struct worker *w, struct member *m)
 	if (!r && h[3] & 2) {
 		r = gzip_bytes(w, m, b, 2);
 		if (!r && crc != get_le16(b))
-			return gzip_damaged(w, m, here(w) - 2, "the checksum of its header is another");
+			return gzip_damaged(w, m, here(w) - 2,
+					    "the checksum of its header is another");
 	}
 	return r;
 }
 
-static enum outcome gzip_refused(struct worker *w, const struct member *m, const struct inflate_state *z,
-				 int code)
+static enum outcome gzip_refused(struct worker *w, const struct member *m,
+				 const struct inflate_state *z, int code)
 {
 	/* the decoder has taken some whole bytes that it has not looked at */
 	uint64_t ahead = z->read_in_length > 0 ? (uint64_t)z->read_in_length / 8 : 0;
 	uint64_t at = here(w) - m->at > ahead ? here(w) - ahead : m->at;
 
 	if (code == ISAL_INCORRECT_CHECKSUM)
-		return gzip_damaged(w, m, here(w) - 8, "the checksum or the length of its content is another");
-	return gzip_damaged(w, m, at, code == ISAL_INVALID_BLOCK ? "no block begins like this" :
-			    code == ISAL_INVALID_LOOKBACK ? "a match reaches back before its first byte" :
-			    "a code that stands for nothing");
+		return gzip_damaged(w, m, here(w) - 8,
+				    "the checksum or the length of its content is another");
+	return gzip_damaged(w, m, at,
+			    code == ISAL_INVALID_BLOCK ? "no block begins like this"
+			    : code == ISAL_INVALID_LOOKBACK
+				    ? "a match reaches back before its first byte"
+				    : "a code that stands for nothing");
 }
 
 static enum outcome gzip_member(struct worker *w, struct inflate_state *z)
@@ -965,7 +1005,10 @@ static enum outcome gzip_member(struct worker *w, struct inflate_state *z)
 		w->in.pos = w->in.len - z->avail_in;
 		w->cur.len = SOURCE_PIECE - z->avail_out;
 		if (code < 0) {
-			/* ISA-L counts a match as written before it looks whether its distance can be */
+			/*
+			 * ISA-L counts a match as written before it looks whether its distance can
+			 * be
+			 */
 			room -= z->avail_out;
 			if (code != ISAL_INCORRECT_CHECKSUM)
 				w->cur.len -= room < DEFLATE_MATCH ? room : DEFLATE_MATCH;
@@ -986,7 +1029,8 @@ static enum outcome run_gzip(struct worker *w)
 		isal_inflate_init(z);
 	for (bool first = true; !r; first = false) {
 		r = fill(w, 1);
-		while (!r && !first && have(w) && !w->in.buf[w->in.pos]) {	/* padding, as on tapes */
+		/* padding, as on tapes */
+		while (!r && !first && have(w) && !w->in.buf[w->in.pos]) {
 			w->in.pos++;
 			r = fill(w, 1);
 		}
@@ -997,7 +1041,7 @@ static enum outcome run_gzip(struct worker *w)
 	return r;
 }
 
-/* --- xz ---------------------------------------------------------------------------------------------- */
+/* --- xz --------------------------------------------------------------------------------------- */
 
 static enum outcome xz_refused(struct worker *w, lzma_stream *z, lzma_ret code)
 {
@@ -1009,16 +1053,20 @@ static enum outcome xz_refused(struct worker *w, lzma_stream *z, lzma_ret code)
 	case LZMA_MEM_ERROR:
 		return no_memory(w, "an xz decoder");
 	case LZMA_MEMLIMIT_ERROR:
-		err_set(&w->err, ERR_FORMAT, "the xz data at byte %" PRIu64 " needs %" PRIu64
-			" MiB of memory, at most %" PRIu64 " are allowed", here(w), lzma_memusage(z) >> 20,
-			XZ_MEMORY >> 20);
+		err_set(&w->err, ERR_FORMAT,
+			"the xz data at byte %" PRIu64 " needs %" PRIu64
+			" MiB of memory, at most %" PRIu64 " are allowed",
+			here(w), lzma_memusage(z) >> 20, XZ_MEMORY >> 20);
 		return FAILED;
 	case LZMA_FORMAT_ERROR:
-		return cut(w, "damaged at byte %" PRIu64 ": no xz stream begins like this", here(w));
+		return cut(w, "damaged at byte %" PRIu64 ": no xz stream begins like this",
+			   here(w));
 	case LZMA_OPTIONS_ERROR:
-		return cut(w, "damaged at byte %" PRIu64 ": xz options that liblzma does not know", here(w));
+		return cut(w, "damaged at byte %" PRIu64 ": xz options that liblzma does not know",
+			   here(w));
 	default:
-		return cut(w, "damaged at byte %" PRIu64 ": the xz data or a checksum is wrong", here(w));
+		return cut(w, "damaged at byte %" PRIu64 ": the xz data or a checksum is wrong",
+			   here(w));
 	}
 }
 
@@ -1048,13 +1096,16 @@ static enum outcome run_xz(struct worker *w)
 	return r;
 }
 
-/* --- which of them ----------------------------------------------------------------------------------- */
+/* --- which of them ---------------------------------------------------------------------------- */
 
 static const struct format {
 	enum outcome (*run)(struct worker *w);
 	uint8_t magic[6];
 	uint8_t n;
-	/* A shorter input is still one of these if it begins with so many bytes of the magic: no text does. */
+	/*
+	 * A shorter input is still one of these if it begins with so many bytes of the magic: no
+	 * text does.
+	 */
 	uint8_t least;
 } formats[] = {
 	{ run_zstd, { 0x28, 0xb5, 0x2f, 0xfd }, 4, 2 },
@@ -1098,7 +1149,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* --- the reader -------------------------------------------------------------------------------------- */
+/* --- the reader ------------------------------------------------------------------------------- */
 
 static void give_back(struct source *s, struct worker *w, uint8_t *data)
 {
@@ -1236,9 +1287,12 @@ uint64_t source_bytes_total(const struct source *s)
 	return s->size;
 }
 
-/* --- open and close ---------------------------------------------------------------------------------- */
+/* --- open and close --------------------------------------------------------------------------- */
 
-/* How many workers the file gives something to do: several only where frames can be found by their headers. */
+/*
+ * How many workers the file gives something to do: several only where frames can be found by their
+ * headers.
+ */
 static unsigned count_workers(struct source *s, unsigned n_threads)
 {
 	uint8_t magic[sizeof(formats->magic)];
@@ -1259,7 +1313,8 @@ static int open_file(struct source *s, const char *path, struct err *err)
 	struct stat st;
 	off_t at;
 
-	s->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	s->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
+				  : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (s->fd < 0 || fstat(s->fd, &st))
 		return err_system(err, "cannot open");
 	if (S_ISDIR(st.st_mode))
@@ -1279,10 +1334,13 @@ static int worker_init(struct worker *w, struct source *s, struct err *err)
 	w->s = s;
 	pthread_cond_init(&w->room, NULL);
 	w->cur = (struct piece){ 0 };
-	w->in = (struct input){ .cap = READ_SIZE + ZSTD_BLOCK + 64, .off = s->base, .limit = INT64_MAX };
+	w->in = (struct input){ .cap = READ_SIZE + ZSTD_BLOCK + 64,
+				.off = s->base,
+				.limit = INT64_MAX };
 	w->in.buf = malloc(w->in.cap);
 	w->queue = calloc(s->n_queue, sizeof(*w->queue));
-	w->spare = calloc(s->n_queue + 2, sizeof(*w->spare));	/* and one being filled, one being read */
+	/* and one being filled, one being read */
+	w->spare = calloc(s->n_queue + 2, sizeof(*w->spare));
 	w->xxh = XXH64_createState();
 	if (!w->in.buf || !w->queue || !w->spare || !w->xxh)
 		return err_memory(err, "a decompressing thread");
@@ -1306,7 +1364,8 @@ static void worker_release(struct worker *w)
 	pthread_cond_destroy(&w->room);
 }
 
-int source_open(struct source **out, const char *path, const struct source_options *o, struct err *err)
+int source_open(struct source **out, const char *path, const struct source_options *o,
+		struct err *err)
 {
 	struct source *s = calloc(1, sizeof(*s));
 
@@ -1351,8 +1410,8 @@ int source_open(struct source **out, const char *path, const struct source_optio
 	for (unsigned i = 0; i < s->n_workers; i++)
 		if (worker_init(&s->worker[i], s, err))
 			goto fail;
-	while (s->n_started < s->n_workers &&
-	       !pthread_create(&s->worker[s->n_started].thread, NULL, work, &s->worker[s->n_started]))
+	while (s->n_started < s->n_workers && !pthread_create(&s->worker[s->n_started].thread, NULL,
+							      work, &s->worker[s->n_started]))
 		s->n_started++;
 	if (!s->n_started) {
 		err_set(err, ERR_SYSTEM, "cannot start a thread");

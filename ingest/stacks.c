@@ -22,7 +22,10 @@ struct stack_thread {
 struct stacks {
 	struct stack_thread *thread;
 	uint32_t n_threads, n_calls;
-	/* Of each thread of the trace: the one here + 1, or 0: nobody has looked; and where it is in the steps. */
+	/*
+	 * Of each thread of the trace: the one here + 1, or 0: nobody has looked; and where it is
+	 * in the steps.
+	 */
 	struct { uint32_t of, at; } *map;
 	uint32_t cap_map;
 };
@@ -54,8 +57,8 @@ uint32_t stacks_n_threads(const struct stacks *s)
 	return s->n_threads;
 }
 
-int stacks_thread(struct stacks *s, const char *pid, size_t pid_len, const char *tid, size_t tid_len,
-		  uint32_t *number, struct err *err)
+int stacks_thread(struct stacks *s, const char *pid, size_t pid_len, const char *tid,
+		  size_t tid_len, uint32_t *number, struct err *err)
 {
 	char *text;
 
@@ -78,8 +81,8 @@ int stacks_thread(struct stacks *s, const char *pid, size_t pid_len, const char 
 	return 0;
 }
 
-int stacks_call(struct stacks *s, uint32_t number, uint64_t begin, uint64_t end, uint32_t func, bool *kept,
-		struct err *err)
+int stacks_call(struct stacks *s, uint32_t number, uint64_t begin, uint64_t end, uint32_t func,
+		bool *kept, struct err *err)
 {
 	struct stack_thread *t = &s->thread[number];
 
@@ -119,7 +122,8 @@ static void add_step(struct stack_thread *t, uint64_t time, uint32_t func)
 }
 
 /* Ends the calls that are over at time: the caller's function goes on. */
-static uint32_t unwind(struct stack_thread *t, const struct call *const *stack, uint32_t depth, uint64_t time)
+static uint32_t unwind(struct stack_thread *t, const struct call *const *stack, uint32_t depth,
+		       uint64_t time)
 {
 	while (depth && stack[depth - 1]->end <= time) {
 		uint64_t end = stack[--depth]->end;
@@ -144,7 +148,8 @@ static int make_steps(struct stack_thread *t, struct err *err)
 		return err_memory(err, "calls");
 	for (uint32_t i = 0; i < t->n; i++) {
 		depth = unwind(t, stack, depth, t->call[i].begin);
-		if (depth == MAX_STACK)		/* whoever called so deep is taken to be there still */
+		/* whoever called so deep is taken to be there still */
+		if (depth == MAX_STACK)
 			continue;
 		stack[depth++] = &t->call[i];
 		add_step(t, t->call[i].begin, t->call[i].func);
@@ -163,7 +168,7 @@ int stacks_done(struct stacks *s, uint32_t first, struct err *err)
 	return 0;
 }
 
-/* --- asking --------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static uint32_t find_thread(const struct stacks *s, const struct names *names, uint32_t thread)
 {

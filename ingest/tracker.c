@@ -50,23 +50,28 @@ struct tracker {
 	struct lock *lock;
 	uint32_t n_lanes, cap_lanes, n_locks, cap_locks;
 	uint32_t n_known;		/* lanes that are known */
-	uint64_t origin, now, end;	/* now, end: since the origin; end is the last event of a lane */
+	/* now, end: since the origin; end is the last event of a lane */
+	uint64_t origin, now, end;
 	bool begun, woken;		/* woken: a WOKEN was seen */
 	uint64_t events;
 	uint64_t checks;		/* the largest so far */
 	uint64_t first_checks;
 	bool has_checks;
-	bool derive_checks;		/* they follow from the time, where no attribute tells them */
+	/* they follow from the time, where no attribute tells them */
+	bool derive_checks;
 	const struct record *at;	/* the one of the log that is tracked */
 	uint64_t last_plain;		/* absolute: the last event without attributes; 0: none */
-	/* Events of tasks that are no lanes, while it is open whether a lane's event comes after them. */
+	/*
+	 * Events of tasks that are no lanes, while it is open whether a lane's event comes after
+	 * them.
+	 */
 	struct record *held;
 	struct attr *held_attr;
 	size_t n_held, cap_held, n_held_attrs, cap_held_attrs;
 	struct err *err;		/* of the call */
 };
 
-/* --- growing -------------------------------------------------------------------------------------- */
+/* --- growing ---------------------------------------------------------------------------------- */
 
 static int grow_lanes(struct tracker *t)
 {
@@ -106,7 +111,7 @@ static int grow_locks(struct tracker *t)
 	return 0;
 }
 
-/* --- pending signals ------------------------------------------------------------------------------ */
+/* --- pending signals -------------------------------------------------------------------------- */
 
 static struct signal *signal_at(struct lock *k, uint32_t i)
 {
@@ -147,7 +152,10 @@ static uint64_t remove_signal(struct lock *k, uint32_t i)
 	return time;
 }
 
-/* The signal that a thread takes when its wait ends: its own, else the oldest that is nobody's.  NO_TIME: none. */
+/*
+ * The signal that a thread takes when its wait ends: its own, else the oldest that is nobody's.
+ * NO_TIME: none.
+ */
 static uint64_t take_signal(const struct tracker *t, struct lock *k, uint32_t thread)
 {
 	if (!k->n)
@@ -186,7 +194,9 @@ static void assign_signal(struct tracker *t, uint32_t by, uint32_t to)
 	k->assigned++;
 }
 
-/* A WOKEN: the thread takes the oldest signal that is pending now, if it has none of its own yet. */
+/*
+ * A WOKEN: the thread takes the oldest signal that is pending now, if it has none of its own yet.
+ */
 static void take_woken(struct tracker *t, uint32_t thread)
 {
 	struct lock *k;
@@ -208,7 +218,7 @@ static void take_woken(struct tracker *t, uint32_t thread)
 	k->assigned++;
 }
 
-/* --- states --------------------------------------------------------------------------------------- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 static inline void set_state(struct tracker *t, struct lane *a, unsigned state)
 {
@@ -275,7 +285,7 @@ static void end_take(struct tracker *t, struct lane *a, uint32_t thread, bool ac
 	}
 }
 
-/* --- holds ---------------------------------------------------------------------------------------- */
+/* --- holds ------------------------------------------------------------------------------------ */
 
 static inline void count_hold(struct lane *a, uint64_t since, uint64_t end)
 {
@@ -285,7 +295,8 @@ static inline void count_hold(struct lane *a, uint64_t since, uint64_t end)
 	}
 }
 
-static inline void begin_hold(struct tracker *t, struct lane *a, uint32_t thread, uint32_t lock, int64_t func)
+static inline void begin_hold(struct tracker *t, struct lane *a, uint32_t thread, uint32_t lock,
+			      int64_t func)
 {
 	struct lock *k = &t->lock[lock];
 
@@ -318,7 +329,7 @@ static inline void end_hold(struct tracker *t, uint32_t lock, bool counted)
 	count_hold(a, k->since, t->now);
 }
 
-/* --- writing -------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void put_heads(void *ctx, struct timeline_writer *w)
 {
@@ -354,7 +365,8 @@ static int next_block(struct tracker *t)
 }
 
 /* An event without attributes. */
-static inline void put(struct tracker *t, uint32_t thread, uint16_t lock, unsigned kind, unsigned flags)
+static inline void put(struct tracker *t, uint32_t thread, uint16_t lock, unsigned kind,
+		       unsigned flags)
 {
 	struct block *b = t->block;
 
@@ -389,7 +401,7 @@ static const struct attr *find_attr(const struct attr *attrs, unsigned n, unsign
 	return NULL;
 }
 
-/* --- events --------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* A gap of lost events begins: what the thread did from here on, nobody knows. */
 static void begin_gap(struct tracker *t, uint32_t thread)
@@ -481,7 +493,8 @@ static void see_checks(struct tracker *t, uint64_t checks)
 }
 
 /* What an event means; t->now is its time. */
-static int track(struct tracker *t, enum waits *waits, const struct record *r, const struct attr *attrs)
+static int track(struct tracker *t, enum waits *waits, const struct record *r,
+		 const struct attr *attrs)
 {
 	struct lane *a = &t->lane[r->thread];
 	const struct attr *at = NULL;
@@ -588,9 +601,9 @@ static int begin(struct tracker *t, const struct log *l, const struct record *r)
 }
 
 /*
- * Most events, by far, are uncontended takes and their releases by a thread with no other lock, and what comes
- * before and behind these: what track() would do, in a few steps.  0: it is another event, and nothing was done;
- * 1: done; -1: no memory.
+ * Most events, by far, are uncontended takes and their releases by a thread with no other lock, and
+ * what comes before and behind these: what track() would do, in a few steps.  0: it is another
+ * event, and nothing was done; 1: done; -1: no memory.
  */
 static inline int track_usual(struct tracker *t, const struct record *r, const struct attr *attrs)
 {
@@ -641,7 +654,8 @@ same:
 	return r->n_attrs && put_attrs(t, attrs, r->n_attrs, 0) ? -1 : 1;
 }
 
-static inline int write_one(struct tracker *t, enum waits *waits, const struct record *r, const struct attr *attrs)
+static inline int write_one(struct tracker *t, enum waits *waits, const struct record *r,
+			    const struct attr *attrs)
 {
 	uint64_t checks;
 	int done;
@@ -680,7 +694,10 @@ static int write_held(struct tracker *t)
 	return 0;
 }
 
-/* An event of a task that is no lane: kept until a lane's event comes, for the trace ends with one of these. */
+/*
+ * An event of a task that is no lane: kept until a lane's event comes, for the trace ends with one
+ * of these.
+ */
 static int hold_back(struct tracker *t, const struct record *r, const struct attr *attrs)
 {
 	if (t->n_held == MAX_HELD && write_held(t))
@@ -710,8 +727,11 @@ static int hold_back(struct tracker *t, const struct record *r, const struct att
 	return 0;
 }
 
-/* The first events of a thread, and those of tasks that are no lanes.  1: there is no more to do. */
-static int meet(struct tracker *t, const struct log *l, const struct record *r, const struct attr *attrs)
+/*
+ * The first events of a thread, and those of tasks that are no lanes.  1: there is no more to do.
+ */
+static int meet(struct tracker *t, const struct log *l, const struct record *r,
+		const struct attr *attrs)
 {
 	struct lane *a = &t->lane[r->thread];
 
@@ -751,7 +771,9 @@ static inline int track_record(struct tracker *t, struct log *l, const struct re
 	return 0;
 }
 
-/* n times a thread gives up its only lock and has it back at once; who waits for it is signalled. */
+/*
+ * n times a thread gives up its only lock and has it back at once; who waits for it is signalled.
+ */
 static int put_pairs(struct tracker *t, const struct record *r, uint32_t n)
 {
 	struct lane *a = &t->lane[r->thread];
@@ -868,7 +890,8 @@ static int order_threads(const struct tracker *t, uint32_t n, uint32_t *order, u
 	for (uint32_t i = 0; i < n; i++) {
 		const struct name_thread *name = &t->names->thread[i];
 
-		shown[i] = (struct shown){ i, name->process, name->is_lane && t->lane[i].figures.events };
+		shown[i] = (struct shown){ i, name->process,
+					   name->is_lane && t->lane[i].figures.events };
 		*n_lanes += shown[i].is_lane;
 	}
 	qsort(shown, n, sizeof(*shown), by_place);
@@ -895,8 +918,8 @@ static uint64_t outline_stamp(void *ctx)
 	return (uint64_t)t->n_lanes << 32 | t->n_known;
 }
 
-int tracker_new(struct tracker **out, struct names *names, const char *path, bool force, unsigned n_threads,
-		struct err *err)
+int tracker_new(struct tracker **out, struct names *names, const char *path, bool force,
+		unsigned n_threads, struct err *err)
 {
 	static const struct writer_ops ops = {
 		.heads = put_heads, .outline = outline, .outline_stamp = outline_stamp,
@@ -935,7 +958,7 @@ void tracker_free(struct tracker *t)
 	free(t);
 }
 
-/* --- the end -------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 /* What is open lasts to the last event. */
 static void close_lanes(struct tracker *t)

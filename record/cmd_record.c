@@ -4,8 +4,8 @@
  *   program (and its children) --memory--> this process --blocks--> LOG
  *                              --socket-->   "here I am", with the memory's descriptor
  *
- * This process is the program's parent.  It looks into the memories every few milliseconds; nothing waits
- * for it, and it is alive when the program is killed.
+ * This process is the program's parent.  It looks into the memories every few milliseconds; nothing
+ * waits for it, and it is alive when the program is killed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,8 @@
 #include "why.h"
 
 #define PRELOAD_NAME "libgilscope-record.so"
-#define BUSY_MS 10		/* how often memories are looked into; longer, the longer there was nothing */
+/* how often memories are looked into; longer, the longer there was nothing */
+#define BUSY_MS 10
 #define QUIET_MS 50
 #define BUFFER_MIN (1u << 20)
 #define BUFFER_MAX (1u << 30)
@@ -88,12 +89,13 @@ static void guard_stdio(void)
 			return;
 }
 
-/* --- what the program is started with ----------------------------------------------------------------- */
+/* --- what the program is started with --------------------------------------------------------- */
 
 /* The library beside the program, or where `make install` puts it. */
 static int find_preload(char path[PATH_MAX], struct err *err)
 {
-	static const char *const places[] = { "%.*s/" PRELOAD_NAME, "%.*s/../lib/gilscope/" PRELOAD_NAME };
+	static const char *const places[] = { "%.*s/" PRELOAD_NAME,
+					      "%.*s/../lib/gilscope/" PRELOAD_NAME };
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	char *slash;
@@ -107,7 +109,8 @@ static int find_preload(char path[PATH_MAX], struct err *err)
 		    realpath(found, path))
 			return 0;
 	}
-	return err_set(err, ERR_SYSTEM, PRELOAD_NAME " is neither beside %s nor in ../lib/gilscope", exe);
+	return err_set(err, ERR_SYSTEM, PRELOAD_NAME " is neither beside %s nor in ../lib/gilscope",
+		       exe);
 }
 
 static int make_socket(struct recording *r, struct err *err)
@@ -251,9 +254,12 @@ static pid_t launch(char **argv, int *exec_errno, struct err *err)
 	return pid;
 }
 
-/* --- processes that come ------------------------------------------------------------------------------- */
+/* --- processes that come ---------------------------------------------------------------------- */
 
-/* LOG for the first, and then LOG with ".PID" before its extension; ".2" and so on where that is there. */
+/*
+ * LOG for the first, and then LOG with ".PID" before its extension; ".2" and so on where that is
+ * there.
+ */
 static void log_path(char path[PATH_MAX], const char *log, bool first, int32_t pid, unsigned again)
 {
 	const char *slash = strrchr(log, '/'), *dot = strrchr(slash ? slash : log, '.');
@@ -391,7 +397,7 @@ static bool take_message(struct recording *r)
 	return true;
 }
 
-/* --- processes that go --------------------------------------------------------------------------------- */
+/* --- processes that go ------------------------------------------------------------------------ */
 
 static bool is_gone(const struct process *p)
 {
@@ -421,14 +427,17 @@ static void report(const struct process *p)
 
 	if (!drain_path(p->drain))
 		return;
-	say("%s: %" PRIu64 " events of %" PRIu64 " threads in %" PRIu64 ".%02" PRIu64 " s, %s (Python %.*s)",
+	say("%s: %" PRIu64 " events of %" PRIu64 " threads in %" PRIu64 ".%02" PRIu64
+	    " s, %s (Python %.*s)",
 	    drain_path(p->drain), s->events, s->threads, ns / 1000000000, ns / 10000000 % 100,
 	    amount(size, s->bytes), (int)strcspn(s->python, " "), s->python);
 	if (s->lost_events)
-		say("  %" PRIu64 " events were lost, as the buffer was full; --buffer makes it larger",
+		say("  %" PRIu64
+		    " events were lost, as the buffer was full; --buffer makes it larger",
 		    s->lost_events);
 	if (s->free_threaded)
-		say("  this Python is built without a GIL: the log shows where threads waited for other locks");
+		say("  this Python is built without a GIL: the log shows where threads waited for "
+		    "other locks");
 }
 
 static void finish(struct recording *r, struct process *p)
@@ -469,7 +478,8 @@ static uint64_t look(struct recording *r, unsigned *alive)
 			continue;
 		gone = is_gone(p);
 		if (drain_pass(p->drain, &r->clock, &n, &err)) {
-			say("%s: %s; the program runs on unrecorded", drain_path(p->drain), err.msg);
+			say("%s: %s; the program runs on unrecorded", drain_path(p->drain),
+			    err.msg);
 			r->logs_failed = true;
 		}
 		sum += n;
@@ -504,7 +514,8 @@ static int watch(struct recording *r)
 			break;
 		if (child_gone && !told) {
 			told = true;
-			say("%s has ended; %u recorded process%s still run%s (^C ends the recording)",
+			say("%s has ended; %u recorded process%s still run%s (^C ends the "
+			    "recording)",
 			    r->log, alive, alive == 1 ? "" : "es", alive == 1 ? "s" : "");
 		}
 	}
@@ -525,8 +536,8 @@ static void summarize(struct recording *r, const char *program)
 		say("no GIL was seen, so there is no log: %s", why);
 	}
 	if (r->n_refused)
-		say("%u other process%s had a GIL too; --children records them as well", r->n_refused,
-		    r->n_refused == 1 ? "" : "es");
+		say("%u other process%s had a GIL too; --children records them as well",
+		    r->n_refused, r->n_refused == 1 ? "" : "es");
 }
 
 static int run(struct recording *r, char **argv, struct err *err)
@@ -562,23 +573,28 @@ int cmd_record(int argc, char **argv)
 {
 	struct recording r = { .log = "gilscope.gillog", .buffer = 64 << 20, .socket = -1 };
 	const struct opt table[] = {
-		{ 'o', "output", "LOG", "the log to write (default: gilscope.gillog)", OPT_STR, &r.log },
+		{ 'o', "output", "LOG", "the log to write (default: gilscope.gillog)", OPT_STR,
+		  &r.log },
 		{ 'f', "force", NULL, "replace LOG if it is there", OPT_FLAG, &r.force },
-		{ 0, "children", NULL, "record child processes too, each in a log LOG.PID", OPT_FLAG,
-		  &r.children },
-		{ 0, "frames", NULL, "record the Python function that takes or lets go", OPT_FLAG, &r.frames },
+		{ 0, "children", NULL, "record child processes too, each in a log LOG.PID",
+		  OPT_FLAG, &r.children },
+		{ 0, "frames", NULL, "record the Python function that takes or lets go", OPT_FLAG,
+		  &r.frames },
 		{ 0, "no-cpu", NULL, "do not record on which cpu", OPT_FLAG, &r.no_cpu },
-		{ 0, "buffer", "SIZE", "memory per process for what is not written yet (default: 64Mi)",
-		  OPT_UINT, &r.buffer },
+		{ 0, "buffer", "SIZE",
+		  "memory per process for what is not written yet (default: 64Mi)", OPT_UINT,
+		  &r.buffer },
 		{ 0 },
 	};
 	const struct opts opts = {
-		.usage = "gilscope record [-o LOG] [-f] [--children] [--frames] [--no-cpu] [--buffer SIZE] "
+		.usage = "gilscope record [-o LOG] [-f] [--children] [--frames] [--no-cpu] "
+			 "[--buffer SIZE] "
 			 "[--] PROGRAM ARG...",
 		.summary = "Runs a program and records what the GIL of the Python in it does.\n"
 			   "The exit code is the program's.",
 		.table = table,
-		.example = "gilscope record -o app.gillog -- python3 app.py\ngilscope view app.gillog",
+		.example =
+			"gilscope record -o app.gillog -- python3 app.py\ngilscope view app.gillog",
 		.stop_at_operand = true,
 	};
 	struct err err = { 0 };

@@ -16,8 +16,8 @@
 #include "ring.h"
 
 /*
- * An epoch ends when so much has been put into it or so much time has passed: what a killed recorder loses,
- * and what a reader that merges has to hold.
+ * An epoch ends when so much has been put into it or so much time has passed: what a killed
+ * recorder loses, and what a reader that merges has to hold.
  */
 #define EPOCH_BYTES (4u << 20)
 #define EPOCH_NS 1000000000u
@@ -44,7 +44,8 @@ struct drain {
 	struct ring_chunk *chunks;
 	struct lane *lanes;
 	uint32_t meta_pos, n_threads, n_locks, n_funcs;
-	char comm[32];			/* of the process: threads that have the same have no name */
+	/* of the process: threads that have the same have no name */
+	char comm[32];
 	struct gillog_writer *writer;	/* NULL: no log */
 	int fd;
 	char *path;
@@ -71,7 +72,8 @@ int drain_new(struct drain **out, int memfd, int32_t pid, struct err *err)
 	if (h == MAP_FAILED)
 		goto bad;
 	if (h->magic != RING_MAGIC || h->version != RING_VERSION || h->n_slots != RING_SLOTS ||
-	    h->size != d->size || h->meta_size != RING_META_SIZE || ring_size(h->n_chunks) != d->size)
+	    h->size != d->size || h->meta_size != RING_META_SIZE ||
+	    ring_size(h->n_chunks) != d->size)
 		goto bad;
 	d->ring = h;
 	d->base = h->base;
@@ -91,7 +93,8 @@ bad:
 	if (h != MAP_FAILED)
 		munmap(h, d->size);
 	free(d);
-	return err_set(err, ERR_FORMAT, "process %" PRId32 " has sent memory that is none of ours", pid);
+	return err_set(err, ERR_FORMAT, "process %" PRId32 " has sent memory that is none of ours",
+		       pid);
 }
 
 void drain_free(struct drain *d)
@@ -127,9 +130,11 @@ const char *drain_path(const struct drain *d)
 	return d->path;
 }
 
-/* --- the log ------------------------------------------------------------------------------------------ */
+/* --- the log ---------------------------------------------------------------------------------- */
 
-/* gillog_write_fn: a section comes in one piece, so that what is cut off is cut between sections. */
+/*
+ * gillog_write_fn: a section comes in one piece, so that what is cut off is cut between sections.
+ */
 static int write_log(void *ctx, const void *data, size_t n, struct err *err)
 {
 	struct drain *d = ctx;
@@ -200,7 +205,7 @@ int drain_fact(struct drain *d, const char *key, const char *value, struct err *
 	return d->writer ? gillog_put_fact(d->writer, key, value, err) : 0;
 }
 
-/* --- names and facts ---------------------------------------------------------------------------------- */
+/* --- names and facts -------------------------------------------------------------------------- */
 
 /* A string of at most *left bytes, with its NUL; NULL where there is none. */
 static const char *take_string(const char **p, size_t *left)
@@ -242,8 +247,8 @@ static int take_lock(struct drain *d, uint32_t number, bool park, const char *id
 	return 0;
 }
 
-static int take_func(struct drain *d, uint32_t number, uint32_t line, const char *name, const char *file,
-		     struct err *err)
+static int take_func(struct drain *d, uint32_t number, uint32_t line, const char *name,
+		     const char *file, struct err *err)
 {
 	if (number != d->n_funcs)
 		return 0;
@@ -304,7 +309,7 @@ static int take_meta(struct drain *d, struct err *err)
 	return 0;
 }
 
-/* --- threads ------------------------------------------------------------------------------------------ */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static int put_thread(struct drain *d, struct lane *l, const struct ring_slot *s, struct err *err)
 {
@@ -376,14 +381,16 @@ static void free_slot(struct drain *d, uint32_t i)
 	push(&d->ring->free_slots, &s->next_free, i + 1);
 }
 
-/* --- events ------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static bool has_func(unsigned kind)
 {
 	return kind == GL_ACQUIRE || kind == GL_RELEASE;
 }
 
-/* Puts one event; its time is moved to where the log and its thread have got to, if it comes late. */
+/*
+ * Puts one event; its time is moved to where the log and its thread have got to, if it comes late.
+ */
 static int put_event(struct drain *d, struct lane *l, unsigned kind, uint64_t ns, struct err *err)
 {
 	struct gillog_event e = { .kind = (uint8_t)kind };
@@ -411,8 +418,9 @@ static int put_event(struct drain *d, struct lane *l, unsigned kind, uint64_t ns
 		a[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_FUNC, l->func - 1 };
 	if (kind == GL_LOST) {
 		a[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_COUNT, (int64_t)l->lost_count };
-		a[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_SINCE,
-						       (int64_t)(since < e.time ? e.time - since : 0) };
+		a[e.n_attrs++] =
+			(struct gillog_attr){ GL_ATTR_SINCE,
+					      (int64_t)(since < e.time ? e.time - since : 0) };
 		d->stats.lost_events += l->lost_count;
 	}
 	if (!d->stats.events++)
@@ -524,7 +532,8 @@ static int drain_until(struct drain *d, const struct tsc_clock *clock, uint64_t 
 		if (atomic_load(&s->lost)) {
 			l->lost_count = atomic_load(&s->lost);
 			l->lost_since = tsc_ns(clock, d->base + atomic_load(&s->lost_since));
-			if (put_event(d, l, GL_LOST, tsc_ns(clock, d->base + atomic_load(&s->lost_last)), err))
+			if (put_event(d, l, GL_LOST,
+				      tsc_ns(clock, d->base + atomic_load(&s->lost_last)), err))
 				return -1;
 			atomic_store(&s->lost, 0);
 		}
@@ -555,7 +564,8 @@ static int pass(struct drain *d, const struct tsc_clock *clock, uint64_t until, 
 		d->done = until - d->done > STEP_NS ? d->done + STEP_NS : until;
 		if (drain_until(d, clock, d->done, false, err))
 			return -1;
-		if ((gillog_epoch_bytes(d->writer) >= EPOCH_BYTES || d->done - d->mark >= EPOCH_NS) &&
+		if ((gillog_epoch_bytes(d->writer) >= EPOCH_BYTES ||
+		     d->done - d->mark >= EPOCH_NS) &&
 		    end_epoch(d, d->done, err))
 			return -1;
 	}
@@ -587,8 +597,8 @@ static int finish(struct drain *d, const struct tsc_clock *clock, struct err *er
 	d->stats.lost_threads = atomic_load(&d->ring->lost_threads);
 	d->stats.lost_events += atomic_load(&d->ring->lost_thread_events);
 	if (d->stats.lost_threads) {
-		snprintf(text, sizeof(text), "%" PRIu64 ", with %" PRIu64 " events", d->stats.lost_threads,
-			 atomic_load(&d->ring->lost_thread_events));
+		snprintf(text, sizeof(text), "%" PRIu64 ", with %" PRIu64 " events",
+			 d->stats.lost_threads, atomic_load(&d->ring->lost_thread_events));
 		if (drain_fact(d, "lost threads", text, err))
 			return -1;
 	}
@@ -603,8 +613,10 @@ static int finish(struct drain *d, const struct tsc_clock *clock, struct err *er
 			return -1;
 	}
 	if (tsc_hz(clock)) {
-		snprintf(text, sizeof(text), "TSC; off CLOCK_MONOTONIC by at most %" PRIu64 " ns in %" PRIu64
-			 " readings", clock->worst_ns, clock->n_checks);
+		snprintf(text, sizeof(text),
+			 "TSC; off CLOCK_MONOTONIC by at most %" PRIu64 " ns in %" PRIu64
+			 " readings",
+			 clock->worst_ns, clock->n_checks);
 		if (drain_fact(d, "clock", text, err))
 			return -1;
 	}

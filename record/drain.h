@@ -1,9 +1,10 @@
 /*
  * drain.h - from a recorded process' memory to its log
  *
- * `gilscope record` makes one for each process that attaches, calls drain_pass() every few milliseconds, and
- * drain_finish() when the process is gone.  The process never waits for it, and whatever it has written
- * into the memory is taken for a claim: a wild program cannot crash the recorder.
+ * `gilscope record` makes one for each process that attaches, calls drain_pass() every few
+ * milliseconds, and drain_finish() when the process is gone.  The process never waits for it, and
+ * whatever it has written into the memory is taken for a claim: a wild program cannot crash the
+ * recorder.
  */
 #ifndef GILSCOPE_DRAIN_H
 #define GILSCOPE_DRAIN_H
@@ -33,15 +34,16 @@ void drain_stop(struct drain *d);
 int32_t drain_pid(const struct drain *d);
 
 /*
- * Makes the log: a new file at path; one that is there is ERR_EXISTS.  Until this has been called, and after
- * writing has failed, what the process records is thrown away (and counted as lost).
+ * Makes the log: a new file at path; one that is there is ERR_EXISTS.  Until this has been called,
+ * and after writing has failed, what the process records is thrown away (and counted as lost).
  */
 int drain_open_log(struct drain *d, const char *path, struct err *err);
 int drain_fact(struct drain *d, const char *key, const char *value, struct err *err);
 
 /*
- * Writes what was stamped before the clock's last knot but one; *n_events says how much that was.  -1 when
- * writing fails, once: the log is cut after its last whole section, and the process is told to stop.
+ * Writes what was stamped before the clock's last knot but one; *n_events says how much that was.
+ * -1 when writing fails, once: the log is cut after its last whole section, and the process is told
+ * to stop.
  */
 int drain_pass(struct drain *d, const struct tsc_clock *clock, uint64_t *n_events, struct err *err);
 /* Writes the rest, the end and closes the log; the process writes no more. */

@@ -1,10 +1,10 @@
 /*
  * gillog.c - see gillog.h; the bytes are drawn in docs/gillog-binary.md
  *
- * A block is a row of varints.  The low three bits of each are a code: 0 to 6 make it an event, whose kind
- * is entry `code` of the row of follow[] that belongs to the kind before, and whose upper bits are the time
- * since the event before; 7 makes it an operation on what the events after it carry.  An uncontended hold is
- * two varints, mostly of two bytes each.
+ * A block is a row of varints.  The low three bits of each are a code: 0 to 6 make it an event,
+ * whose kind is entry `code` of the row of follow[] that belongs to the kind before, and whose
+ * upper bits are the time since the event before; 7 makes it an operation on what the events after
+ * it carry.  An uncontended hold is two varints, mostly of two bytes each.
  */
 #include "gillog.h"
 
@@ -29,23 +29,33 @@ enum op { OP_LOCK, OP_CPU, OP_FUNC, OP_KIND, OP_ATTR, OP_CHECKS, OP_COUNTDOWN };
 #define EVENT_ATTRS_MAX 8		/* given with one event, by whoever writes */
 #define NAMES_MAX GILLOG_BLOCK_MAX
 #define STRING_MAX 4096			/* longer names are cut */
-#define PLANES_MIN 1024			/* a smaller block does not make up for a second frame's header */
+/* a smaller block does not make up for a second frame's header */
+#define PLANES_MIN 1024
 
 /* Which kinds follow which, likeliest first; part of the format.  0: no such code. */
 static const uint8_t follow[N_GL_KINDS][CODE_OP] = {
 	[0] = { GL_ACQUIRE, GL_RELEASE, GL_ENTRY, GL_BUSY, GL_START, GL_TIMEOUT, GL_WOKEN },
 	[GL_ENTRY] = { GL_BUSY, GL_ACQUIRE, GL_RETRY, GL_TIMEOUT, GL_WOKEN, GL_ENTRY, GL_END },
 	[GL_BUSY] = { GL_TIMEOUT, GL_WOKEN, GL_ACQUIRE, GL_RETRY, GL_SCHED_OUT, GL_BUSY, GL_END },
-	[GL_TIMEOUT] = { GL_DROP_REQUEST, GL_TIMEOUT, GL_WOKEN, GL_ACQUIRE, GL_RETRY, GL_SCHED_OUT, GL_END },
-	[GL_DROP_REQUEST] = { GL_WOKEN, GL_TIMEOUT, GL_ACQUIRE, GL_RETRY, GL_SCHED_OUT, GL_BUSY, GL_END },
+	[GL_TIMEOUT] = { GL_DROP_REQUEST, GL_TIMEOUT, GL_WOKEN, GL_ACQUIRE, GL_RETRY, GL_SCHED_OUT,
+			 GL_END },
+	[GL_DROP_REQUEST] = { GL_WOKEN, GL_TIMEOUT, GL_ACQUIRE, GL_RETRY, GL_SCHED_OUT, GL_BUSY,
+			      GL_END },
 	[GL_RETRY] = { GL_WOKEN, GL_TIMEOUT, GL_ACQUIRE, GL_RETRY, GL_SCHED_OUT, GL_BUSY, GL_END },
-	[GL_ACQUIRE] = { GL_RELEASE, GL_SCHED_OUT, GL_ACQUIRE, GL_ENTRY, GL_BUSY, GL_WAKEUP, GL_END },
-	[GL_RELEASE] = { GL_ACQUIRE, GL_SWITCH_WAIT, GL_ENTRY, GL_BUSY, GL_RELEASE, GL_WAKEUP, GL_END },
-	[GL_SWITCH_WAIT] = { GL_SWITCH_DONE, GL_ENTRY, GL_BUSY, GL_ACQUIRE, GL_SCHED_OUT, GL_WOKEN, GL_END },
-	[GL_SWITCH_DONE] = { GL_ENTRY, GL_ACQUIRE, GL_BUSY, GL_RELEASE, GL_SCHED_OUT, GL_WAKEUP, GL_END },
-	[GL_SCHED_IN] = { GL_SCHED_OUT, GL_ACQUIRE, GL_RELEASE, GL_RETRY, GL_TIMEOUT, GL_ENTRY, GL_WAKEUP },
-	[GL_SCHED_OUT] = { GL_SCHED_IN, GL_ACQUIRE, GL_RELEASE, GL_RETRY, GL_TIMEOUT, GL_WOKEN, GL_END },
-	[GL_WAKEUP] = { GL_SCHED_OUT, GL_RELEASE, GL_ACQUIRE, GL_ENTRY, GL_BUSY, GL_WAKEUP, GL_SCHED_IN },
+	[GL_ACQUIRE] = { GL_RELEASE, GL_SCHED_OUT, GL_ACQUIRE, GL_ENTRY, GL_BUSY, GL_WAKEUP,
+			 GL_END },
+	[GL_RELEASE] = { GL_ACQUIRE, GL_SWITCH_WAIT, GL_ENTRY, GL_BUSY, GL_RELEASE, GL_WAKEUP,
+			 GL_END },
+	[GL_SWITCH_WAIT] = { GL_SWITCH_DONE, GL_ENTRY, GL_BUSY, GL_ACQUIRE, GL_SCHED_OUT, GL_WOKEN,
+			     GL_END },
+	[GL_SWITCH_DONE] = { GL_ENTRY, GL_ACQUIRE, GL_BUSY, GL_RELEASE, GL_SCHED_OUT, GL_WAKEUP,
+			     GL_END },
+	[GL_SCHED_IN] = { GL_SCHED_OUT, GL_ACQUIRE, GL_RELEASE, GL_RETRY, GL_TIMEOUT, GL_ENTRY,
+			  GL_WAKEUP },
+	[GL_SCHED_OUT] = { GL_SCHED_IN, GL_ACQUIRE, GL_RELEASE, GL_RETRY, GL_TIMEOUT, GL_WOKEN,
+			   GL_END },
+	[GL_WAKEUP] = { GL_SCHED_OUT, GL_RELEASE, GL_ACQUIRE, GL_ENTRY, GL_BUSY, GL_WAKEUP,
+			GL_SCHED_IN },
 	[GL_WOKEN] = { GL_ACQUIRE, GL_RETRY, GL_TIMEOUT, GL_SCHED_OUT, GL_BUSY, GL_WOKEN, GL_END },
 	[GL_LOST] = { GL_ACQUIRE, GL_RELEASE, GL_ENTRY, GL_BUSY, GL_LOST, GL_WOKEN, GL_END },
 	[GL_START] = { GL_ENTRY, GL_ACQUIRE, GL_BUSY, GL_SCHED_IN, GL_RELEASE, GL_LOST, GL_END },
@@ -105,7 +115,7 @@ static void section_put(uint8_t p[GILLOG_SECTION_SIZE], const struct section_hea
 	put_le32(p + 44, crc_of(p, 44));
 }
 
-/* --- names ------------------------------------------------------------------------------------------ */
+/* --- names ------------------------------------------------------------------------------------ */
 
 struct reader_state {
 	uint64_t *thread_last;		/* the end of the thread's last block */
@@ -170,11 +180,13 @@ static int take_string(const uint8_t **p, const uint8_t *end, char **s, struct e
 	return 0;
 }
 
-static int take_uint(const uint8_t **p, const uint8_t *end, uint64_t max, uint64_t *v, struct err *err)
+static int take_uint(const uint8_t **p, const uint8_t *end, uint64_t max, uint64_t *v,
+		     struct err *err)
 {
 	*p = get_varint(*p, end, v);
 	if (!*p || *v > max)
-		return err_set(err, ERR_FORMAT, "a number in a names section is cut off or too large");
+		return err_set(err, ERR_FORMAT,
+			       "a number in a names section is cut off or too large");
 	return 0;
 }
 
@@ -190,16 +202,19 @@ static int retake_string(const uint8_t **p, const uint8_t *end, char **s, struct
 	return 0;
 }
 
-static int take_index(const uint8_t **p, const uint8_t *end, uint32_t n, uint64_t *i, struct err *err)
+static int take_index(const uint8_t **p, const uint8_t *end, uint32_t n, uint64_t *i,
+		      struct err *err)
 {
 	if (take_uint(p, end, UINT32_MAX - 1, i, err))
 		return -1;
 	if (*i > n)
-		return err_set(err, ERR_FORMAT, "number %" PRIu64 " is named where %" PRIu32 " is next", *i, n);
+		return err_set(err, ERR_FORMAT,
+			       "number %" PRIu64 " is named where %" PRIu32 " is next", *i, n);
 	return 0;
 }
 
-static int take_process(struct gillog_info *info, const uint8_t *p, const uint8_t *end, struct err *err)
+static int take_process(struct gillog_info *info, const uint8_t *p, const uint8_t *end,
+			struct err *err)
 {
 	uint64_t pid, ppid;
 
@@ -290,7 +305,8 @@ static int take_func(struct gillog *g, const uint8_t *p, const uint8_t *end, str
 	struct gillog_func *f;
 	uint64_t i, line;
 
-	if (take_index(&p, end, info->n_funcs, &i, err) || take_uint(&p, end, UINT32_MAX, &line, err) ||
+	if (take_index(&p, end, info->n_funcs, &i, err) ||
+	    take_uint(&p, end, UINT32_MAX, &line, err) ||
 	    grow(&info->funcs, &g->st.cap_funcs, (uint32_t)i, sizeof(*info->funcs), err))
 		return -1;
 	f = &info->funcs[i];
@@ -302,7 +318,10 @@ static int take_func(struct gillog *g, const uint8_t *p, const uint8_t *end, str
 	return 0;
 }
 
-/* A names section is a row of {tag, length, body}; unknown tags, and bytes behind a known body, are skipped. */
+/*
+ * A names section is a row of {tag, length, body}; unknown tags, and bytes behind a known body, are
+ * skipped.
+ */
 static int take_names(struct gillog *g, const uint8_t *p, const uint8_t *end, struct err *err)
 {
 	while (p < end) {
@@ -313,7 +332,8 @@ static int take_names(struct gillog *g, const uint8_t *p, const uint8_t *end, st
 		if (p)
 			p = get_varint(p, end, &n);
 		if (!p || n > (uint64_t)(end - p))
-			return err_set(err, ERR_FORMAT, "an entry does not fit in its names section");
+			return err_set(err, ERR_FORMAT,
+				       "an entry does not fit in its names section");
 		switch (tag) {
 		case TAG_PROCESS:
 			r = take_process(&g->info, p, p + n, err);
@@ -338,7 +358,7 @@ static int take_names(struct gillog *g, const uint8_t *p, const uint8_t *end, st
 	return 0;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 bool gillog_is(const void *data, size_t n)
 {
@@ -369,11 +389,13 @@ static int read_header(struct gillog *g, struct err *err)
 	if (!gillog_is(h, got))
 		return err_set(err, ERR_FORMAT, "this is not a binary gillog");
 	if (got < sizeof(h))
-		return err_set(err, ERR_FORMAT, "the log ends within its header, after %zu bytes", got);
+		return err_set(err, ERR_FORMAT, "the log ends within its header, after %zu bytes",
+			       got);
 	if (get_le32(h + 12) != crc_of(h, 12))
 		return err_set(err, ERR_FORMAT, "the header's crc is wrong");
 	if (get_le16(h + 8) != GILLOG_VERSION)
-		return err_set(err, ERR_VERSION, "the log is of version %u; this program reads version %u",
+		return err_set(err, ERR_VERSION,
+			       "the log is of version %u; this program reads version %u",
 			       get_le16(h + 8), GILLOG_VERSION);
 	if (h[10] > GILLOG_TICKS || h[11])
 		return err_set(err, ERR_FORMAT, "unknown clock %u or flags %u", h[10], h[11]);
@@ -479,7 +501,8 @@ static int read_section(struct gillog *g, struct section_header *h, struct err *
 	if (got < sizeof(p))
 		return 0;
 	if (get_le32(p + 44) != crc_of(p, 44))
-		return err_set(err, ERR_FORMAT, "byte %" PRIu64 ": the crc of a section's header is wrong", at);
+		return err_set(err, ERR_FORMAT,
+			       "byte %" PRIu64 ": the crc of a section's header is wrong", at);
 	*h = (struct section_header){
 		.type = p[0], .method = p[1], .stored = get_le32(p + 4), .raw = get_le32(p + 8),
 		.thread = get_le32(p + 12), .first = get_le64(p + 16), .last = get_le64(p + 24),
@@ -488,20 +511,23 @@ static int read_section(struct gillog *g, struct section_header *h, struct err *
 	if (h->stored > GILLOG_STORED_MAX || h->raw > GILLOG_BLOCK_MAX || h->heads > h->raw ||
 	    h->method > (h->type == SEC_EVENTS ? METHOD_PLANES : METHOD_ZSTD) ||
 	    (h->method == METHOD_STORED && h->stored != h->raw))
-		return err_set(err, ERR_FORMAT, "byte %" PRIu64 ": a section of %" PRIu32 " bytes for %"
-			       PRIu32 ", method %u, cannot be", at, h->stored, h->raw, h->method);
+		return err_set(err, ERR_FORMAT,
+			       "byte %" PRIu64 ": a section of %" PRIu32 " bytes for %" PRIu32
+			       ", method %u, cannot be",
+			       at, h->stored, h->raw, h->method);
 	return 1;
 }
 
-static int unpack(ZSTD_DCtx *dctx, uint8_t method, const uint8_t *data, uint32_t stored, uint8_t *raw,
-		  uint32_t n_raw, struct err *err)
+static int unpack(ZSTD_DCtx *dctx, uint8_t method, const uint8_t *data, uint32_t stored,
+		  uint8_t *raw, uint32_t n_raw, struct err *err)
 {
 	size_t n;
 
 	if (method == METHOD_STORED) {
 		if (stored != n_raw)
-			return err_set(err, ERR_FORMAT, "%" PRIu32 " bytes are stored where %" PRIu32
-				       " belong", stored, n_raw);
+			return err_set(err, ERR_FORMAT,
+				       "%" PRIu32 " bytes are stored where %" PRIu32 " belong",
+				       stored, n_raw);
 		memcpy(raw, data, n_raw);
 		return 0;
 	}
@@ -509,27 +535,31 @@ static int unpack(ZSTD_DCtx *dctx, uint8_t method, const uint8_t *data, uint32_t
 	if (ZSTD_isError(n))
 		return err_set(err, ERR_FORMAT, "zstd: %s", ZSTD_getErrorName(n));
 	if (n != n_raw)
-		return err_set(err, ERR_FORMAT, "zstd gives %zu bytes where %" PRIu32 " belong", n, n_raw);
+		return err_set(err, ERR_FORMAT, "zstd gives %zu bytes where %" PRIu32 " belong", n,
+			       n_raw);
 	return 0;
 }
 
 /* What a block's header claims, against all that came before. */
-static int check_block(struct gillog *g, const struct section_header *h, uint64_t at, struct err *err)
+static int check_block(struct gillog *g, const struct section_header *h, uint64_t at,
+		       struct err *err)
 {
 	if (h->thread >= g->info.n_threads)
 		return err_set(err, ERR_FORMAT, "block at byte %" PRIu64 ": thread %" PRIu32
 			       " has not been named", at, h->thread);
 	if (!h->n_events || h->n_events > h->raw || h->first > h->last)
-		return err_set(err, ERR_FORMAT, "block at byte %" PRIu64 ": %" PRIu32 " events in %" PRIu32
-			       " bytes, from %" PRIu64 " to %" PRIu64, at, h->n_events, h->raw,
-			       h->first, h->last);
+		return err_set(err, ERR_FORMAT,
+			       "block at byte %" PRIu64 ": %" PRIu32 " events in %" PRIu32
+			       " bytes, from %" PRIu64 " to %" PRIu64,
+			       at, h->n_events, h->raw, h->first, h->last);
 	if (h->first < g->mark || h->first < g->st.thread_last[h->thread])
 		return err_set(err, ERR_FORMAT, "block at byte %" PRIu64 ": it begins at %" PRIu64
 			       ", before what came before it", at, h->first);
 	g->epoch_bytes += h->raw;
 	if (g->epoch_bytes > GILLOG_EPOCH_MAX)
-		return err_set(err, ERR_FORMAT, "block at byte %" PRIu64 ": more than %u bytes without a mark",
-			       at, GILLOG_EPOCH_MAX);
+		return err_set(err, ERR_FORMAT,
+			       "block at byte %" PRIu64 ": more than %u bytes without a mark", at,
+			       GILLOG_EPOCH_MAX);
 	return 0;
 }
 
@@ -542,9 +572,18 @@ static enum gillog_next next_block(struct gillog *g, const struct section_header
 	if (check_block(g, h, at, err))
 		return GILLOG_ERROR;
 	*b = (struct gillog_block){
-		.thread = h->thread, .n_events = h->n_events, .first = h->first, .last = h->last,
-		.offset = at, .raw = h->raw, .n_locks = info->n_locks, .n_threads = info->n_threads,
-		.n_funcs = info->n_funcs, .method = h->method, .stored = h->stored, .heads = h->heads,
+		.thread = h->thread,
+		.n_events = h->n_events,
+		.first = h->first,
+		.last = h->last,
+		.offset = at,
+		.raw = h->raw,
+		.n_locks = info->n_locks,
+		.n_threads = info->n_threads,
+		.n_funcs = info->n_funcs,
+		.method = h->method,
+		.stored = h->stored,
+		.heads = h->heads,
 	};
 	b->data = malloc(h->stored ? h->stored : 1);
 	if (!b->data) {
@@ -576,7 +615,8 @@ static enum gillog_next next_block(struct gillog *g, const struct section_header
 }
 
 /* 1: taken; 0: cut; -1. */
-static int next_names(struct gillog *g, const struct section_header *h, uint64_t at, struct err *err)
+static int next_names(struct gillog *g, const struct section_header *h, uint64_t at,
+		      struct err *err)
 {
 	uint8_t *data = malloc(h->stored ? h->stored : 1);
 	char where[48];
@@ -612,8 +652,8 @@ out:
 static int next_mark(struct gillog *g, const struct section_header *h, uint64_t at, struct err *err)
 {
 	if (h->stored)
-		return err_set(err, ERR_FORMAT, "mark at byte %" PRIu64 ": it has %" PRIu32 " bytes", at,
-			       h->stored);
+		return err_set(err, ERR_FORMAT,
+			       "mark at byte %" PRIu64 ": it has %" PRIu32 " bytes", at, h->stored);
 	if (h->first < g->mark || (g->epoch_has_events && g->epoch_last >= h->first))
 		return err_set(err, ERR_FORMAT, "mark at byte %" PRIu64 ": %" PRIu64
 			       " lies before what came before it", at, h->first);
@@ -629,19 +669,22 @@ static int next_end(struct gillog *g, const struct section_header *h, struct err
 	size_t got;
 
 	if (h->stored || h->first != g->info.events || h->last != g->info.blocks)
-		return err_set(err, ERR_FORMAT, "the log's end speaks of %" PRIu64 " events in %" PRIu64
-			       " blocks; there were %" PRIu64 " in %" PRIu64, h->first, h->last,
-			       g->info.events, g->info.blocks);
+		return err_set(err, ERR_FORMAT,
+			       "the log's end speaks of %" PRIu64 " events in %" PRIu64
+			       " blocks; there were %" PRIu64 " in %" PRIu64,
+			       h->first, h->last, g->info.events, g->info.blocks);
 	if (input(g, &more, 1, &got, err))
 		return -1;
 	if (got)
-		return err_set(err, ERR_FORMAT, "there are bytes behind the log's end, at byte %" PRIu64,
+		return err_set(err, ERR_FORMAT,
+			       "there are bytes behind the log's end, at byte %" PRIu64,
 			       g->pos - 1);
 	g->info.complete = true;
 	return 0;
 }
 
-static enum gillog_next next(struct gillog *g, struct gillog_block *b, uint64_t *mark, struct err *err)
+static enum gillog_next next(struct gillog *g, struct gillog_block *b, uint64_t *mark,
+			     struct err *err)
 {
 	struct section_header h = { 0 };
 
@@ -666,7 +709,8 @@ static enum gillog_next next(struct gillog *g, struct gillog_block *b, uint64_t 
 	}
 }
 
-enum gillog_next gillog_next(struct gillog *g, struct gillog_block *b, uint64_t *mark, struct err *err)
+enum gillog_next gillog_next(struct gillog *g, struct gillog_block *b, uint64_t *mark,
+			     struct err *err)
 {
 	enum gillog_next r;
 
@@ -681,7 +725,7 @@ enum gillog_next gillog_next(struct gillog *g, struct gillog_block *b, uint64_t 
 	return r;
 }
 
-/* --- a block's events ------------------------------------------------------------------------------- */
+/* --- a block's events ------------------------------------------------------------------------- */
 
 struct gillog_decoder {
 	ZSTD_DCtx *dctx;
@@ -746,7 +790,8 @@ static int reserve_events(struct gillog_decoder *d, size_t n, struct err *err)
 }
 
 /* Puts each varint's further bytes behind its first again. */
-static int join_planes(uint8_t *raw, const uint8_t *planes, uint32_t heads, uint32_t n, struct err *err)
+static int join_planes(uint8_t *raw, const uint8_t *planes, uint32_t heads, uint32_t n,
+		       struct err *err)
 {
 	const uint8_t *tail = planes + heads, *end = planes + n;
 
@@ -759,7 +804,8 @@ static int join_planes(uint8_t *raw, const uint8_t *planes, uint32_t heads, uint
 			break;
 	}
 	if (tail != end || raw[-1] & 0x80)
-		return err_set(err, ERR_FORMAT, "%" PRIu32 " of %" PRIu32 " bytes cannot be the heads of numbers",
+		return err_set(err, ERR_FORMAT,
+			       "%" PRIu32 " of %" PRIu32 " bytes cannot be the heads of numbers",
 			       heads, n);
 	return 0;
 }
@@ -769,7 +815,8 @@ static int unpack_block(struct gillog_decoder *d, const struct gillog_block *b, 
 	if (b->method != METHOD_PLANES)
 		return unpack(d->dctx, b->method, b->data, b->stored, d->raw, b->raw, err);
 	if (!b->heads || b->heads > b->raw)
-		return err_set(err, ERR_FORMAT, "%" PRIu32 " heads in %" PRIu32 " bytes", b->heads, b->raw);
+		return err_set(err, ERR_FORMAT, "%" PRIu32 " heads in %" PRIu32 " bytes", b->heads,
+			       b->raw);
 	return unpack(d->dctx, METHOD_ZSTD, b->data, b->stored, d->planes, b->raw, err) ||
 	       join_planes(d->raw, d->planes, b->heads, b->raw, err) ? -1 : 0;
 }
@@ -798,7 +845,10 @@ struct carried {
 	int64_t cpu, func;		/* -1: none */
 	int64_t checks, countdown;	/* at the event before */
 	bool has_checks, has_countdown;
-	/* The thread's ticks: from a release to the next that was no check, and so far towards the next one. */
+	/*
+	 * The thread's ticks: from a release to the next that was no check, and so far towards the
+	 * next one.
+	 */
 	int64_t run, used;
 	int64_t interval;		/* what the last check has set the countdown to */
 };
@@ -833,9 +883,9 @@ static int64_t minus(int64_t a, int64_t b)
 struct ticks { int64_t checks, countdown; };
 
 /*
- * A thread that calls in a loop lets the lock go each time after as many ticks as the time before, but for
- * the checks between: those are releases too, and set the countdown anew.  One that only computes lets it go at
- * checks alone.  What is so needs no byte.
+ * A thread that calls in a loop lets the lock go each time after as many ticks as the time before,
+ * but for the checks between: those are releases too, and set the countdown anew.  One that only
+ * computes lets it go at checks alone.  What is so needs no byte.
  */
 static inline struct ticks expect_ticks(const struct carried *c, unsigned kind)
 {
@@ -978,9 +1028,11 @@ static int decode(struct gillog_decoder *d, const struct gillog_block *b, struct
 		}
 		kind = o.kind ? o.kind : follow[kind][code];
 		if (n == b->n_events || v > b->last - t)
-			return err_set(err, ERR_FORMAT, "event %" PRIu32 " lies behind the block's end", n);
+			return err_set(err, ERR_FORMAT,
+				       "event %" PRIu32 " lies behind the block's end", n);
 		if (c.lock >= b->n_locks)
-			return err_set(err, ERR_FORMAT, "lock %" PRIu32 " has not been named", c.lock);
+			return err_set(err, ERR_FORMAT, "lock %" PRIu32 " has not been named",
+				       c.lock);
 		t += v;
 		e = &d->out.event[n++];
 		*e = (struct gillog_event){ .time = t, .attr = (uint32_t)n_attrs,
@@ -993,21 +1045,25 @@ static int decode(struct gillog_decoder *d, const struct gillog_block *b, struct
 		n_attrs += e->n_attrs;
 	}
 	if (n != b->n_events || t != b->last || d->out.event[0].time != b->first)
-		return err_set(err, ERR_FORMAT, "%" PRIu32 " events to %" PRIu64 " where %" PRIu32 " to %"
-			       PRIu64 " belong", n, t, b->n_events, b->last);
+		return err_set(err, ERR_FORMAT,
+			       "%" PRIu32 " events to %" PRIu64 " where %" PRIu32 " to %" PRIu64
+			       " belong",
+			       n, t, b->n_events, b->last);
 	return 0;
 }
 
 int gillog_decode(struct gillog_decoder *d, const struct gillog_block *b,
-		  const struct gillog_event **events, const struct gillog_attr **attrs, struct err *err)
+		  const struct gillog_event **events, const struct gillog_attr **attrs,
+		  struct err *err)
 {
 	char where[48];
 
 	*events = NULL;
 	*attrs = NULL;
 	if (b->raw > GILLOG_BLOCK_MAX || b->n_events > b->raw || !b->n_events || b->first > b->last)
-		return err_set(err, ERR_FORMAT, "a block with %" PRIu32 " events in %" PRIu32 " bytes",
-			       b->n_events, b->raw);
+		return err_set(err, ERR_FORMAT,
+			       "a block with %" PRIu32 " events in %" PRIu32 " bytes", b->n_events,
+			       b->raw);
 	if (reserve_events(d, b->n_events, err))
 		return -1;
 	if (unpack_block(d, b, err) || decode(d, b, err)) {
@@ -1019,7 +1075,7 @@ int gillog_decode(struct gillog_decoder *d, const struct gillog_block *b,
 	return 0;
 }
 
-/* --- writing ---------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* The block that a thread is writing. */
 struct builder {
@@ -1078,11 +1134,11 @@ static uint32_t split_planes(uint8_t *planes, const uint8_t *raw, uint32_t n)
 }
 
 /*
- * Two frames: the heads hold kinds and the low bits of times, which are as good as random; the tails are alike.
- * Apart they take a sixth less than mixed.
+ * Two frames: the heads hold kinds and the low bits of times, which are as good as random; the
+ * tails are alike. Apart they take a sixth less than mixed.
  */
-static size_t compress_planes(struct gillog_writer *w, struct section_header *h, uint8_t *out, size_t bound,
-			      const uint8_t *raw, uint32_t n)
+static size_t compress_planes(struct gillog_writer *w, struct section_header *h, uint8_t *out,
+			      size_t bound, const uint8_t *raw, uint32_t n)
 {
 	uint8_t *planes;
 	size_t a, b = 0;
@@ -1095,13 +1151,17 @@ static size_t compress_planes(struct gillog_writer *w, struct section_header *h,
 	h->method = METHOD_PLANES;
 	a = ZSTD_compressCCtx(w->cctx, out, bound, planes, h->heads, w->level);
 	if (!ZSTD_isError(a) && n > h->heads)
-		b = ZSTD_compressCCtx(w->cctx, out + a, bound - a, planes + h->heads, n - h->heads, w->level);
+		b = ZSTD_compressCCtx(w->cctx, out + a, bound - a, planes + h->heads, n - h->heads,
+				      w->level);
 	return ZSTD_isError(a) || ZSTD_isError(b) ? SIZE_MAX : a + b;
 }
 
-/* A section in one write, so that a log that is cut by a full disk is cut between sections where it can be. */
-static int put_section(struct gillog_writer *w, struct section_header *h, const uint8_t *raw, uint32_t n,
-		       struct err *err)
+/*
+ * A section in one write, so that a log that is cut by a full disk is cut between sections where it
+ * can be.
+ */
+static int put_section(struct gillog_writer *w, struct section_header *h, const uint8_t *raw,
+		       uint32_t n, struct err *err)
 {
 	uint8_t *p;
 	size_t bound = ZSTD_compressBound(n) + ZSTD_compressBound(0), z = 0;
@@ -1181,7 +1241,8 @@ int gillog_writer_new(struct gillog_writer **out, const struct gillog_writer_opt
 	w->ctx = ctx;
 	w->level = o->level ? o->level : 3;
 	w->block_size = o->block_size ? o->block_size : 64 << 10;
-	if (w->block_size > GILLOG_BLOCK_MAX - 256)	/* room for the last event and its operations */
+	/* room for the last event and its operations */
+	if (w->block_size > GILLOG_BLOCK_MAX - 256)
 		w->block_size = GILLOG_BLOCK_MAX - 256;
 	put_le16(h + 8, GILLOG_VERSION);
 	h[10] = (uint8_t)o->clock;
@@ -1235,7 +1296,8 @@ static int put_name(struct gillog_writer *w, enum name_tag tag, struct buf *body
 	return r;
 }
 
-int gillog_put_process(struct gillog_writer *w, int64_t pid, int64_t ppid, const char *name, struct err *err)
+int gillog_put_process(struct gillog_writer *w, int64_t pid, int64_t ppid, const char *name,
+		       struct err *err)
 {
 	struct buf b = BUF_INIT;
 
@@ -1257,13 +1319,15 @@ int gillog_put_fact(struct gillog_writer *w, const char *key, const char *value,
 static int check_index(uint32_t i, uint32_t *n, uint32_t max, struct err *err)
 {
 	if (i > *n || i >= max)
-		return err_set(err, ERR_USAGE, "number %" PRIu32 " is named where %" PRIu32 " is next", i, *n);
+		return err_set(err, ERR_USAGE,
+			       "number %" PRIu32 " is named where %" PRIu32 " is next", i, *n);
 	if (i == *n)
 		++*n;
 	return 0;
 }
 
-int gillog_put_thread(struct gillog_writer *w, uint32_t i, const char *id, const char *name, struct err *err)
+int gillog_put_thread(struct gillog_writer *w, uint32_t i, const char *id, const char *name,
+		      struct err *err)
 {
 	struct buf b = BUF_INIT;
 	bool fresh = i == w->n_threads;
@@ -1280,8 +1344,8 @@ int gillog_put_thread(struct gillog_writer *w, uint32_t i, const char *id, const
 	return put_name(w, TAG_THREAD, &b, err);
 }
 
-int gillog_put_lock(struct gillog_writer *w, uint16_t i, const char *id, const char *name, bool park,
-		    struct err *err)
+int gillog_put_lock(struct gillog_writer *w, uint16_t i, const char *id, const char *name,
+		    bool park, struct err *err)
 {
 	struct buf b = BUF_INIT;
 
@@ -1294,8 +1358,8 @@ int gillog_put_lock(struct gillog_writer *w, uint16_t i, const char *id, const c
 	return put_name(w, TAG_LOCK, &b, err);
 }
 
-int gillog_put_func(struct gillog_writer *w, uint32_t i, const char *name, const char *file, uint32_t line,
-		    struct err *err)
+int gillog_put_func(struct gillog_writer *w, uint32_t i, const char *name, const char *file,
+		    uint32_t line, struct err *err)
 {
 	struct buf b = BUF_INIT;
 
@@ -1319,8 +1383,12 @@ static bool op_fits(int64_t v)
 	return v < (INT64_C(1) << 56) && v > -(INT64_C(1) << 56);
 }
 
-/* Whether what the block carries says something that this event does not: then it needs a new block. */
-static bool must_part(const struct builder *b, const struct gillog_event *e, const struct gillog_attr *attrs)
+/*
+ * Whether what the block carries says something that this event does not: then it needs a new
+ * block.
+ */
+static bool must_part(const struct builder *b, const struct gillog_event *e,
+		      const struct gillog_attr *attrs)
 {
 	bool checks = false, countdown = false;
 
@@ -1413,11 +1481,12 @@ static int check_event(struct gillog_writer *w, uint32_t thread, const struct gi
 	struct builder *b;
 
 	if (thread >= w->n_threads || e->lock >= w->n_locks)
-		return err_set(err, ERR_USAGE, "thread %" PRIu32 " or lock %u has not been named", thread,
-			       e->lock);
+		return err_set(err, ERR_USAGE, "thread %" PRIu32 " or lock %u has not been named",
+			       thread, e->lock);
 	b = &w->builders[thread];
 	if (!gillog_kind_name(e->kind) || e->n_attrs > EVENT_ATTRS_MAX)
-		return err_set(err, ERR_USAGE, "kind %u with %u attributes cannot be", e->kind, e->n_attrs);
+		return err_set(err, ERR_USAGE, "kind %u with %u attributes cannot be", e->kind,
+			       e->n_attrs);
 	if (e->time < (b->n_events ? b->last : b->not_before) || e->time < w->mark)
 		return err_set(err, ERR_USAGE, "an event at %" PRIu64 " comes too late", e->time);
 	for (unsigned i = 0; i < e->n_attrs; i++) {
@@ -1427,7 +1496,8 @@ static int check_event(struct gillog_writer *w, uint32_t thread, const struct gi
 		    (a->id == GL_ATTR_CPU && (a->value < 0 || a->value > INT32_MAX)) ||
 		    (a->id == GL_ATTR_FUNC && (a->value < 0 || a->value >= w->n_funcs)) ||
 		    (a->id == GL_ATTR_TARGET && (a->value < 0 || a->value >= w->n_threads)))
-			return err_set(err, ERR_USAGE, "attribute %u cannot be %" PRId64, a->id, a->value);
+			return err_set(err, ERR_USAGE, "attribute %u cannot be %" PRId64, a->id,
+				       a->value);
 	}
 	return 0;
 }
@@ -1456,7 +1526,8 @@ int gillog_put_event(struct gillog_writer *w, uint32_t thread, const struct gill
 		return -1;
 	b = &w->builders[thread];
 	/* The second: dt has to fit in what an event's varint has left for it. */
-	if (b->n_events && (must_part(b, e, attrs) || (e->time - b->last) >> 60) && flush_block(w, thread, err))
+	if (b->n_events && (must_part(b, e, attrs) || (e->time - b->last) >> 60) &&
+	    flush_block(w, thread, err))
 		return -1;
 	if (!b->n_events && begin_block(w, thread, e->time, err))
 		return -1;
@@ -1495,13 +1566,15 @@ int gillog_mark(struct gillog_writer *w, uint64_t t, struct err *err)
 	struct section_header h = { .type = SEC_MARK, .first = t };
 
 	if (t < w->mark)
-		return err_set(err, ERR_USAGE, "a mark at %" PRIu64 " after one at %" PRIu64, t, w->mark);
+		return err_set(err, ERR_USAGE, "a mark at %" PRIu64 " after one at %" PRIu64, t,
+			       w->mark);
 	for (uint32_t i = 0; i < w->n_active; i++) {
 		struct builder *b = &w->builders[w->active[i]];
 
 		if (b->n_events && b->last >= t)
-			return err_set(err, ERR_USAGE, "a mark at %" PRIu64 " before an event at %" PRIu64,
-				       t, b->last);
+			return err_set(err, ERR_USAGE,
+				       "a mark at %" PRIu64 " before an event at %" PRIu64, t,
+				       b->last);
 	}
 	for (uint32_t i = 0; i < w->n_active; i++) {
 		struct builder *b = &w->builders[w->active[i]];

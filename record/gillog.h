@@ -6,19 +6,21 @@
  *   |        |       | thr. 0 | thr. 1 |  T1  |      | thr. 0 |  T2  |     |  Tn  |     |
  *   +--------+-------+--------+--------+------+------+--------+------+ ... +------+-----+
  *
- * After 16 bytes of header come sections; each has a header of 48 bytes with its own crc.  An *events*
- * section is a block: the events of one thread over a range of time, compressed on its own, so blocks can
- * be decoded beside each other.  A *names* section says what the numbers in later blocks mean.
- * A *mark* T divides time, and is what a merge needs (an *epoch* is what lies between two marks):
+ * After 16 bytes of header come sections; each has a header of 48 bytes with its own crc.  An
+ * *events* section is a block: the events of one thread over a range of time, compressed on its
+ * own, so blocks can be decoded beside each other.  A *names* section says what the numbers in
+ * later blocks mean. A *mark* T divides time, and is what a merge needs (an *epoch* is what lies
+ * between two marks):
  *
- *   - every event before T stands before the mark, every event at T or later after it: first and last of
- *     all blocks of an epoch lie in [T of the mark before, T of its own mark);
+ *   - every event before T stands before the mark, every event at T or later after it: first and
+ * last of all blocks of an epoch lie in [T of the mark before, T of its own mark);
  *   - the blocks of one thread stand in the order of time, and so do the events of a block;
  *   - an epoch holds at most GILLOG_EPOCH_MAX bytes of blocks before compression.
  *
- * So a reader reads to the next mark, merges those blocks by time (one decoded block per thread), and is
- * done with them.  Events with equal times that are of one lock never are ACQUIRE or RELEASE of different
- * threads: the recorder stamps those under the lock's own mutex, at least one unit apart.
+ * So a reader reads to the next mark, merges those blocks by time (one decoded block per thread),
+ * and is done with them.  Events with equal times that are of one lock never are ACQUIRE or RELEASE
+ * of different threads: the recorder stamps those under the lock's own mutex, at least one unit
+ * apart.
  *
  * Times are unsigned 64-bit integers on the log's clock.  Byte tables: docs/gillog-binary.md.
  */
@@ -35,7 +37,8 @@
 #define GILLOG_VERSION 1
 #define GILLOG_HEADER_SIZE 16
 #define GILLOG_SECTION_SIZE 48
-#define GILLOG_BLOCK_MAX (1u << 18)		/* bytes of one block before compression: the format's limit */
+/* bytes of one block before compression: the format's limit */
+#define GILLOG_BLOCK_MAX (1u << 18)
 #define GILLOG_EPOCH_MAX (32u << 20)
 #define GILLOG_STORED_MAX (GILLOG_BLOCK_MAX + (GILLOG_BLOCK_MAX >> 7) + 1024)
 
@@ -49,7 +52,8 @@ enum gillog_kind {
 
 /* The same numbers as enum event_attr. */
 enum gillog_attr_id {
-	GL_ATTR_CPU = 1,	/* on a block's first event, then only where it differs from the event before */
+	/* on a block's first event, then only where it differs from the event before */
+	GL_ATTR_CPU = 1,
 	GL_ATTR_TARGET,		/* WAKEUP: index of the thread that was woken */
 	GL_ATTR_COUNT,		/* LOST: how many events were lost */
 	GL_ATTR_SINCE,		/* LOST: the gap began so long before the event's time */
@@ -76,20 +80,24 @@ struct gillog_event {
 enum gillog_clock { GILLOG_NS, GILLOG_TICKS };
 
 struct gillog_fact { char *key, *value; };
-struct gillog_thread { char *id, *name; };		/* id: "9989", as the OS or the log names it */
-struct gillog_lock { char *id, *name; bool park; };	/* park: only contention is seen, no holds */
+struct gillog_thread {
+	char *id, *name;
+}; /* id: "9989", as the OS or the log names it */
+/* park: only contention is seen, no holds */
+struct gillog_lock { char *id, *name; bool park; };
 struct gillog_func { char *name, *file; uint32_t line; };
 
 /*
- * What the log says about itself so far: a names section may come at any place, but always before the
- * blocks that need it, and a later one may give a thread its (new) name.  Strings are whatever bytes the
- * program had, without NUL; never trust them.
+ * What the log says about itself so far: a names section may come at any place, but always before
+ * the blocks that need it, and a later one may give a thread its (new) name.  Strings are whatever
+ * bytes the program had, without NUL; never trust them.
  */
 struct gillog_info {
 	enum gillog_clock clock;
 	int64_t pid, ppid;		/* -1: unknown.  A log is of one process. */
 	char *process;			/* the process' name, "" if unknown */
-	struct gillog_fact *facts;	/* a later fact with the same key has replaced the earlier one */
+	/* a later fact with the same key has replaced the earlier one */
+	struct gillog_fact *facts;
 	struct gillog_thread *threads;
 	struct gillog_lock *locks;
 	struct gillog_func *funcs;
@@ -106,7 +114,8 @@ struct gillog_block {
 	uint64_t first, last;		/* time of its first and last event */
 	uint64_t offset;		/* of its section in the log */
 	uint32_t raw;			/* bytes after decompression */
-	uint32_t n_locks, n_threads;	/* bounds for what its events may name: the info's, at this point */
+	/* bounds for what its events may name: the info's, at this point */
+	uint32_t n_locks, n_threads;
 	uint32_t n_funcs;
 	uint8_t method;			/* 0 stored, 1 zstd, 2 zstd of two planes */
 	uint32_t heads;			/* method 2: bytes of the first plane */
@@ -114,9 +123,10 @@ struct gillog_block {
 	uint8_t *data;			/* owned by the block: gillog_block_release() */
 };
 
-/* --- reading --------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
-struct gillog;			/* opaque: made by open, released by close; for one thread at a time */
+/* opaque: made by open, released by close; for one thread at a time */
+struct gillog;
 
 /* Reads up to n bytes into data, fewer only at the end of the input; 0, or -1 with *err set. */
 typedef int gillog_read_fn(void *ctx, void *data, size_t n, size_t *got, struct err *err);
@@ -137,15 +147,17 @@ enum gillog_next {
 	GILLOG_DONE,		/* the end section, and nothing behind it */
 	GILLOG_BLOCK,		/* *b is a block, now the caller's */
 	GILLOG_MARK,		/* *mark: an epoch ends */
-	GILLOG_DAMAGED,		/* *b says which block, without data: its crc is wrong, *err says so; read on */
+	/* *b says which block, without data: its crc is wrong, *err says so; read on */
+	GILLOG_DAMAGED,
 	GILLOG_CUT,		/* the input ends without an end section; *err says where */
 };
 
 /*
- * The next block or mark; names are taken into the info on the way.  After DONE, CUT or ERROR there is
- * nothing more.  A cut log has no last mark: treat CUT as one that lies after everything.
+ * The next block or mark; names are taken into the info on the way.  After DONE, CUT or ERROR there
+ * is nothing more.  A cut log has no last mark: treat CUT as one that lies after everything.
  */
-enum gillog_next gillog_next(struct gillog *g, struct gillog_block *b, uint64_t *mark, struct err *err);
+enum gillog_next gillog_next(struct gillog *g, struct gillog_block *b, uint64_t *mark,
+			     struct err *err);
 void gillog_block_release(struct gillog_block *b);	/* may be called twice */
 
 /* What one thread needs to decode blocks; NULL on failure. */
@@ -154,11 +166,12 @@ struct gillog_decoder *gillog_decoder_new(struct err *err);
 void gillog_decoder_free(struct gillog_decoder *d);	/* NULL is allowed */
 
 /*
- * Decodes a block.  *events (b->n_events of them) and *attrs are the decoder's, until it decodes the next
- * block or is freed.  Times are in order and within [b->first, b->last].
+ * Decodes a block.  *events (b->n_events of them) and *attrs are the decoder's, until it decodes
+ * the next block or is freed.  Times are in order and within [b->first, b->last].
  */
 int gillog_decode(struct gillog_decoder *d, const struct gillog_block *b,
-		  const struct gillog_event **events, const struct gillog_attr **attrs, struct err *err);
+		  const struct gillog_event **events, const struct gillog_attr **attrs,
+		  struct err *err);
 
 /* Memory of a decoded block; start with all 0. */
 struct gillog_arrays {
@@ -167,7 +180,9 @@ struct gillog_arrays {
 	size_t cap_events, cap_attrs;
 };
 
-/* Gives the caller what was decoded last, to keep, and the decoder *a to decode into from now on. */
+/*
+ * Gives the caller what was decoded last, to keep, and the decoder *a to decode into from now on.
+ */
 void gillog_decoder_swap(struct gillog_decoder *d, struct gillog_arrays *a);
 void gillog_arrays_release(struct gillog_arrays *a);	/* may be called twice */
 
@@ -175,14 +190,15 @@ void gillog_arrays_release(struct gillog_arrays *a);	/* may be called twice */
 const char *gillog_kind_name(unsigned kind);
 const char *gillog_attr_name(unsigned id);
 
-/* --- writing --------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 struct gillog_writer;
 
 struct gillog_writer_options {
 	enum gillog_clock clock;
 	int level;			/* of zstd; 0: 3 */
-	uint32_t block_size;		/* a block is written when it has so many bytes; 0: 64 KiB */
+	/* a block is written when it has so many bytes; 0: 64 KiB */
+	uint32_t block_size;
 };
 
 /* Appends n bytes to the log; 0, or -1 with *err set: then the writer is stuck with that error. */
@@ -193,29 +209,37 @@ int gillog_writer_new(struct gillog_writer **out, const struct gillog_writer_opt
 void gillog_writer_free(struct gillog_writer *w);	/* NULL is allowed */
 
 /*
- * Names: collected, and written before the next block.  NULL is "".  Indexes count up from 0: i is at most
- * the number of those named before, and naming one again replaces its strings.
+ * Names: collected, and written before the next block.  NULL is "".  Indexes count up from 0: i is
+ * at most the number of those named before, and naming one again replaces its strings.
  */
-int gillog_put_process(struct gillog_writer *w, int64_t pid, int64_t ppid, const char *name, struct err *err);
+int gillog_put_process(struct gillog_writer *w, int64_t pid, int64_t ppid, const char *name,
+		       struct err *err);
 int gillog_put_fact(struct gillog_writer *w, const char *key, const char *value, struct err *err);
-int gillog_put_thread(struct gillog_writer *w, uint32_t i, const char *id, const char *name, struct err *err);
-int gillog_put_lock(struct gillog_writer *w, uint16_t i, const char *id, const char *name, bool park,
-		    struct err *err);
-int gillog_put_func(struct gillog_writer *w, uint32_t i, const char *name, const char *file, uint32_t line,
-		    struct err *err);
+int gillog_put_thread(struct gillog_writer *w, uint32_t i, const char *id, const char *name,
+		      struct err *err);
+int gillog_put_lock(struct gillog_writer *w, uint16_t i, const char *id, const char *name,
+		    bool park, struct err *err);
+int gillog_put_func(struct gillog_writer *w, uint32_t i, const char *name, const char *file,
+		    uint32_t line, struct err *err);
 
 /*
- * One event of a thread that has been named.  A thread's events come in the order of time, and none before
- * the last mark (else ERR_USAGE).  attrs: e->n_attrs of them, at most 8 (e->attr is ignored); CPU may be
- * given with every event, it is stored where it changes.
+ * One event of a thread that has been named.  A thread's events come in the order of time, and none
+ * before the last mark (else ERR_USAGE).  attrs: e->n_attrs of them, at most 8 (e->attr is
+ * ignored); CPU may be given with every event, it is stored where it changes.
  */
 int gillog_put_event(struct gillog_writer *w, uint32_t thread, const struct gillog_event *e,
 		     const struct gillog_attr *attrs, struct err *err);
 /* Bytes of blocks since the last mark: at GILLOG_EPOCH_MAX / 2 at the latest a mark is due. */
 uint64_t gillog_epoch_bytes(const struct gillog_writer *w);
-/* Writes out all blocks and a mark.  No event before t may follow, and none at t or after has been put. */
+/*
+ * Writes out all blocks and a mark.  No event before t may follow, and none at t or after has been
+ * put.
+ */
 int gillog_mark(struct gillog_writer *w, uint64_t t, struct err *err);
-/* A mark after everything, and the end section.  The writer is only good for gillog_writer_free() then. */
+/*
+ * A mark after everything, and the end section.  The writer is only good for gillog_writer_free()
+ * then.
+ */
 int gillog_finish(struct gillog_writer *w, struct err *err);
 
 /* What was written so far: for bytes per event before and after compression. */

@@ -1,19 +1,18 @@
 /*
  * preload.c - the calls by which a GIL is recognised, and the events that they stand for
  *
- * CPython 3 makes a GIL of four objects, initialised in a row on one thread: mutex M, switch mutex SM,
- * condition C, switch condition SC.  From then on (docs/record.md):
+ * CPython 3 makes a GIL of four objects, initialised in a row on one thread: mutex M, switch mutex
+ * SM, condition C, switch condition SC.  From then on (docs/record.md):
  *
  *   lock(M) finds it taken          may become ENTRY
  *   timedwait(C) entered            ENTRY, BUSY: once per take
- *              returned ETIMEDOUT   TIMEOUT, and DROP_REQUEST if the owner has not changed meanwhile
- *              returned 0           WOKEN, and RETRY if the lock is held
- *   signal(SC)                      ACQUIRE: `locked` has just been set, M is held
- *   signal(C)                       RELEASE: `locked` has just been cleared, M is still held
- *   wait(SC) entered, returned      SWITCH_WAIT, SWITCH_DONE
+ *              returned ETIMEDOUT   TIMEOUT, and DROP_REQUEST if the owner has not changed
+ * meanwhile returned 0           WOKEN, and RETRY if the lock is held signal(SC) ACQUIRE: `locked`
+ * has just been set, M is held signal(C)                       RELEASE: `locked` has just been
+ * cleared, M is still held wait(SC) entered, returned      SWITCH_WAIT, SWITCH_DONE
  *
- * CPython 2.7 has a semaphore instead; its wait is glibc's futex loop, done here to see each wake-up.
- * Free-threaded builds have no GIL, but park on semaphores that lie on the waiter's stack.
+ * CPython 2.7 has a semaphore instead; its wait is glibc's futex loop, done here to see each
+ * wake-up. Free-threaded builds have no GIL, but park on semaphores that lie on the waiter's stack.
  */
 #include "preload.h"
 
@@ -53,8 +52,9 @@ static struct {
 } real;
 
 /*
- * Callers may come before the constructor, from other libraries' constructors.  Doing it twice is harmless.
- * pthread_cond_* exist twice in x86's glibc, with different layouts: the new ones are asked for by version.
+ * Callers may come before the constructor, from other libraries' constructors.  Doing it twice is
+ * harmless. pthread_cond_* exist twice in x86's glibc, with different layouts: the new ones are
+ * asked for by version.
  */
 static void resolve(void)
 {
@@ -73,7 +73,8 @@ static void resolve(void)
 		{ "sem_post", &real.sem_post },
 		{ "pthread_create", &real.create },
 		{ "pthread_setname_np", &real.setname },
-		{ "pthread_mutex_lock", &real.mutex_lock },	/* last: the others are there once it is */
+		/* last: the others are there once it is */
+		{ "pthread_mutex_lock", &real.mutex_lock },
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
@@ -96,7 +97,7 @@ static void resolve(void)
 		real.f;                                                                            \
 	})
 
-/* --- which address is which lock ---------------------------------------------------------------------- */
+/* --- which address is which lock -------------------------------------------------------------- */
 
 enum role { ROLE_MUTEX, ROLE_COND, ROLE_SWITCH, ROLE_SEM, ROLE_PARK };
 #define ROLE_MASK 7u
@@ -125,7 +126,8 @@ static inline struct lock *find(const void *addr, enum role role)
 		if (key == a) {
 			uintptr_t v = atomic_load_explicit(&table[i].value, memory_order_relaxed);
 
-			return (v & ROLE_MASK) == role ? (struct lock *)(v & ~(uintptr_t)ROLE_MASK) : NULL;
+			return (v & ROLE_MASK) == role ? (struct lock *)(v & ~(uintptr_t)ROLE_MASK)
+						       : NULL;
 		}
 		if (!key)
 			return NULL;
@@ -172,7 +174,7 @@ static void table_remove(const void *addr)
 	}
 }
 
-/* --- events ------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* Recording is over in this process: nothing is a lock any more. */
 static void stop(void)
@@ -233,7 +235,8 @@ static __attribute__((noinline)) bool more_room(uint64_t t)
 	bool fresh = !self.slot, ok = false;
 	int e = errno;
 
-	if (atomic_load(&rec.state) == REC_READY) {	/* a forked child whose GIL was not made anew */
+	/* a forked child whose GIL was not made anew */
+	if (atomic_load(&rec.state) == REC_READY) {
 		rec_lock();
 		ring_attach();
 		rec_unlock();
@@ -323,8 +326,8 @@ static inline void emit_too(struct lock *l, unsigned kind, uint64_t t)
 }
 
 /*
- * The time of an event under l's own mutex (or by the semaphore's holder), later by 1 ns than the one
- * before it: so holds never overlap in a log, whatever the cpus' clocks and pipelines do.
+ * The time of an event under l's own mutex (or by the semaphore's holder), later by 1 ns than the
+ * one before it: so holds never overlap in a log, whatever the cpus' clocks and pipelines do.
  */
 static inline uint64_t stamp(struct lock *l)
 {
@@ -395,7 +398,7 @@ static void busy(struct lock *l, uint64_t t)
 	tell_interval(l);
 }
 
-/* --- a GIL is made ------------------------------------------------------------------------------------ */
+/* --- a GIL is made ---------------------------------------------------------------------------- */
 
 static void name_lock(const struct lock *l)
 {
@@ -411,7 +414,10 @@ static void name_lock(const struct lock *l)
 	ring_lock_named(l->number, l->is_park, id, name);
 }
 
-/* Under rec_lock().  A park's addr is the address of what is waited for.  NULL where there are too many. */
+/*
+ * Under rec_lock().  A park's addr is the address of what is waited for.  NULL where there are too
+ * many.
+ */
 static struct lock *new_lock(bool park, uintptr_t addr)
 {
 	struct lock *l;
@@ -452,7 +458,10 @@ static bool attached(void)
 	return true;
 }
 
-/* The lock at this condition variable, if it is to be taken for the same as one that was there before. */
+/*
+ * The lock at this condition variable, if it is to be taken for the same as one that was there
+ * before.
+ */
 static struct lock *known_gil(const pthread_cond_t *cond, bool is_static)
 {
 	for (uint32_t i = 0; i < n_locks; i++)
@@ -464,7 +473,8 @@ static struct lock *known_gil(const pthread_cond_t *cond, bool is_static)
 static void gil_made(void *mutex, void *cond, void *switch_cond, bool packed)
 {
 	Dl_info info;
-	bool is_static = dladdr(cond, &info);	/* not under rec_lock(): it takes the linker's lock */
+	/* not under rec_lock(): it takes the linker's lock */
+	bool is_static = dladdr(cond, &info);
 	struct lock *l;
 
 	rec_lock();
@@ -495,7 +505,10 @@ static bool is_packed(char *m, char *sm, char *c, char *sc)
 	       sm == sc + sizeof(pthread_cond_t);
 }
 
-/* One that was made before: then nothing is asked of the linker, which may be inconsistent in a forked child. */
+/*
+ * One that was made before: then nothing is asked of the linker, which may be inconsistent in a
+ * forked child.
+ */
 static bool is_known(const pthread_cond_t *cond)
 {
 	bool known;
@@ -590,7 +603,7 @@ EXPORT int pthread_cond_destroy(pthread_cond_t *c)
 	return REAL(cond_destroy)(c);
 }
 
-/* --- it is taken and let go --------------------------------------------------------------------------- */
+/* --- it is taken and let go ------------------------------------------------------------------- */
 
 EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
 {
@@ -618,7 +631,8 @@ EXPORT int pthread_cond_signal(pthread_cond_t *c)
 	return REAL(cond_signal)(c);
 }
 
-EXPORT int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
+EXPORT int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m,
+				  const struct timespec *until)
 {
 	struct lock *l = find(c, ROLE_COND);
 	uint64_t switches, t;
@@ -656,7 +670,7 @@ EXPORT int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 	return r;
 }
 
-/* --- 2.7: a semaphore --------------------------------------------------------------------------------- */
+/* --- 2.7: a semaphore ------------------------------------------------------------------------- */
 
 /* Set in a forked child until PyEval_ReInitThreads() has made the semaphore anew. */
 static bool reinit_due;
@@ -694,8 +708,8 @@ EXPORT int sem_init(sem_t *sem, int shared, unsigned value)
 }
 
 /*
- * glibc's semaphore since 2.21, where long has 64 bits: the value in the low half of a word, the number of
- * waiters in the high half; sem_post() adds 1 and wakes one waiter if there are any.
+ * glibc's semaphore since 2.21, where long has 64 bits: the value in the low half of a word, the
+ * number of waiters in the high half; sem_post() adds 1 and wakes one waiter if there are any.
  */
 #define ONE_WAITER (UINT64_C(1) << 32)
 
@@ -710,7 +724,8 @@ static int wait_for_semaphore(struct lock *l, sem_t *sem)
 		bool woken = false;
 
 		if (!(uint32_t)v) {
-			long r = syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0);
+			long r = syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, NULL,
+					 NULL, 0);
 
 			if (r && errno == EINTR) {
 				atomic_fetch_sub(word, ONE_WAITER);
@@ -752,18 +767,19 @@ static int take_semaphore(struct lock *l, sem_t *sem)
 	return 0;
 }
 
-/* --- free-threaded builds: threads that park ---------------------------------------------------------- */
+/* --- free-threaded builds: threads that park -------------------------------------------------- */
 
 /*
- * _PyParkingLot_Park() sleeps on a semaphore in a struct { park_arg; addr; semaphore } on its own stack: the
- * word before the semaphore is the address of the lock that is waited for.
+ * _PyParkingLot_Park() sleeps on a semaphore in a struct { park_arg; addr; semaphore } on its own
+ * stack: the word before the semaphore is the address of the lock that is waited for.
  */
 static struct lock *parks_on(sem_t *sem, const void *caller, const void *frame)
 {
 	uintptr_t s = (uintptr_t)sem, f = (uintptr_t)frame, addr;
 	struct lock *l;
 
-	if (likely(!py.free_threaded) || atomic_load_explicit(&rec.state, memory_order_relaxed) != REC_ATTACHED)
+	if (likely(!py.free_threaded) ||
+	    atomic_load_explicit(&rec.state, memory_order_relaxed) != REC_ATTACHED)
 		return NULL;
 	if ((uintptr_t)caller < py.lo || (uintptr_t)caller >= py.hi || s < f || s > f + 4096)
 		return NULL;
@@ -838,7 +854,7 @@ EXPORT int sem_post(sem_t *sem)
 	return REAL(sem_post)(sem);
 }
 
-/* --- threads ------------------------------------------------------------------------------------------ */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 struct beginning {
 	void *(*fn)(void *);

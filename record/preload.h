@@ -6,8 +6,8 @@
  * preload_python.c   what is known of the Python: version, thread names
  * preload_frames.c   the Python function on top of the stack
  *
- * All of it runs inside somebody else's program: it prints nothing, keeps errno, never waits for the
- * reader, and allocates nothing on the way of an event.
+ * All of it runs inside somebody else's program: it prints nothing, keeps errno, never waits for
+ * the reader, and allocates nothing on the way of an event.
  */
 #ifndef GILSCOPE_PRELOAD_H
 #define GILSCOPE_PRELOAD_H
@@ -48,7 +48,8 @@ struct lock {
 	uint64_t switches;		/* takes by another thread than the one before */
 	uint64_t last;			/* the latest stamp: see stamp() */
 	uint64_t checks;		/* 2.7: checks so far */
-	const volatile unsigned long *interval;	/* where Python keeps its switch interval; NULL: unknown */
+	/* where Python keeps its switch interval; NULL: unknown */
+	const volatile unsigned long *interval;
 	unsigned long interval_told;
 };
 
@@ -113,7 +114,8 @@ void rec_lock(void);		/* a spin lock, for what happens rarely; reset by fork */
 void rec_unlock(void);
 
 /* preload_ring.c */
-void ring_configure(void);			/* reads the environment; once, in the constructor */
+/* reads the environment; once, in the constructor */
+void ring_configure(void);
 bool ring_attach(void);				/* under rec_lock() */
 void ring_forget(void);				/* in a forked child */
 bool ring_thread(void);				/* self gets a slot; false: it has none */
@@ -126,16 +128,20 @@ bool ring_lock_named(uint32_t number, bool park, const char *id, const char *nam
 bool ring_func(uint32_t number, uint32_t line, const char *name, const char *file);
 
 /* preload_python.c */
-bool python_at(const void *code);		/* whether code lies in a Python; fills py the first time */
+/* whether code lies in a Python; fills py the first time */
+bool python_at(const void *code);
 void python_tell(void);				/* facts, into a log that has just been made */
 bool python_makes_2(const void *code, const void *const *frame, bool reinit);
-bool python_checks_2(const void *const *frame);	/* a release in 2.7: by a check (not by a blocking call) */
+/* a release in 2.7: by a check (not by a blocking call) */
+bool python_checks_2(const void *const *frame);
 bool python_exports(const void *data, const char *symbol);
-bool python_thread_name(char name[NAME_SIZE]);	/* of the threading.Thread whose start() is running */
+/* of the threading.Thread whose start() is running */
+bool python_thread_name(char name[NAME_SIZE]);
 void *python_symbol(const char *name);		/* of the Python's object, or what it depends on */
 
 /* preload_frames.c */
 uint32_t python_func(void);			/* number + 1 of the function on top; 0: none */
-void python_funcs_again(void);			/* the log is a new one: functions are numbered anew */
+/* the log is a new one: functions are numbered anew */
+void python_funcs_again(void);
 
 #endif

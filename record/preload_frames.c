@@ -1,13 +1,14 @@
 /*
  * preload_frames.c - the Python function on top of the stack, at ACQUIRE and RELEASE (--frames)
  *
- * While the GIL's mutex is held Python's state stands still, so it can be read: thread state, frame, code
- * object.  Where their fields lie depends on the version; 3.13 and later publish it.  No function of Python's
- * is called but the one that gives the thread state, and it takes no lock.
+ * While the GIL's mutex is held Python's state stands still, so it can be read: thread state,
+ * frame, code object.  Where their fields lie depends on the version; 3.13 and later publish it. No
+ * function of Python's is called but the one that gives the thread state, and it takes no lock.
  *
- * The memory is another program's, and may not be what it was taken for: a page is read directly only after
- * the kernel has read it for us once (process_vm_readv() fails where a load would end the program), a code
- * object counts only with the code type's address in it, and after too many failures it is given up.
+ * The memory is another program's, and may not be what it was taken for: a page is read directly
+ * only after the kernel has read it for us once (process_vm_readv() fails where a load would end
+ * the program), a code object counts only with the code type's address in it, and after too many
+ * failures it is given up.
  */
 #include "preload.h"
 
@@ -35,8 +36,8 @@ static enum { UNKNOWN, READY, OFF } state;
 static _Atomic unsigned failures;
 
 /*
- * Code objects come and go, and a new one may lie where an old one was, its name where the old name was: the
- * hash that a str keeps of its text, and the line, belong to the key.
+ * Code objects come and go, and a new one may lie where an old one was, its name where the old name
+ * was: the hash that a str keeps of its text, and the line, belong to the key.
  */
 static struct func { const void *code, *name_hash; uint32_t line, number; } funcs[N_FUNCS];
 static uint32_t n_funcs;
@@ -56,13 +57,17 @@ static bool read_safely(void *into, const void *from, size_t n)
 	return syscall(SYS_process_vm_readv, getpid(), &local, 1, &remote, 1, 0) == (long)n;
 }
 
-/* --- where the fields lie ----------------------------------------------------------------------------- */
+/* --- where the fields lie --------------------------------------------------------------------- */
 
 /* The table at the beginning of _PyRuntime: 64-bit words after an 8-byte cookie. */
 static bool published(unsigned minor)
 {
-	/* Words of the table before those of the thread state: 3.14 tells three more of interpreters. */
-	unsigned thread = minor == 13 ? 19 : 22, frame = thread + 9, code = frame + (minor == 13 ? 6 : 8);
+	/*
+	 * Words of the table before those of the thread state: 3.14 tells three more of
+	 * interpreters.
+	 */
+	unsigned thread = minor == 13 ? 19 : 22, frame = thread + 9,
+		 code = frame + (minor == 13 ? 6 : 8);
 	const void *runtime = python_symbol("_PyRuntime");
 	uint64_t w[64];
 
@@ -70,13 +75,18 @@ static bool published(unsigned minor)
 	    w[1] >> 16 != (0x300 | minor))
 		return false;
 	at = (struct layout){
-		.frame = (unsigned)w[thread + 4], .previous = (unsigned)w[frame + 1],
-		.code = (unsigned)w[frame + 2], .file = (unsigned)w[code + 1], .name = (unsigned)w[code + 2],
-		.line = (unsigned)w[code + 5], .data = 40, .compact_data = 56,
+		.frame = (unsigned)w[thread + 4],
+		.previous = (unsigned)w[frame + 1],
+		.code = (unsigned)w[frame + 2],
+		.file = (unsigned)w[code + 1],
+		.name = (unsigned)w[code + 2],
+		.line = (unsigned)w[code + 5],
+		.data = 40,
+		.compact_data = 56,
 		.kind_shift = minor == 13 ? 2 : 16,
 	};
-	return at.frame < 4096 && at.previous < 256 && at.code < 256 && at.file < 512 && at.name < 512 &&
-	       at.line < 512;
+	return at.frame < 4096 && at.previous < 256 && at.code < 256 && at.file < 512 &&
+	       at.name < 512 && at.line < 512;
 }
 
 static bool find_layout(void)
@@ -85,8 +95,15 @@ static bool find_layout(void)
 
 	if (py.version >> 16 != 3 || py.free_threaded)
 		return false;
-	at = (struct layout){ .frame = 24, .code = 32, .previous = 24, .file = 96, .name = 104, .line = 36,
-			      .data = 48, .compact_data = 72, .kind_shift = 2 };
+	at = (struct layout){ .frame = 24,
+			      .code = 32,
+			      .previous = 24,
+			      .file = 96,
+			      .name = 104,
+			      .line = 36,
+			      .data = 48,
+			      .compact_data = 72,
+			      .kind_shift = 2 };
 	switch (minor) {
 	case 6:
 	case 7:
@@ -99,13 +116,29 @@ static bool find_layout(void)
 		at.line = 40;
 		return true;
 	case 11:
-		at = (struct layout){ .cframe = true, .frame = 56, .current = 8, .code = 32, .previous = 48,
-				      .file = 112, .name = 120, .line = 72, .data = 48, .compact_data = 72,
+		at = (struct layout){ .cframe = true,
+				      .frame = 56,
+				      .current = 8,
+				      .code = 32,
+				      .previous = 48,
+				      .file = 112,
+				      .name = 120,
+				      .line = 72,
+				      .data = 48,
+				      .compact_data = 72,
 				      .kind_shift = 2 };
 		return true;
 	case 12:
-		at = (struct layout){ .cframe = true, .frame = 56, .current = 0, .code = 0, .previous = 8,
-				      .file = 112, .name = 120, .line = 68, .data = 40, .compact_data = 56,
+		at = (struct layout){ .cframe = true,
+				      .frame = 56,
+				      .current = 0,
+				      .code = 0,
+				      .previous = 8,
+				      .file = 112,
+				      .name = 120,
+				      .line = 68,
+				      .data = 40,
+				      .compact_data = 56,
 				      .kind_shift = 2 };
 		return true;
 	case 13:
@@ -131,7 +164,7 @@ static void prepare(void)
 		state = READY;
 }
 
-/* --- loads -------------------------------------------------------------------------------------------- */
+/* --- loads ------------------------------------------------------------------------------------ */
 
 static __thread uintptr_t known_pages[64] __attribute__((tls_model("initial-exec")));
 
@@ -168,7 +201,8 @@ static const void *code_on_top(bool *failed)
 	if (!ts)
 		return NULL;
 	*failed = true;
-	if (!load(&frame, ts, at.frame) || (at.cframe && (!frame || !load(&frame, frame, at.current))))
+	if (!load(&frame, ts, at.frame) ||
+	    (at.cframe && (!frame || !load(&frame, frame, at.current))))
 		return NULL;
 	for (int i = 0; frame && i < OWNERS_MAX; i++) {
 		if (!load(&code, frame, at.code))
@@ -184,7 +218,7 @@ static const void *code_on_top(bool *failed)
 	return NULL;
 }
 
-/* --- names -------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static char *put_utf8(char *p, uint32_t c)
 {
@@ -227,7 +261,9 @@ static void read_text(char out[4 * TEXT_MAX + 1], const void *object)
 		skip = n - TEXT_MAX;
 		n = TEXT_MAX;
 	}
-	if (!read_safely(raw, (const char *)object + (bits & 16 ? at.data : at.compact_data) + skip * width,
+	if (!read_safely(raw,
+			 (const char *)object + (bits & 16 ? at.data : at.compact_data) +
+				 skip * width,
 			 n * width))
 		return;
 	for (uint64_t i = 0; i < n; i++) {
@@ -242,7 +278,8 @@ static void read_text(char out[4 * TEXT_MAX + 1], const void *object)
 	*p = 0;
 }
 
-static uint32_t new_func(struct func *f, const void *code, const void *name, const void *hash, uint32_t line)
+static uint32_t new_func(struct func *f, const void *code, const void *name, const void *hash,
+			 uint32_t line)
 {
 	char func_name[4 * TEXT_MAX + 1], file[4 * TEXT_MAX + 1];
 	const void *file_object;
@@ -267,7 +304,8 @@ static uint32_t number_of(const void *code)
 	uint32_t line;
 
 	/* The line is an int, which may lie in the upper half of a word. */
-	if (!load(&name, code, at.name) || !load(&hash, name, 24) || !load(&line_word, code, at.line & ~7u))
+	if (!load(&name, code, at.name) || !load(&hash, name, 24) ||
+	    !load(&line_word, code, at.line & ~7u))
 		return 0;
 	line = (uint32_t)((uintptr_t)line_word >> (at.line & 4 ? 32 : 0));
 	for (;; i++) {
@@ -313,6 +351,7 @@ uint32_t python_func(void)
 	if (code)
 		return number_of(code);
 	if (failed && atomic_fetch_add(&failures, 1) == FAILURES_MAX)
-		give_up("given up: the frames are not where this version of Python should have them");
+		give_up("given up: the frames are not where this version of Python should have "
+			"them");
 	return 0;
 }

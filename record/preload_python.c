@@ -1,8 +1,9 @@
 /*
  * preload_python.c - what is known of the Python that makes the calls
  *
- * Which object holds it, and its version, by its exported functions; 2.7's check counter; the name of a
- * thread that is being started, by Python's public API.  The function on top: preload_frames.c.
+ * Which object holds it, and its version, by its exported functions; 2.7's check counter; the name
+ * of a thread that is being started, by Python's public API.  The function on top:
+ * preload_frames.c.
  */
 #include "preload.h"
 
@@ -59,9 +60,11 @@ static int find_text(struct dl_phdr_info *info, size_t size, void *arg)
 	(void)size;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-		struct range r = { info->dlpi_addr + ph->p_vaddr, info->dlpi_addr + ph->p_vaddr + ph->p_memsz };
+		struct range r = { info->dlpi_addr + ph->p_vaddr,
+				   info->dlpi_addr + ph->p_vaddr + ph->p_memsz };
 
-		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_X) && within(r, (uintptr_t)s->code)) {
+		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_X) &&
+		    within(r, (uintptr_t)s->code)) {
 			s->text = r;
 			return 1;
 		}
@@ -87,7 +90,10 @@ void *python_symbol(const char *name)
 
 static char version_text[160];
 
-/* 2.7: functions under which the GIL's semaphore is made, and those that release it without a check. */
+/*
+ * 2.7: functions under which the GIL's semaphore is made, and those that release it without a
+ * check.
+ */
 static struct range init_threads, reinit_threads, releases[4];
 
 static void learn_2(const void *base)
@@ -145,9 +151,10 @@ void python_tell(void)
 		ring_fact("free-threaded", "yes");
 }
 
-/* --- 2.7 ---------------------------------------------------------------------------------------------- */
+/* --- 2.7 -------------------------------------------------------------------------------------- */
 
-#define STACK_WORDS 64		/* PyThread_allocate_lock() lies between, and whatever the compiler saved */
+/* PyThread_allocate_lock() lies between, and whatever the compiler saved */
+#define STACK_WORDS 64
 
 /* Callers of sem_init() that are no 2.7: every lock of a Python 3 is one, so the answer is kept. */
 static _Atomic uintptr_t others[64];
@@ -171,9 +178,9 @@ bool python_makes_2(const void *code, const void *const *frame, bool reinit)
 }
 
 /*
- * sem_post() was called by PyThread_release_lock(), and that by the eval loop for a check, which has just set
- * the countdown anew, or by one of few others.  The two return addresses are the first words on the stack that
- * point into Python's code.
+ * sem_post() was called by PyThread_release_lock(), and that by the eval loop for a check, which
+ * has just set the countdown anew, or by one of few others.  The two return addresses are the first
+ * words on the stack that point into Python's code.
  */
 bool python_checks_2(const void *const *frame)
 {
@@ -194,12 +201,13 @@ bool python_checks_2(const void *const *frame)
 	return false;
 }
 
-/* --- the name of a thread that is being started ------------------------------------------------------- */
+/* --- the name of a thread that is being started ----------------------------------------------- */
 
 static struct {
 	bool looked_up, complete;
 	void *(*get_frame)(void);
-	void *(*get_code)(void *);		/* 3.9+; before, the code is where FRAME_CODE says */
+	/* 3.9+; before, the code is where FRAME_CODE says */
+	void *(*get_code)(void *);
 	void *(*get_locals)(void);
 	void *(*get_item)(void *, const char *);
 	void *(*modules)(void);
@@ -265,7 +273,8 @@ static bool runs_code(const void *code)
 /* Whether the function on top of the stack is this type's start(). */
 static bool runs_start(void *type)
 {
-	void *start = api.get_attr(type, "start"), *code = start ? api.get_attr(start, "__code__") : NULL;
+	void *start = api.get_attr(type, "start"),
+	     *code = start ? api.get_attr(start, "__code__") : NULL;
 	bool yes = runs_code(code);
 
 	if (code)
@@ -276,12 +285,14 @@ static bool runs_start(void *type)
 }
 
 /*
- * The threading.Thread whose start() is running on this thread, borrowed; or NULL.  Locals are asked for in
- * no other function: that leaves a dictionary in its frame, which keeps alive what the program thinks gone.
+ * The threading.Thread whose start() is running on this thread, borrowed; or NULL.  Locals are
+ * asked for in no other function: that leaves a dictionary in its frame, which keeps alive what the
+ * program thinks gone.
  */
 static void *starting_thread(void)
 {
-	void *modules = api.modules(), *threading = modules ? api.get_item(modules, "threading") : NULL;
+	void *modules = api.modules(),
+	     *threading = modules ? api.get_item(modules, "threading") : NULL;
 	void *type = threading ? api.get_attr(threading, "Thread") : NULL, *locals, *object = NULL;
 
 	if (type && runs_start(type) && (locals = api.get_locals()))
@@ -307,8 +318,8 @@ static void copy_name(char name[NAME_SIZE], void *text)
 }
 
 /*
- * The caller holds the GIL.  Generic attribute access runs no code of the program's, and an error that is
- * set is set again afterwards.
+ * The caller holds the GIL.  Generic attribute access runs no code of the program's, and an error
+ * that is set is set again afterwards.
  */
 bool python_thread_name(char name[NAME_SIZE])
 {

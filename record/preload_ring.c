@@ -1,8 +1,9 @@
 /*
  * preload_ring.c - the memory shared with `gilscope record`, seen from the recorded process
  *
- * The environment says where the socket is and what to record.  The memory is made when the first GIL
- * is, so that shells and other programs on the way to a Python cost nothing but a message that they ran.
+ * The environment says where the socket is and what to record.  The memory is made when the first
+ * GIL is, so that shells and other programs on the way to a Python cost nothing but a message that
+ * they ran.
  */
 #include "preload.h"
 
@@ -34,11 +35,11 @@ void rec_unlock(void)
 	atomic_flag_clear_explicit(&rec.busy, memory_order_release);
 }
 
-/* --- messages ----------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 /*
- * One datagram, with fd if that is not -1.  The reader empties its queue every few milliseconds; an attach
- * tries again while it is full, a hello does not.
+ * One datagram, with fd if that is not -1.  The reader empties its queue every few milliseconds; an
+ * attach tries again while it is full, a hello does not.
  */
 static bool send_message(enum ring_word word, const char *text, int fd)
 {
@@ -46,7 +47,9 @@ static bool send_message(enum ring_word word, const char *text, int fd)
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	union { struct cmsghdr align; char space[CMSG_SPACE(sizeof(int))]; } control;
 	struct iovec iov = { &m, sizeof(m) };
-	struct msghdr msg = { .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = {
+		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1
+	};
 	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool sent;
 
@@ -94,7 +97,10 @@ void ring_configure(void)
 	rec.frames = frames;
 	rec.buffer = buffer;
 	rec.gap = gap;
-	/* ptrdiff_t __rseq_offset; a size of 0 says that the kernel or a tunable has switched it off. */
+	/*
+	 * ptrdiff_t __rseq_offset; a size of 0 says that the kernel or a tunable has switched it
+	 * off.
+	 */
 	offset = dlsym(RTLD_DEFAULT, "__rseq_size");
 	if (offset && *offset) {
 		ptrdiff_t *p = dlsym(RTLD_DEFAULT, "__rseq_offset");
@@ -105,7 +111,7 @@ void ring_configure(void)
 	send_message(RING_HELLO, "", -1);
 }
 
-/* --- the memory --------------------------------------------------------------------------------------- */
+/* --- the memory ------------------------------------------------------------------------------- */
 
 /* A memfd of that size, or -1: a limit on file sizes would end the program by a signal. */
 static int make_memory(uint64_t size)
@@ -113,7 +119,8 @@ static int make_memory(uint64_t size)
 	struct rlimit lim;
 	int fd;
 
-	if (!getrlimit(RLIMIT_FSIZE, &lim) && lim.rlim_cur != RLIM_INFINITY && lim.rlim_cur < size) {
+	if (!getrlimit(RLIMIT_FSIZE, &lim) && lim.rlim_cur != RLIM_INFINITY &&
+	    lim.rlim_cur < size) {
 		errno = EFBIG;
 		return -1;
 	}
@@ -138,10 +145,12 @@ static void tell_command(void)
 	if (n <= 0)
 		return;
 	raw[n] = 0;
-	for (const char *a = raw; a < raw + n && n_text + strlen(a) + 4 < sizeof(text); a += strlen(a) + 1) {
+	for (const char *a = raw; a < raw + n && n_text + strlen(a) + 4 < sizeof(text);
+	     a += strlen(a) + 1) {
 		const char *quote = strpbrk(a, " \t\n\"$*") || !*a ? "'" : "";
 
-		n_text += (size_t)sprintf(text + n_text, "%s%s%s%s", n_text ? " " : "", quote, a, quote);
+		n_text += (size_t)sprintf(text + n_text, "%s%s%s%s", n_text ? " " : "", quote, a,
+					  quote);
 	}
 	text[n_text] = 0;
 	for (char *p = text; *p; p++)
@@ -226,13 +235,14 @@ void ring_forget(void)
 		atomic_store(&rec.state, REC_READY);
 }
 
-/* --- stacks of free things ---------------------------------------------------------------------------- */
+/* --- stacks of free things -------------------------------------------------------------------- */
 
 /*
- * Pops from a stack whose links are at link + i * stride, or takes one that was never used, below max.
- * Returns a number + 1, or 0.
+ * Pops from a stack whose links are at link + i * stride, or takes one that was never used, below
+ * max. Returns a number + 1, or 0.
  */
-static uint32_t take(_Atomic uint64_t *head, char *links, size_t stride, _Atomic uint32_t *used, uint32_t max)
+static uint32_t take(_Atomic uint64_t *head, char *links, size_t stride, _Atomic uint32_t *used,
+		     uint32_t max)
 {
 	uint64_t h = atomic_load_explicit(head, memory_order_acquire);
 	uint32_t n;
@@ -257,7 +267,8 @@ bool ring_next_chunk(void)
 {
 	struct ring_header *h = rec.ring;
 	struct ring_chunk *chunks = ring_chunks(h);
-	uint32_t n = take(&h->free_chunks, (char *)&chunks->next, CHUNK_SIZE, &h->used_chunks, h->n_chunks);
+	uint32_t n = take(&h->free_chunks, (char *)&chunks->next, CHUNK_SIZE, &h->used_chunks,
+			  h->n_chunks);
 
 	if (!n)
 		return false;
@@ -313,10 +324,10 @@ void ring_thread_name(const char *name)
 	atomic_fetch_add(&s->name_version, 1);
 }
 
-/* --- facts and names ---------------------------------------------------------------------------------- */
+/* --- facts and names -------------------------------------------------------------------------- */
 
-static bool add_meta(enum meta_type type, const uint32_t *numbers, unsigned n_numbers, const char *a,
-		     const char *b)
+static bool add_meta(enum meta_type type, const uint32_t *numbers, unsigned n_numbers,
+		     const char *a, const char *b)
 {
 	struct ring_header *h = rec.ring;
 	size_t la = strnlen(a, 1000), lb = strnlen(b, 4000);

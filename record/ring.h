@@ -1,8 +1,8 @@
 /*
  * ring.h - the memory that a recorded process shares with `gilscope record`
  *
- * A recorded process writes its events into a memfd and never waits; `gilscope record` reads them from there
- * and writes the log.  What is in the memory survives the process however it dies.
+ * A recorded process writes its events into a memfd and never waits; `gilscope record` reads them
+ * from there and writes the log.  What is in the memory survives the process however it dies.
  *
  *   0        4096                 + slots * 128        + META_SIZE           + chunks * 4096
  *   +--------+--------------------+--------------------+---------------------+
@@ -10,17 +10,17 @@
  *   |        | living thread      | functions (append) | records             |
  *   +--------+--------------------+--------------------+---------------------+
  *
- * A thread owns a chain of chunks: it fills the last one, record after record, and links another when that
- * is full; the reader follows, and gives chunks back that it has passed.  A record is one aligned 64-bit
- * word, stored whole; 0 is one that has not been written yet.  So there is no count to keep, and a process
- * that dies between two instructions leaves nothing half written.
+ * A thread owns a chain of chunks: it fills the last one, record after record, and links another
+ * when that is full; the reader follows, and gives chunks back that it has passed.  A record is one
+ * aligned 64-bit word, stored whole; 0 is one that has not been written yet.  So there is no count
+ * to keep, and a process that dies between two instructions leaves nothing half written.
  *
  *   record:  63            5 4    0
  *           | value          | tag |     tag: enum record_tag; value: a time, or what the tag says
  *
- * Free chunks and slots are stacks: threads pop, only the reader pushes.  The head holds a counter beside
- * the index, so that a pop that slept through other pops and pushes fails instead of corrupting the stack.
- * A chunk is all zero when it lies on the stack, but for its link.
+ * Free chunks and slots are stacks: threads pop, only the reader pushes.  The head holds a counter
+ * beside the index, so that a pop that slept through other pops and pushes fails instead of
+ * corrupting the stack. A chunk is all zero when it lies on the stack, but for its link.
  */
 #ifndef GILSCOPE_RING_H
 #define GILSCOPE_RING_H
@@ -37,7 +37,8 @@
 #define RING_META_SIZE (16u << 20)		/* sparse: pages exist when they are written */
 #define CHUNK_SIZE 4096u
 #define CHUNK_RECORDS (CHUNK_SIZE / 8 - 1)
-#define CHUNK_RESERVE 16			/* one event with all it carries fits in so many records */
+/* one event with all it carries fits in so many records */
+#define CHUNK_RESERVE 16
 
 enum record_tag {
 	/* 1 to 16: enum gillog_kind; the value is the time since ring_header.base */
@@ -48,7 +49,8 @@ enum record_tag {
 	REC_COUNTDOWN,
 	REC_LOST_SINCE,		/* before a LOST event: a time, and a number */
 	REC_LOST_COUNT,
-	REC_CHECK,		/* a RELEASE, and one check more than at the thread's event before */
+	/* a RELEASE, and one check more than at the thread's event before */
+	REC_CHECK,
 };
 #define RECORD(tag, value) ((uint64_t)(value) << 5 | (tag))
 
@@ -61,7 +63,8 @@ struct ring_slot {
 	_Atomic uint32_t next_free;	/* slot + 1, while on the stack */
 	_Atomic uint32_t name_version;	/* odd while the name is written */
 	uint32_t zero;
-	_Atomic uint64_t lost;		/* events lost since the last LOST record, and between which times */
+	/* events lost since the last LOST record, and between which times */
+	_Atomic uint64_t lost;
 	_Atomic uint64_t lost_since, lost_last;
 	char name[80];
 };
@@ -82,7 +85,8 @@ struct ring_header {
 	uint8_t zero[7];
 	/* A cache line for each that several threads write. */
 	_Alignas(64) _Atomic uint64_t free_chunks;	/* counter << 32 | chunk + 1 */
-	_Atomic uint32_t used_chunks;			/* chunks from here on have never been used */
+	/* chunks from here on have never been used */
+	_Atomic uint32_t used_chunks;
 	_Alignas(64) _Atomic uint64_t free_slots;
 	_Atomic uint32_t used_slots;
 	_Atomic uint64_t lost_threads, lost_thread_events;	/* threads that found no slot */

@@ -125,7 +125,9 @@ uint64_t tsc_hz(const struct tsc_clock *c)
 {
 	const struct tsc_knot *a = &c->knots[0], *b = &c->knots[c->n - 1];
 
-	return c->tsc ? (uint64_t)((unsigned __int128)(b->tsc - a->tsc) * 1000000000 / (b->ns - a->ns)) : 0;
+	return c->tsc ? (uint64_t)((unsigned __int128)(b->tsc - a->tsc) * 1000000000 /
+				   (b->ns - a->ns))
+		      : 0;
 }
 
 uint64_t tsc_gap(const struct tsc_clock *c)

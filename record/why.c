@@ -43,8 +43,9 @@ static bool is_static(const char *path)
 
 	if (fd < 0)
 		return false;
-	elf = pread(fd, &u.h, sizeof(u.h), 0) == sizeof(u.h) && !memcmp(u.h.e_ident, ELFMAG, SELFMAG) &&
-	      u.h.e_ident[EI_CLASS] == ELFCLASS64 && u.h.e_phentsize == sizeof(Elf64_Phdr);
+	elf = pread(fd, &u.h, sizeof(u.h), 0) == sizeof(u.h) &&
+	      !memcmp(u.h.e_ident, ELFMAG, SELFMAG) && u.h.e_ident[EI_CLASS] == ELFCLASS64 &&
+	      u.h.e_phentsize == sizeof(Elf64_Phdr);
 	if (elf) {
 		n = u.h.e_phnum < 64 ? u.h.e_phnum : 64;
 		at = u.h.e_phoff;
@@ -65,15 +66,25 @@ void why_no_gil(char *out, size_t size, const char *name, unsigned n_loaded)
 	if (!find_program(path, name))
 		snprintf(out, size, "there is no program %s", name);
 	else if (is_static(path))
-		snprintf(out, size, "%s is statically linked, so the recorder could not be loaded into it", path);
+		snprintf(out, size,
+			 "%s is statically linked, so the recorder could not be loaded into it",
+			 path);
 	else if (!stat(path, &st) && st.st_mode & (S_ISUID | S_ISGID))
-		snprintf(out, size, "%s is setuid or setgid, so the system did not load the recorder into it",
+		snprintf(out, size,
+			 "%s is setuid or setgid, so the system did not load the recorder into it",
 			 path);
 	else if (!n_loaded)
-		snprintf(out, size, "the recorder was not loaded into %s: is it for another kind of machine, or "
-			 "another libc?", path);
+		snprintf(out, size,
+			 "the recorder was not loaded into %s: is it for another kind of machine, "
+			 "or "
+			 "another libc?",
+			 path);
 	else
-		snprintf(out, size, "%s is no Python and started none that could be seen (env -i and sudo drop "
-			 "the recorder); or it is one before 3.7, which makes its GIL with its first thread, and "
-			 "had no second thread", path);
+		snprintf(
+			out, size,
+			"%s is no Python and started none that could be seen (env -i and sudo drop "
+			"the recorder); or it is one before 3.7, which makes its GIL with its "
+			"first thread, and "
+			"had no second thread",
+			path);
 }

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /*
- * A sentence about the program called name (as execvp finds it), for a recording in which n_loaded processes
- * had the preload library in them and none had a GIL.
+ * A sentence about the program called name (as execvp finds it), for a recording in which n_loaded
+ * processes had the preload library in them and none had a GIL.
  */
 void why_no_gil(char *out, size_t size, const char *name, unsigned n_loaded);
 

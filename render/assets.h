@@ -1,5 +1,6 @@
 /*
- * assets.h - the viewer's files as they lie in the program: viewer/ builds them, render/ writes them into sites
+ * assets.h - the viewer's files as they lie in the program: viewer/ builds them, render/ writes
+ * them into sites
  */
 #ifndef GILSCOPE_ASSETS_H
 #define GILSCOPE_ASSETS_H
@@ -13,9 +14,13 @@ struct asset {
 	size_t len;
 };
 
-extern const struct asset viewer_assets[];	/* index.html, gilscope.js, gilscope.css, notes.js */
+/* index.html, gilscope.js, gilscope.css, notes.js */
+extern const struct asset viewer_assets[];
 extern const unsigned n_viewer_assets;
-/* The page in one file; what it shows goes where VIEWER_DATA stands in it (docs/site.md, "One file"). */
+/*
+ * The page in one file; what it shows goes where VIEWER_DATA stands in it (docs/site.md, "One
+ * file").
+ */
 extern const struct asset viewer_single;
 #define VIEWER_DATA "<!--gilscope-data-->"
 

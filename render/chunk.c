@@ -27,8 +27,8 @@ const struct mark *tile_start(const struct tile_marks *m, unsigned i)
 static void put_sums(struct buf *out, const struct lane_sums *s)
 {
 	const uint64_t v[] = {
-		s->run, s->stall, s->wait, s->signal, s->max_wait, s->acquires, s->releases, s->busy,
-		s->retry, s->timeouts, s->switches, s->lost, s->events, s->checks,
+		s->run,	 s->stall, s->wait,	s->signal,   s->max_wait, s->acquires, s->releases,
+		s->busy, s->retry, s->timeouts, s->switches, s->lost,	  s->events,   s->checks,
 	};
 	uint8_t *p = buf_reserve(out, sizeof(v) / sizeof(*v) * VARINT_MAX);
 
@@ -61,8 +61,12 @@ static bool is_earlier(const struct mark *a, const struct mark *b)
 	return a->t < b->t || (a->t == b->t && a->seq < b->seq);
 }
 
-/* The lane whose next mark is the earliest; *limit: the earliest of the others, or NULL.  Some are left. */
-static unsigned next_lane(const struct tile_marks *m, const size_t at[LANES_PER_TILE], const struct mark **limit)
+/*
+ * The lane whose next mark is the earliest; *limit: the earliest of the others, or NULL.  Some are
+ * left.
+ */
+static unsigned next_lane(const struct tile_marks *m, const size_t at[LANES_PER_TILE],
+			  const struct mark **limit)
 {
 	const struct mark *best = NULL, *second = NULL;
 	unsigned lane = 0;
@@ -84,7 +88,8 @@ static unsigned next_lane(const struct tile_marks *m, const size_t at[LANES_PER_
 	return lane;
 }
 
-static uint8_t *put_record(uint8_t *p, const struct mark *m, uint64_t delta, unsigned lane, uint16_t *lock)
+static uint8_t *put_record(uint8_t *p, const struct mark *m, uint64_t delta, unsigned lane,
+			   uint16_t *lock)
 {
 	unsigned kind = m->kind == EV_STATE ? KIND_STATE : m->kind, bits = 0;
 

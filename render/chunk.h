@@ -10,8 +10,8 @@
 
 /* What a tile holds of one lane. */
 struct lane_sums {
-	uint64_t run, stall, wait, signal, max_wait, acquires, releases, busy, retry, timeouts, switches,
-		 lost, events, checks;
+	uint64_t run, stall, wait, signal, max_wait, acquires, releases, busy, retry, timeouts,
+		switches, lost, events, checks;
 };
 
 /* A tile's marks in a strip: those of lane i are [lo[i], hi[i]) of lanes[i]. */

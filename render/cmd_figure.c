@@ -73,7 +73,8 @@ static int parse_look(const char *s, struct figure_options *o)
 	return -1;
 }
 
-static int write_figure(const struct figure_options *o, const char *path, bool force, struct err *err)
+static int write_figure(const struct figure_options *o, const char *path, bool force,
+			struct err *err)
 {
 	struct buf out = BUF_INIT;
 	struct outfile file;
@@ -114,13 +115,17 @@ static int check_request(struct request *q, const struct opts *opts, int n_paths
 	if (!q->out || !*q->out)
 		return opts_usage(opts, "where to? give -o FIG.png, .svg or .pdf");
 	if (parse_format(q->out, &q->o))
-		return opts_usage(opts, "'%s': the name of a figure ends in .png, .svg or .pdf", q->out);
+		return opts_usage(opts, "'%s': the name of a figure ends in .png, .svg or .pdf",
+				  q->out);
 	if (q->size && parse_size(q->size, &q->o))
-		return opts_usage(opts, "--size is WIDTHxHEIGHT, each 1 to %u, not '%s'", FIGURE_SIDE_MAX, q->size);
+		return opts_usage(opts, "--size is WIDTHxHEIGHT, each 1 to %u, not '%s'",
+				  FIGURE_SIDE_MAX, q->size);
 	if (!q->scale || q->scale > FIGURE_SCALE_MAX)
 		return opts_usage(opts, "--scale is 1 to %u", FIGURE_SCALE_MAX);
-	if (q->lane_height && (q->lane_height < LANE_HEIGHT_MIN || q->lane_height > FIGURE_LANE_MAX))
-		return opts_usage(opts, "--lane-height is %u to %u", LANE_HEIGHT_MIN, FIGURE_LANE_MAX);
+	if (q->lane_height &&
+	    (q->lane_height < LANE_HEIGHT_MIN || q->lane_height > FIGURE_LANE_MAX))
+		return opts_usage(opts, "--lane-height is %u to %u", LANE_HEIGHT_MIN,
+				  FIGURE_LANE_MAX);
 	if (parse_look(q->theme, &q->o))
 		return opts_usage(opts, "--theme is light, dark or print, not '%s'", q->theme);
 	if (strcmp(q->axis, "shared") && strcmp(q->axis, "own"))
@@ -150,37 +155,51 @@ static int run(struct request *q, char **paths, int n_paths)
 int cmd_figure(int argc, char **argv)
 {
 	struct request q = {
-		.o = { .family = "DejaVu Sans", .say = say }, .theme = "light", .axis = "shared", .scale = 2,
+		.o = { .family = "DejaVu Sans", .say = say },
+		.theme = "light",
+		.axis = "shared",
+		.scale = 2,
 	};
 	const struct opt table[] = {
-		{ 'o', "output", "FIG", "the file to make: its name ends in .png, .svg or .pdf", OPT_STR, &q.out },
+		{ 'o', "output", "FIG", "the file to make: its name ends in .png, .svg or .pdf",
+		  OPT_STR, &q.out },
 		{ 'f', "force", NULL, "replace a file that is there", OPT_FLAG, &q.force },
-		{ 0, "from", "T", "show from here (1.25s, 300us, 539373t; default: the start)", OPT_STR, &q.o.from },
+		{ 0, "from", "T", "show from here (1.25s, 300us, 539373t; default: the start)",
+		  OPT_STR, &q.o.from },
 		{ 0, "to", "T", "... to here (default: the end)", OPT_STR, &q.o.to },
-		{ 0, "threads", "LIST", "these, in this order: ids, names or PID/ID, with commas", OPT_STR,
-		  &q.o.threads },
-		{ 0, "size", "WxH", "in units, as 1600x400; or W alone (default 1600)", OPT_STR, &q.size },
-		{ 0, "scale", "N", "pixels of a PNG per unit, 1 to 16 (default 2)", OPT_UINT, &q.scale },
-		{ 0, "lane-height", "N", "units of a lane, 12 to 2048, instead of what the size leaves", OPT_UINT,
+		{ 0, "threads", "LIST", "these, in this order: ids, names or PID/ID, with commas",
+		  OPT_STR, &q.o.threads },
+		{ 0, "size", "WxH", "in units, as 1600x400; or W alone (default 1600)", OPT_STR,
+		  &q.size },
+		{ 0, "scale", "N", "pixels of a PNG per unit, 1 to 16 (default 2)", OPT_UINT,
+		  &q.scale },
+		{ 0, "lane-height", "N",
+		  "units of a lane, 12 to 2048, instead of what the size leaves", OPT_UINT,
 		  &q.lane_height },
-		{ 0, "theme", "NAME", "light, dark, or print: also for grey printers", OPT_STR, &q.theme },
+		{ 0, "theme", "NAME", "light, dark, or print: also for grey printers", OPT_STR,
+		  &q.theme },
 		{ 0, "title", "TEXT", "default: the trace's, if it is one", OPT_STR, &q.o.title },
-		{ 0, "note", "T:THREAD:TEXT", "a note at an instant; several may be given", OPT_LIST, &q.notes },
-		{ 0, "caption", NULL, "python, machine and command below it, where the log has them", OPT_FLAG,
+		{ 0, "note", "T:THREAD:TEXT", "a note at an instant; several may be given",
+		  OPT_LIST, &q.notes },
+		{ 0, "caption", NULL,
+		  "python, machine and command below it, where the log has them", OPT_FLAG,
 		  &q.o.caption },
-		{ 0, "axis", "KIND", "of several timelines: shared or own (default shared)", OPT_STR, &q.axis },
+		{ 0, "axis", "KIND", "of several timelines: shared or own (default shared)",
+		  OPT_STR, &q.axis },
 		{ 0, "no-legend", NULL, "without the legend", OPT_FLAG, &q.o.no_legend },
-		{ 0, "no-arrows", NULL, "without arrows from a RELEASE to the thread signalled", OPT_FLAG,
-		  &q.o.no_arrows },
+		{ 0, "no-arrows", NULL, "without arrows from a RELEASE to the thread signalled",
+		  OPT_FLAG, &q.o.no_arrows },
 		{ 0, "font", "FAMILY", "of all texts (default DejaVu Sans)", OPT_STR, &q.o.family },
 		{ 0 },
 	};
 	const struct opts opts = {
 		.usage = "gilscope figure [OPTIONS] -o FIG.png|svg|pdf T.gtl [U.gtl ...]",
-		.summary = "Draws a stretch of time for a slide or a page. The lanes are those of the tiles,\n"
+		.summary = "Draws a stretch of time for a slide or a page. The lanes are those of "
+			   "the tiles,\n"
 			   "pixel for pixel; in SVG and PDF they are shapes, and texts stay texts.",
 		.table = table,
-		.example = "gilscope figure --from 1.2s --to 1.3s --note '1.25s:worker:woken in vain' \\\n"
+		.example = "gilscope figure --from 1.2s --to 1.3s --note '1.25s:worker:woken in "
+			   "vain' \\\n"
 			   "    -o fig.svg trace.gtl",
 	};
 	int n, r = opts_parse(&opts, argc, argv, &n);

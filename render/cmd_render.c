@@ -53,8 +53,9 @@ static void show_progress(void *ctx, uint64_t tiles, uint64_t jobs, uint64_t n_j
 		return;
 	m->last = t;
 	rate = (double)tiles / (t - m->begin + 1e-9);
-	fprintf(stderr, "\r\033[K%3.0f %%  %" PRIu64 " tiles, %.0f/s, %.0f s left", 100.0 * (double)jobs /
-		(double)n_jobs, tiles, rate, (t - m->begin) * (double)(n_jobs - jobs) / (double)jobs);
+	fprintf(stderr, "\r\033[K%3.0f %%  %" PRIu64 " tiles, %.0f/s, %.0f s left",
+		100.0 * (double)jobs / (double)n_jobs, tiles, rate,
+		(t - m->begin) * (double)(n_jobs - jobs) / (double)jobs);
 	m->shown = true;
 }
 
@@ -118,26 +119,34 @@ int cmd_render(int argc, char **argv)
 	uint64_t n_threads = 0, tile_width = 512, lane_height = 32;
 	struct site_options o = { 0 };
 	const struct opt table[] = {
-		{ 'o', "output", "SITE", "the folder to make (with --store html: the file)", OPT_STR, &o.out },
+		{ 'o', "output", "SITE", "the folder to make (with --store html: the file)",
+		  OPT_STR, &o.out },
 		{ 'f', "force", NULL, "replace a site that is there", OPT_FLAG, &o.force },
-		{ 'j', "jobs", "N", "work on N tiles at once (default: one per cpu)", OPT_UINT, &n_threads },
-		{ 0, "store", "KIND", "dir: files; pmtiles: one archive; html: one page (default: by number)",
-		  OPT_STR, &store },
-		{ 0, "depth", "Z", "how deep: a zoom, auto (all that says something new) or full", OPT_STR,
-		  &depth },
-		{ 0, "tile-width", "PIXELS", "a power of two, 64 to 4096 (default 512)", OPT_UINT, &tile_width },
-		{ 0, "lane-height", "PIXELS", "of a thread's lane, 12 to 128 (default 32)", OPT_UINT,
-		  &lane_height },
-		{ 0, "theme", "NAME", "light or dark: the colours in the tiles (default light)", OPT_STR,
-		  &theme },
-		{ 0, "title", "TEXT", "the site's title (default: the first timeline's)", OPT_STR, &o.title },
-		{ 0, "axes", "KIND", "of several timelines: linked or free (default linked)", OPT_STR, &axes },
+		{ 'j', "jobs", "N", "work on N tiles at once (default: one per cpu)", OPT_UINT,
+		  &n_threads },
+		{ 0, "store", "KIND",
+		  "dir: files; pmtiles: one archive; html: one page (default: by number)", OPT_STR,
+		  &store },
+		{ 0, "depth", "Z", "how deep: a zoom, auto (all that says something new) or full",
+		  OPT_STR, &depth },
+		{ 0, "tile-width", "PIXELS", "a power of two, 64 to 4096 (default 512)", OPT_UINT,
+		  &tile_width },
+		{ 0, "lane-height", "PIXELS", "of a thread's lane, 12 to 128 (default 32)",
+		  OPT_UINT, &lane_height },
+		{ 0, "theme", "NAME", "light or dark: the colours in the tiles (default light)",
+		  OPT_STR, &theme },
+		{ 0, "title", "TEXT", "the site's title (default: the first timeline's)", OPT_STR,
+		  &o.title },
+		{ 0, "axes", "KIND", "of several timelines: linked or free (default linked)",
+		  OPT_STR, &axes },
 		{ 0 },
 	};
 	const struct opts opts = {
 		.usage = "gilscope render [OPTIONS] -o SITE T.gtl [U.gtl ...]",
-		.summary = "Makes a site of timelines: a page and its tiles, to zoom from the whole run to single\n"
-			   "events. It is static: put it on any web server, or look at it with gilscope serve.",
+		.summary = "Makes a site of timelines: a page and its tiles, to zoom from the "
+			   "whole run to single\n"
+			   "events. It is static: put it on any web server, or look at it with "
+			   "gilscope serve.",
 		.table = table,
 		.example = "gilscope render -o site trace.gtl && gilscope serve site",
 	};
@@ -162,11 +171,13 @@ int cmd_render(int argc, char **argv)
 		return opts_usage(&opts, "--theme is light or dark, not '%s'", theme);
 	if (strcmp(axes, "linked") && strcmp(axes, "free"))
 		return opts_usage(&opts, "--axes is linked or free, not '%s'", axes);
-	if (tile_width < TILE_WIDTH_MIN || tile_width > TILE_WIDTH_MAX || tile_width & (tile_width - 1))
+	if (tile_width < TILE_WIDTH_MIN || tile_width > TILE_WIDTH_MAX ||
+	    tile_width & (tile_width - 1))
 		return opts_usage(&opts, "--tile-width is a power of two, %d to %d", TILE_WIDTH_MIN,
 				  TILE_WIDTH_MAX);
 	if (lane_height < LANE_HEIGHT_MIN || lane_height > LANE_HEIGHT_MAX)
-		return opts_usage(&opts, "--lane-height is %d to %d", LANE_HEIGHT_MIN, LANE_HEIGHT_MAX);
+		return opts_usage(&opts, "--lane-height is %d to %d", LANE_HEIGHT_MIN,
+				  LANE_HEIGHT_MAX);
 	if (n_threads > 1024)
 		return opts_usage(&opts, "-j is at most 1024");
 	o.paths = (const char *const *)argv + 1;

@@ -1,7 +1,10 @@
 /* column.c - see column.h */
 #include "column.h"
 
-/* The rows of a mark that stands for n events: an eighth of the lane for one, more by the logarithm. */
+/*
+ * The rows of a mark that stands for n events: an eighth of the lane for one, more by the
+ * logarithm.
+ */
 static unsigned mark_rows(uint32_t n, unsigned h, unsigned most)
 {
 	unsigned one = h / 8 ? h / 8 : 1, rows;
@@ -30,15 +33,19 @@ static void give_rows(unsigned some, unsigned rows[N_PARTS])
 	}
 }
 
-/* Bins of 2^54 units and more would overflow, times rows: their last bits, which cannot be seen, are cut off. */
+/*
+ * Bins of 2^54 units and more would overflow, times rows: their last bits, which cannot be seen,
+ * are cut off.
+ */
 #define LEVEL_MAX 54
 
 /*
- * Largest remainder: whole rows first, then one more for the largest rests; of equals the lower part.  A part gets
- * one if fewer rests than there are rows left are larger than its own: so there is nothing to branch on, which
- * noise would make the processor guess wrong.
+ * Largest remainder: whole rows first, then one more for the largest rests; of equals the lower
+ * part.  A part gets one if fewer rests than there are rows left are larger than its own: so there
+ * is nothing to branch on, which noise would make the processor guess wrong.
  */
-static inline void share_rows(const uint64_t part[N_PARTS], unsigned level, unsigned h, unsigned rows[N_PARTS])
+static inline void share_rows(const uint64_t part[N_PARTS], unsigned level, unsigned h,
+			      unsigned rows[N_PARTS])
 {
 	uint64_t rest[N_PARTS], mask = (UINT64_C(1) << level) - 1;
 	unsigned larger[N_PARTS] = { 0 }, left = h;
@@ -66,18 +73,23 @@ static inline void share_rows(const uint64_t part[N_PARTS], unsigned level, unsi
 }
 
 /*
- * The rows of one part of which the rest is idle, as share_rows() and give_rows() would have it: rounded, upward from
- * the half on; at least one if there must be any.
+ * The rows of one part of which the rest is idle, as share_rows() and give_rows() would have it:
+ * rounded, upward from the half on; at least one if there must be any.
  */
 static inline uint64_t share_one(uint64_t part, unsigned level, unsigned h, bool any)
 {
-	uint64_t width = UINT64_C(1) << level, rows = ((part < width ? part : width) * h + width / 2) >> level;
+	uint64_t width = UINT64_C(1) << level,
+		 rows = ((part < width ? part : width) * h + width / 2) >> level;
 
 	return rows ? rows : any;
 }
 
-/* The rows of several parts.  Apart from column_of(), which is mostly done sooner and needs few registers for that. */
-static __attribute__((noinline)) uint64_t share_many(const struct shares *s, unsigned level, unsigned h)
+/*
+ * The rows of several parts.  Apart from column_of(), which is mostly done sooner and needs few
+ * registers for that.
+ */
+static __attribute__((noinline)) uint64_t share_many(const struct shares *s, unsigned level,
+						     unsigned h)
 {
 	uint64_t part[N_PARTS] = { s->run, s->stall, s->signal, s->wait, 0 };
 	uint64_t left = UINT64_C(1) << level;
@@ -101,12 +113,14 @@ static __attribute__((noinline)) uint64_t share_many(const struct shares *s, uns
 	if (missing & 1)
 		give_rows(some, rows);
 	return (uint64_t)rows[PART_RUN] << COLUMN_RUN | (uint64_t)rows[PART_STALL] << COLUMN_STALL |
-	       (uint64_t)rows[PART_SIGNAL] << COLUMN_SIGNAL | (uint64_t)rows[PART_WAIT] << COLUMN_WAIT;
+	       (uint64_t)rows[PART_SIGNAL] << COLUMN_SIGNAL |
+	       (uint64_t)rows[PART_WAIT] << COLUMN_WAIT;
 }
 
 uint64_t column_of(const struct shares *s, unsigned level, unsigned h)
 {
-	uint64_t column = (uint64_t)(s->acquires && !s->plain) << COLUMN_ACQUIRE | (uint64_t)!!s->lost << COLUMN_LOST;
+	uint64_t column = (uint64_t)(s->acquires && !s->plain) << COLUMN_ACQUIRE |
+			  (uint64_t) !!s->lost << COLUMN_LOST;
 
 	if (s->busy | s->retry)
 		column |= (uint64_t)mark_rows(s->busy, h, h / 3) << COLUMN_BUSY |

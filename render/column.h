@@ -7,15 +7,16 @@
  *               wait
  *               signal
  *               stall
- *   row h - 1   run     or acquire, brighter, where the lock is taken in this bin (`plain`: see below)
- *   h, h + 1    nothing: the gap between lanes
+ *   row h - 1   run     or acquire, brighter, where the lock is taken in this bin (`plain`: see
+ * below) h, h + 1    nothing: the gap between lanes
  *
- * The states are stacked by their share of the bin: rows by largest remainder, and any time at all is at least
- * one row.  Marks lie over them.  So one state alone is a solid band, a lane far away is an exact stacked chart,
- * and nothing rare disappears.  Where something was lost, the two lowest rows of the h say so.
+ * The states are stacked by their share of the bin: rows by largest remainder, and any time at all
+ * is at least one row.  Marks lie over them.  So one state alone is a solid band, a lane far away
+ * is an exact stacked chart, and nothing rare disappears.  Where something was lost, the two lowest
+ * rows of the h say so.
  *
- * A column is a number: six heights of seven bits and two flags.  Equal columns are equal numbers, and bits
- * 48 and up are zero, where a run of columns keeps its length.  All of this is pure.
+ * A column is a number: six heights of seven bits and two flags.  Equal columns are equal numbers,
+ * and bits 48 and up are zero, where a run of columns keeps its length.  All of this is pure.
  */
 #ifndef GILSCOPE_COLUMN_H
 #define GILSCOPE_COLUMN_H
@@ -25,7 +26,15 @@
 
 /* The pixel's value, and its place in the PNG's palette. */
 enum ink {
-	INK_IDLE, INK_RUN, INK_ACQUIRE, INK_STALL, INK_SIGNAL, INK_WAIT, INK_BUSY, INK_RETRY, INK_LOST,
+	INK_IDLE,
+	INK_RUN,
+	INK_ACQUIRE,
+	INK_STALL,
+	INK_SIGNAL,
+	INK_WAIT,
+	INK_BUSY,
+	INK_RETRY,
+	INK_LOST,
 	N_INKS
 };
 
@@ -35,7 +44,8 @@ enum ink {
 
 enum {
 	COLUMN_RUN = 0, COLUMN_STALL = 7, COLUMN_SIGNAL = 14, COLUMN_WAIT = 21, COLUMN_BUSY = 28,
-	COLUMN_RETRY = 35, COLUMN_ACQUIRE = 42, COLUMN_LOST = 43,	/* shifts; the last two are single bits */
+	/* shifts; the last two are single bits */
+	COLUMN_RETRY = 35, COLUMN_ACQUIRE = 42, COLUMN_LOST = 43,
 	COLUMN_BITS = 48
 };
 
@@ -49,14 +59,17 @@ struct shares {
 /* The column of a bin of 2^level units; h is the lane's height without the gap. */
 uint64_t column_of(const struct shares *s, unsigned level, unsigned h);
 
-/* Where a column's ink changes, from the top: seg[0].row is 0, the last one ends at h.  Returns their number. */
+/*
+ * Where a column's ink changes, from the top: seg[0].row is 0, the last one ends at h.  Returns
+ * their number.
+ */
 #define COLUMN_SEGMENTS 8
 struct segment { uint8_t row, ink; };
 unsigned column_segments(uint64_t column, unsigned h, struct segment seg[COLUMN_SEGMENTS]);
 
 /*
- * Neighbouring columns that are equal: the column, and how many from bit 48 up.  A lane of a tile is a row
- * of these.
+ * Neighbouring columns that are equal: the column, and how many from bit 48 up.  A lane of a tile
+ * is a row of these.
  */
 #define RUN_COLUMN(run) ((run) & ((UINT64_C(1) << COLUMN_BITS) - 1))
 #define RUN_LENGTH(run) ((uint32_t)((run) >> COLUMN_BITS))

@@ -25,7 +25,7 @@
  */
 #define SHAPES_MAX 36000
 
-/* --- widths ----------------------------------------------------------------------------------------- */
+/* --- widths ----------------------------------------------------------------------------------- */
 
 static double text_width(struct figure *fig, const char *s, double size, bool bold)
 {
@@ -75,8 +75,10 @@ static int fit_names(struct figure *fig, struct err *err)
 	fig->plot_width = floor(fig->width - fig->plot_x - fig->f -
 				(half > 0.8 * fig->f ? half : 0.8 * fig->f));
 	if (fig->plot_width < 8 * fig->f)
-		return err_set(err, ERR_USAGE, "--size: %.0f is too narrow: names take %.0f of it, "
-			       "and the lanes need %.0f", fig->width, fig->plot_x, ceil(8 * fig->f));
+		return err_set(err, ERR_USAGE,
+			       "--size: %.0f is too narrow: names take %.0f of it, "
+			       "and the lanes need %.0f",
+			       fig->width, fig->plot_x, ceil(8 * fig->f));
 	return 0;
 }
 
@@ -127,7 +129,7 @@ static void choose_ticks(struct figure *fig, struct panel *p)
 	}
 }
 
-/* --- notes ------------------------------------------------------------------------------------------ */
+/* --- notes ------------------------------------------------------------------------------------ */
 
 static void forget_lines(struct panel *p)
 {
@@ -136,7 +138,9 @@ static void forget_lines(struct panel *p)
 			free(p->note[i].line[--p->note[i].n_lines]);
 }
 
-/* Notes in a row below the lanes, broken at that width: whether they have place; -1 with *err set. */
+/*
+ * Notes in a row below the lanes, broken at that width: whether they have place; -1 with *err set.
+ */
 static int try_labels(struct figure *fig, struct panel *p, double width, struct err *err)
 {
 	struct figure_label label[FIGURE_NOTES_MAX];
@@ -236,7 +240,7 @@ static unsigned note_lines(const struct panel *p)
 	return most;
 }
 
-/* --- legend ----------------------------------------------------------------------------------------- */
+/* --- legend ----------------------------------------------------------------------------------- */
 
 /* From left to right, and on to the next line where one is full; returns the height. */
 static double flow_legend(struct figure *fig, double y, bool arrows)
@@ -258,8 +262,8 @@ static double flow_legend(struct figure *fig, double y, bool arrows)
 		return 0;
 	for (unsigned i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (fig->seen[all[i].ink])
-			fig->legend[fig->n_legend++] = (struct legend_item){ .ink = all[i].ink,
-									     .words = all[i].words };
+			fig->legend[fig->n_legend++] =
+				(struct legend_item){ .ink = all[i].ink, .words = all[i].words };
 	if (arrows)
 		fig->legend[fig->n_legend++] = (struct legend_item){
 			.arrow = true, .words = "signals the next thread"
@@ -279,7 +283,7 @@ static double flow_legend(struct figure *fig, double y, bool arrows)
 	return fig->n_legend ? y - first + 1.5 * fig->f : 0;
 }
 
-/* --- heights ---------------------------------------------------------------------------------------- */
+/* --- heights ---------------------------------------------------------------------------------- */
 
 /* The lanes' height where nobody asked for one: the more there are, the lower. */
 static unsigned wished_pitch(const struct figure *fig)
@@ -291,7 +295,9 @@ static unsigned wished_pitch(const struct figure *fig)
 	return (unsigned)lround(pitch < room ? pitch : room);
 }
 
-/* Divides a lane's units into rows, each of as many units as a column's height needs, and the gap. */
+/*
+ * Divides a lane's units into rows, each of as many units as a column's height needs, and the gap.
+ */
 static void divide_pitch(struct figure *fig, unsigned pitch)
 {
 	unsigned rows;
@@ -393,9 +399,11 @@ static int check_size(const struct figure *fig, struct err *err)
 	double w = fig->width * fig->o->scale, h = fig->height * fig->o->scale;
 
 	if (w > FIGURE_SIDE_MAX || h > FIGURE_SIDE_MAX)
-		return err_set(err, ERR_USAGE, "the figure would be %.0f x %.0f pixels, with %" PRIu32
+		return err_set(err, ERR_USAGE,
+			       "the figure would be %.0f x %.0f pixels, with %" PRIu32
 			       " threads at a scale of %u: at most %u a side (choose some with "
-			       "--threads)", w, h, fig->n_rows, fig->o->scale, FIGURE_SIDE_MAX);
+			       "--threads)",
+			       w, h, fig->n_rows, fig->o->scale, FIGURE_SIDE_MAX);
 	if (w * h > (double)FIGURE_PIXELS_MAX)
 		return err_set(err, ERR_USAGE, "the figure would be %.0f x %.0f pixels, which are "
 			       "%.0f million: at most %.0f million", w, h, w * h / 1e6,
@@ -403,7 +411,7 @@ static int check_size(const struct figure *fig, struct err *err)
 	return 0;
 }
 
-/* --- contents --------------------------------------------------------------------------------------- */
+/* --- contents --------------------------------------------------------------------------------- */
 
 /* As in the tiles, whose width does not matter for that. */
 static uint64_t bright_width(const struct panel *p)

@@ -28,7 +28,8 @@ struct figure_placed {
 struct figure_options {
 	const char *const *paths;	/* of the timelines; borrowed, as all strings */
 	unsigned n_paths;		/* 1 to FIGURE_TRACES_MAX */
-	const char *from, *to;		/* as time_parse() reads them; NULL: the trace's beginning, its end */
+	/* as time_parse() reads them; NULL: the trace's beginning, its end */
+	const char *from, *to;
 	const char *threads;		/* a list; NULL: all lanes */
 	const char *title;		/* NULL: the trace's, if it is one */
 	const char *family;		/* of the font */

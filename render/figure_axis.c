@@ -13,7 +13,9 @@ struct unit { const char *name; uint64_t size; };
 static const struct unit time_units[] = {
 	{ "s", 1000000000 }, { "ms", 1000000 }, { "\302\265s", 1000 }, { "ns", 1 }, { NULL, 0 },
 };
-static const struct unit tick_units[] = { { "million ticks", 1000000 }, { "ticks", 1 }, { NULL, 0 } };
+static const struct unit tick_units[] = { { "million ticks", 1000000 },
+					  { "ticks", 1 },
+					  { NULL, 0 } };
 
 /*
  * The least of 1, 2, 5 times a power of ten that is not below least; sub: into how many parts it is

@@ -14,7 +14,8 @@
 
 struct figure_axis {
 	uint64_t step;
-	unsigned minor;		/* marks between two labels, that have none: 4 or 5 parts; 1: no room for any */
+	/* marks between two labels, that have none: 4 or 5 parts; 1: no room for any */
+	unsigned minor;
 	const char *unit;	/* "ms", "ticks": of the labels */
 	uint64_t unit_size;	/* clock units */
 	unsigned digits;	/* behind the point */

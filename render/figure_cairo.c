@@ -71,7 +71,8 @@ static void draw_polygon(struct figure_canvas *base, const struct figure_point *
 	cairo_fill(c->cr);
 }
 
-static void draw_disc(struct figure_canvas *base, double x, double y, double r, struct colour colour)
+static void draw_disc(struct figure_canvas *base, double x, double y, double r,
+		      struct colour colour)
 {
 	struct canvas *c = (struct canvas *)base;
 
@@ -96,7 +97,7 @@ static void draw_words(struct figure_canvas *base, const struct figure_words *w)
 	pango_cairo_show_layout(c->cr, layout);
 }
 
-/* --- lanes ------------------------------------------------------------------------------------------ */
+/* --- lanes ------------------------------------------------------------------------------------ */
 
 static uint32_t pixel_of(struct colour c)
 {
@@ -161,7 +162,7 @@ static void draw_lane(struct figure_canvas *base, const struct figure_lane *l)
 		put_lane_pixels(c, l);
 }
 
-/* --- begin and end ---------------------------------------------------------------------------------- */
+/* --- begin and end ---------------------------------------------------------------------------- */
 
 static cairo_status_t take_pdf(void *ctx, const unsigned char *data, unsigned n)
 {
@@ -249,8 +250,9 @@ static void make_pdf(struct canvas *c, const struct figure_canvas_options *o)
 static void make_pixels(struct canvas *c, const struct figure_canvas_options *o)
 {
 	c->scale = o->scale;
-	c->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)lround(o->width * o->scale),
-						(int)lround(o->height * o->scale));
+	c->surface =
+		cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)lround(o->width * o->scale),
+					   (int)lround(o->height * o->scale));
 	c->cr = cairo_create(c->surface);
 	cairo_scale(c->cr, o->scale, o->scale);
 }

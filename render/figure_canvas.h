@@ -31,7 +31,8 @@ struct figure_lane {
 	const struct figure_cell *cell;
 	uint32_t n;
 	unsigned h;			/* rows */
-	double x, y, column, row;	/* the upper left corner; a column's width, a row's height */
+	/* the upper left corner; a column's width, a row's height */
+	double x, y, column, row;
 };
 
 struct figure_canvas;
@@ -39,14 +40,15 @@ struct figure_canvas;
 struct figure_canvas_ops {
 	void (*rect)(struct figure_canvas *c, double x, double y, double w, double h,
 		     struct colour colour);
-	void (*line)(struct figure_canvas *c, const struct figure_point *p, unsigned n, double width,
-		     struct colour colour);
+	void (*line)(struct figure_canvas *c, const struct figure_point *p, unsigned n,
+		     double width, struct colour colour);
 	void (*polygon)(struct figure_canvas *c, const struct figure_point *p, unsigned n,
 			struct colour colour);
 	void (*disc)(struct figure_canvas *c, double x, double y, double r, struct colour colour);
 	void (*words)(struct figure_canvas *c, const struct figure_words *w);
 	void (*lane)(struct figure_canvas *c, const struct figure_lane *l);
-	int (*finish)(struct figure_canvas *c, struct buf *out, struct err *err);	/* appends the file */
+	/* appends the file */
+	int (*finish)(struct figure_canvas *c, struct buf *out, struct err *err);
 	void (*free)(struct figure_canvas *c);
 };
 
@@ -64,7 +66,8 @@ struct figure_canvas_options {
 	unsigned scale;			/* PNG: pixels per unit */
 	const struct figure_theme *theme;
 	struct figure_font *font;	/* borrowed until free */
-	const char *title;		/* what the file says of itself; any text that figure_shown() made */
+	/* what the file says of itself; any text that figure_shown() made */
+	const char *title;
 };
 
 #define FIGURE_PDF_POINTS 0.75		/* of a unit: it is a CSS pixel, of which 96 are an inch */
@@ -73,7 +76,7 @@ struct figure_canvas_options {
 struct figure_canvas *figure_canvas_new(const struct figure_canvas_options *o, struct err *err);
 struct figure_canvas *figure_svg_new(const struct figure_canvas_options *o, struct err *err);
 
-/* --- lanes as shapes -------------------------------------------------------------------------------- */
+/* --- lanes as shapes -------------------------------------------------------------------------- */
 
 /* Inks in the order in which shapes lie over each other. */
 extern const uint8_t figure_shape_order[N_INKS - 1];

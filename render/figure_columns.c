@@ -200,7 +200,7 @@ static int load_units(struct load *l, struct err *err)
 	return 0;
 }
 
-/* --- events ----------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static int add_period(void *ctx, const struct period *p)
 {
@@ -257,9 +257,11 @@ static int load_events(struct load *l, struct err *err)
 	       timeline_events(l->cursor, from, to, add_event, l, err) ? -1 : 0;
 }
 
-/* --- cells ------------------------------------------------------------------------------------------ */
+/* --- cells ------------------------------------------------------------------------------------ */
 
-/* A share of a stretch of any width as one of 2^54 units: exact where the width is a power of two. */
+/*
+ * A share of a stretch of any width as one of 2^54 units: exact where the width is a power of two.
+ */
 static uint64_t scaled(uint64_t part, uint64_t width)
 {
 	uint64_t v = (uint64_t)(((unsigned __int128)(part < width ? part : width) << 54) / width);
@@ -274,7 +276,8 @@ static uint64_t cell_width(const struct figure_columns *c, uint32_t i)
 	return width ? width : 1;
 }
 
-static uint64_t column_of_sum(const struct timeline_bin *b, uint64_t width, const struct figure_columns *c)
+static uint64_t column_of_sum(const struct timeline_bin *b, uint64_t width,
+			      const struct figure_columns *c)
 {
 	struct shares s = {
 		.run = scaled(b->run, width), .stall = scaled(b->stall, width),
@@ -355,7 +358,9 @@ static void make_row(struct figure_columns *c, uint32_t row, const struct timeli
 		if (whole == N_INKS)
 			find_edge(&cell[i], &sum[i], left, right, width);
 		left = cell[i].is_edge ? right : whole;
-		/* a unit that is wider than a column shows in several: it counts in its first one */
+		/*
+		 * a unit that is wider than a column shows in several: it counts in its first one
+		 */
 		if (!i || figure_column_time(c, i) != figure_column_time(c, i - 1))
 			c->handoffs[i] += sum[i].switches + sum[i].retry;
 	}
@@ -375,7 +380,8 @@ static int load_lanes(struct load *l, const uint32_t *lane, struct err *err)
 			return -1;
 	} else {
 		for (uint32_t k = 0; k < l->n_lanes; k += LANES_AT_ONCE) {
-			uint32_t n = l->n_lanes - k < LANES_AT_ONCE ? l->n_lanes - k : LANES_AT_ONCE;
+			uint32_t n =
+				l->n_lanes - k < LANES_AT_ONCE ? l->n_lanes - k : LANES_AT_ONCE;
 
 			if (add_bins(l, l->lane0 + k, n, err))
 				return -1;

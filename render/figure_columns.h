@@ -29,18 +29,21 @@ struct figure_columns {
 	uint32_t n;			/* columns */
 	uint32_t n_rows;		/* lanes, in the figure's order */
 	unsigned h;			/* rows of a column: column_of()'s */
-	uint64_t few;			/* with at most so many events they are read, not bins: the same, sooner */
-	uint64_t bright;		/* in wider columns only an ACQUIRE from another thread is bright */
+	/* with at most so many events they are read, not bins: the same, sooner */
+	uint64_t few;
+	/* in wider columns only an ACQUIRE from another thread is bright */
+	uint64_t bright;
 	struct figure_cell *cell;	/* owned: cell[row * n + i] */
-	uint32_t *handoffs;		/* owned, per column: contended takes that ended or failed, of all rows */
+	/* owned, per column: contended takes that ended or failed, of all rows */
+	uint32_t *handoffs;
 	bool any_bright;		/* an ACQUIRE is seen somewhere */
 };
 
 #define FIGURE_FEW_EVENTS (UINT64_C(1) << 19)
 
 /*
- * Fills c, which is all 0 but for from, to, n, n_rows, h, few and bright: lane[row] is the lane of a row.
- * At least one column, unit and row.  release in any case.
+ * Fills c, which is all 0 but for from, to, n, n_rows, h, few and bright: lane[row] is the lane of
+ * a row. At least one column, unit and row.  release in any case.
  */
 int figure_columns_load(struct figure_columns *c, struct timeline *tl, const uint32_t *lane,
 			struct err *err);

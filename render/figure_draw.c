@@ -3,8 +3,8 @@
 
 #include "figure_internal.h"
 
-static void words(const struct figure *fig, struct figure_canvas *c, double x, double y, double size,
-		  enum figure_anchor anchor, struct colour colour, const char *s)
+static void words(const struct figure *fig, struct figure_canvas *c, double x, double y,
+		  double size, enum figure_anchor anchor, struct colour colour, const char *s)
 {
 	const struct figure_words w = {
 		.x = x, .y = y, .size = size * fig->f, .anchor = anchor, .colour = colour, .s = s,
@@ -24,7 +24,7 @@ static void bold_words(const struct figure *fig, struct figure_canvas *c, double
 	c->ops->words(c, &w);
 }
 
-/* --- axis ------------------------------------------------------------------------------------------- */
+/* --- axis ------------------------------------------------------------------------------------- */
 
 /* Lines of a whole number of pixels are as sharp as the lanes. */
 static double thin(const struct figure *fig)
@@ -58,7 +58,7 @@ static void draw_axis(const struct figure *fig, const struct panel *p, struct fi
 	      figure_axis_words(a, text));
 }
 
-/* --- lanes ------------------------------------------------------------------------------------------ */
+/* --- lanes ------------------------------------------------------------------------------------ */
 
 /* Names where they have place: all of them, or every second, third... */
 static void draw_names(const struct figure *fig, const struct panel *p, struct figure_canvas *c)
@@ -98,11 +98,12 @@ static void draw_lanes(const struct figure *fig, const struct panel *p, struct f
 	}
 }
 
-/* --- arrows ----------------------------------------------------------------------------------------- */
+/* --- arrows ----------------------------------------------------------------------------------- */
 
 static void arrow(const struct figure *fig, struct figure_canvas *c, double x, double y0, double y1)
 {
-	double f = fig->f, down = y1 > y0 ? 1 : -1, head = 0.55 * f, wing = 0.24 * f, halo = 0.09 * f;
+	double f = fig->f, down = y1 > y0 ? 1 : -1, head = 0.55 * f, wing = 0.24 * f,
+	       halo = 0.09 * f;
 	const struct figure_point line[] = { { x, y0 }, { x, y1 - down * 0.9 * head } };
 	const struct figure_point around[] = {
 		{ x, y1 + down * 1.8 * halo }, { x - wing - 1.5 * halo, y1 - down * (head + halo) },
@@ -120,7 +121,9 @@ static void arrow(const struct figure *fig, struct figure_canvas *c, double x, d
 	c->ops->polygon(c, tip, 3, fig->theme.arrow);
 }
 
-/* From the middle of the lane that gives the lock away to the middle of the one that is signalled. */
+/*
+ * From the middle of the lane that gives the lock away to the middle of the one that is signalled.
+ */
 static void draw_arrows(const struct figure *fig, const struct panel *p, struct figure_canvas *c)
 {
 	double middle = figure_row_height(fig) / 2;
@@ -133,7 +136,7 @@ static void draw_arrows(const struct figure *fig, const struct panel *p, struct 
 	}
 }
 
-/* --- notes ------------------------------------------------------------------------------------------ */
+/* --- notes ------------------------------------------------------------------------------------ */
 
 static void draw_note(const struct figure *fig, const struct panel *p, const struct figure_note *n,
 		      struct figure_canvas *c)
@@ -177,11 +180,12 @@ static void draw_notes(const struct figure *fig, const struct panel *p, struct f
 
 		snprintf(number, sizeof(number), "%u", p->note[i].number);
 		words(fig, c, x + 1.2 * f, y, 0.9, ANCHOR_END, fig->theme.note, number);
-		words(fig, c, x + 1.8 * f, y, 0.9, ANCHOR_START, fig->theme.text, p->note[i].line[0]);
+		words(fig, c, x + 1.8 * f, y, 0.9, ANCHOR_START, fig->theme.text,
+		      p->note[i].line[0]);
 	}
 }
 
-/* --- below ------------------------------------------------------------------------------------------ */
+/* --- below ------------------------------------------------------------------------------------ */
 
 static void draw_legend(const struct figure *fig, struct figure_canvas *c)
 {

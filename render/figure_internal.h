@@ -28,7 +28,8 @@ struct figure_note {
 	uint32_t row;			/* NO_THREAD: of all lanes */
 	unsigned number;		/* of the command line, from 1 */
 	char *text;			/* owned */
-	double x, rail, label;		/* of the instant; of its line through the lanes; of the label's middle */
+	/* of the instant; of its line through the lanes; of the label's middle */
+	double x, rail, label;
 	char *line[NOTE_LINES];		/* owned: the label */
 	unsigned n_lines;
 };
@@ -49,7 +50,8 @@ struct panel {
 	bool numbered;			/* notes are numbers, and their texts stand in a list */
 	bool has_axis;
 	uint32_t units;			/* the width of its lanes */
-	double column;			/* the width of a column: 1, or more where shapes would be too many */
+	/* the width of a column: 1, or more where shapes would be too many */
+	double column;
 	double y_title, y_axis, y_lanes, y_notes, y_list;	/* y_lanes is a whole number */
 	double list_height, list_width;	/* width: of one of the list's columns */
 	unsigned list_rows;
@@ -75,13 +77,15 @@ struct figure {
 	double plot_x, plot_width;	/* whole numbers */
 	double y_title, y_legend, y_caption;
 	uint32_t n_rows;		/* of all panels */
-	unsigned pitch, gap, h, row;	/* a lane: units from one to the next, between two, rows, units per row */
+	/* a lane: units from one to the next, between two, rows, units per row */
+	unsigned pitch, gap, h, row;
 };
 
 /* Opens the timelines, and decides what of them is shown, with which names and notes. */
 int figure_open(struct figure *fig, struct err *err);
 void figure_close(struct figure *fig);
-void figure_say(const struct figure *fig, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void figure_say(const struct figure *fig, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 void figure_draw(const struct figure *fig, struct figure_canvas *c);
 

@@ -21,7 +21,7 @@ void figure_say(const struct figure *fig, const char *fmt, ...)
 	fig->o->say(fig->o->ctx, text);
 }
 
-/* --- threads ---------------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 /*
  * "id", "name" or "pid/id" as a list or a note has it, without its backslashes; *s is moved to
@@ -109,9 +109,11 @@ static int check_threads(const struct figure *fig, struct err *err)
 		shown = found ? NULL : figure_shown(word);
 		free(word);
 		if (!found) {
-			err_set(err, ERR_USAGE, "--threads: %s%s has no thread '%.100s' with events of a "
-				"lock (gilscope info lists them)", fig->panel[0].path,
-				fig->n_panels > 1 ? ", or any other," : "", shown ? shown : "");
+			err_set(err, ERR_USAGE,
+				"--threads: %s%s has no thread '%.100s' with events of a "
+				"lock (gilscope info lists them)",
+				fig->panel[0].path, fig->n_panels > 1 ? ", or any other," : "",
+				shown ? shown : "");
 			free(shown);
 			return -1;
 		}
@@ -146,9 +148,10 @@ static int choose_rows(struct figure *fig, struct panel *p, struct err *err)
 	if (!p->n_rows)
 		return err_set(err, ERR_USAGE, "--threads: %s has none of these threads", p->path);
 	if (p->n_rows > FIGURE_ROWS_MAX)
-		return err_set(err, ERR_USAGE, "%s: %" PRIu32 " threads are too many for a figure, which shows "
-			       "at most %u: choose some with --threads", p->path, p->n_rows,
-			       FIGURE_ROWS_MAX);
+		return err_set(err, ERR_USAGE,
+			       "%s: %" PRIu32 " threads are too many for a figure, which shows "
+			       "at most %u: choose some with --threads",
+			       p->path, p->n_rows, FIGURE_ROWS_MAX);
 	return 0;
 }
 
@@ -177,7 +180,9 @@ static int by_label(const void *a, const void *b)
 	return strcmp(x->s, y->s);
 }
 
-/* Which rows would be called the same as another one: the caller's to free, or NULL without memory. */
+/*
+ * Which rows would be called the same as another one: the caller's to free, or NULL without memory.
+ */
 static bool *find_namesakes(const struct panel *p)
 {
 	struct label *label = malloc(p->n_rows * sizeof(*label));
@@ -241,7 +246,7 @@ static int name_rows(struct panel *p, struct err *err)
 	return ret;
 }
 
-/* --- time ------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static int choose_range(struct figure *fig, struct panel *p, struct err *err)
 {
@@ -299,7 +304,7 @@ static int share_axis(struct figure *fig, struct err *err)
 	return 0;
 }
 
-/* --- notes ------------------------------------------------------------------------------------------ */
+/* --- notes ------------------------------------------------------------------------------------ */
 
 enum found { FOUND_NONE, FOUND_HIDDEN, FOUND };
 
@@ -411,7 +416,7 @@ static int read_note(struct figure *fig, unsigned i, struct err *err)
 	return ret;
 }
 
-/* --- words ------------------------------------------------------------------------------------------ */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static const char *fact(const struct panel *p, const char *key)
 {
@@ -496,7 +501,7 @@ static int choose_caption(struct figure *fig, struct err *err)
 	return 0;
 }
 
-/* --- all -------------------------------------------------------------------------------------------- */
+/* --- all -------------------------------------------------------------------------------------- */
 
 #define LANES_AT_ONCE 256	/* of which sums are made: 2 MB in timeline_sum() */
 
@@ -522,7 +527,8 @@ static int see_inks(struct figure *fig, struct panel *p, struct err *err)
 	for (uint32_t lane = 0, n; !ret && lane < p->info->n_lanes; lane += n) {
 		bool any = false;
 
-		n = p->info->n_lanes - lane < LANES_AT_ONCE ? p->info->n_lanes - lane : LANES_AT_ONCE;
+		n = p->info->n_lanes - lane < LANES_AT_ONCE ? p->info->n_lanes - lane
+							    : LANES_AT_ONCE;
 		for (uint32_t i = 0; i < p->n_rows && !any; i++)
 			any = p->lane[i] - lane < n;
 		if (any)

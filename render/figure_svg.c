@@ -19,7 +19,10 @@ struct svg {
 	struct buf b;
 };
 
-/* At most so many digits behind the point, none of them a trailing zero.  printf would ask the locale. */
+/*
+ * At most so many digits behind the point, none of them a trailing zero.  printf would ask the
+ * locale.
+ */
 static void put_decimal(struct buf *b, double v, unsigned scale, unsigned digits)
 {
 	int64_t n = llround(v * scale);
@@ -141,7 +144,8 @@ static void svg_disc(struct figure_canvas *base, double x, double y, double r, s
 
 static void svg_words(struct figure_canvas *base, const struct figure_words *w)
 {
-	static const char *const anchor[] = { "", " text-anchor=\"middle\"", " text-anchor=\"end\"" };
+	static const char *const anchor[] = { "", " text-anchor=\"middle\"",
+					      " text-anchor=\"end\"" };
 	struct buf *b = &((struct svg *)base)->b;
 
 	buf_str(b, "<text");

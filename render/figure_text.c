@@ -37,7 +37,9 @@ const char *__tsan_default_suppressions(void)
 }
 #endif
 
-/* A backslash stays one: utf8_show() doubles it, for terminals, where the text is to be read back. */
+/*
+ * A backslash stays one: utf8_show() doubles it, for terminals, where the text is to be read back.
+ */
 static void show_but_backslash(struct buf *b, const char *s, size_t n)
 {
 	while (n) {
@@ -223,8 +225,8 @@ char *figure_text_fit(struct figure_font *f, const char *s, double size, bool bo
 	return out;
 }
 
-unsigned figure_text_break(struct figure_font *f, const char *s, double size, bool bold, double width,
-			   unsigned max, char **line, bool *cut)
+unsigned figure_text_break(struct figure_font *f, const char *s, double size, bool bold,
+			   double width, unsigned max, char **line, bool *cut)
 {
 	PangoLayout *l = figure_font_layout(f, s, size, bold);
 	size_t start[8], len[8];
@@ -243,7 +245,8 @@ unsigned figure_text_break(struct figure_font *f, const char *s, double size, bo
 	}
 	*cut = n_lines > n;
 	for (unsigned i = 0; i < n; i++) {
-		if (i + 1 == n)		/* what is left, cut where there is more than a line of it */
+		/* what is left, cut where there is more than a line of it */
+		if (i + 1 == n)
 			line[i] = figure_text_fit(f, s + start[i], size, bold, width);
 		else
 			line[i] = strndup(s + start[i], len[i]);

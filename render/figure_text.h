@@ -27,7 +27,8 @@ struct figure_font *figure_font_new(const char *family);
 void figure_font_free(struct figure_font *f);		/* NULL is allowed */
 const char *figure_font_family(const struct figure_font *f);
 /* A layout of s for cairo, lent until the next call that has to do with f. */
-struct _PangoLayout *figure_font_layout(struct figure_font *f, const char *s, double size, bool bold);
+struct _PangoLayout *figure_font_layout(struct figure_font *f, const char *s, double size,
+					bool bold);
 
 double figure_text_width(struct figure_font *f, const char *s, double size, bool bold);
 /*
@@ -40,7 +41,7 @@ char *figure_text_fit(struct figure_font *f, const char *s, double size, bool bo
  * were more.  Returns how many, each to be freed, or 0 without memory.  *cut says whether anything
  * was left out.
  */
-unsigned figure_text_break(struct figure_font *f, const char *s, double size, bool bold, double width,
-			   unsigned max, char **line, bool *cut);
+unsigned figure_text_break(struct figure_font *f, const char *s, double size, bool bold,
+			   double width, unsigned max, char **line, bool *cut);
 
 #endif

@@ -22,16 +22,16 @@ static const struct colour print_inks[N_INKS] = {
 
 static const struct figure_theme around[N_LOOKS] = {
 	[LOOK_LIGHT] = {
-		.page = RGB(0xffffff), .text = RGB(0x1d232b), .dim = RGB(0x5a6472), .rule = RGB(0xc3cad4),
-		.arrow = RGB(0x1d232b), .note = RGB(0xb3261e),
+		.page = RGB(0xffffff), .text = RGB(0x1d232b), .dim = RGB(0x5a6472),
+		.rule = RGB(0xc3cad4), .arrow = RGB(0x1d232b), .note = RGB(0xb3261e),
 	},
 	[LOOK_DARK] = {
-		.page = RGB(0x12151a), .text = RGB(0xe9edf3), .dim = RGB(0x9fabba), .rule = RGB(0x3c4552),
-		.arrow = RGB(0xffffff), .note = RGB(0xffb4a2),
+		.page = RGB(0x12151a), .text = RGB(0xe9edf3), .dim = RGB(0x9fabba),
+		.rule = RGB(0x3c4552), .arrow = RGB(0xffffff), .note = RGB(0xffb4a2),
 	},
 	[LOOK_PRINT] = {
-		.page = RGB(0xffffff), .text = RGB(0x000000), .dim = RGB(0x404040), .rule = RGB(0xa0a0a0),
-		.arrow = RGB(0x000000), .note = RGB(0x000000),
+		.page = RGB(0xffffff), .text = RGB(0x000000), .dim = RGB(0x404040),
+		.rule = RGB(0xa0a0a0), .arrow = RGB(0x000000), .note = RGB(0x000000),
 	},
 };
 

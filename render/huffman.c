@@ -41,8 +41,9 @@ static void sort_leaves(struct leaf *out, const struct leaf *in, unsigned n)
 }
 
 /*
- * How many codes have each length: Huffman's tree by two queues, leaves and inner nodes, both ascending.  Which of them
- * is next is as good as chance, so there is no branch for the processor to guess wrong.
+ * How many codes have each length: Huffman's tree by two queues, leaves and inner nodes, both
+ * ascending.  Which of them is next is as good as chance, so there is no branch for the processor
+ * to guess wrong.
  */
 static void count_lengths(struct leaf *leaf, unsigned n, unsigned count[2 * HUFF_LITERALS])
 {
@@ -60,7 +61,8 @@ static void count_lengths(struct leaf *leaf, unsigned n, unsigned count[2 * HUFF
 			unsigned is_leaf = a <= b;
 
 			sum += is_leaf ? a : b;
-			leaf_up[l] = node_up[q] = (uint16_t)node;	/* the other one's place is written again */
+			/* the other one's place is written again */
+			leaf_up[l] = node_up[q] = (uint16_t)node;
 			l += is_leaf;
 			q += !is_leaf;
 		}
@@ -74,7 +76,10 @@ static void count_lengths(struct leaf *leaf, unsigned n, unsigned count[2 * HUFF
 		count[depth[leaf_up[i]] + 1]++;
 }
 
-/* Shortens codes over the limit to it, and lengthens others until the codes fit again (Kraft's sum is 1). */
+/*
+ * Shortens codes over the limit to it, and lengthens others until the codes fit again (Kraft's sum
+ * is 1).
+ */
 static void limit_lengths(unsigned count[2 * HUFF_LITERALS], unsigned n, unsigned max_bits)
 {
 	uint32_t sum = 0;
@@ -138,12 +143,14 @@ void huff_build(struct huff_alphabet *a, unsigned max_bits)
 			unsigned symbol = 64 * w + (unsigned)__builtin_ctzll(mask);
 
 			a->used[n] = (uint16_t)symbol;
-			leaf[n++] = (struct leaf){ .freq = a->freq[symbol], .symbol = (uint16_t)symbol };
+			leaf[n++] = (struct leaf){ .freq = a->freq[symbol],
+						   .symbol = (uint16_t)symbol };
 		}
 	a->n_used = n;
 	if (n <= 2) {
 		for (unsigned i = 0; i < n; i++)
-			a->code[leaf[i].symbol] = (struct huff_code){ .code = (uint16_t)i, .bits = 1 };
+			a->code[leaf[i].symbol] =
+				(struct huff_code){ .code = (uint16_t)i, .bits = 1 };
 		return;
 	}
 	memset(count, 0, (n + max_bits + 1) * sizeof(*count));
@@ -151,7 +158,8 @@ void huff_build(struct huff_alphabet *a, unsigned max_bits)
 	count_lengths(by_freq, n, count);
 	limit_lengths(count, n, max_bits);
 	k = n;
-	for (unsigned bits = 1; bits <= max_bits; bits++)	/* the shortest to the most frequent */
+	/* the shortest to the most frequent */
+	for (unsigned bits = 1; bits <= max_bits; bits++)
 		for (unsigned i = 0; i < count[bits]; i++)
 			a->code[by_freq[--k].symbol].bits = (uint8_t)bits;
 	assign_codes(a->code, a->used, n);
@@ -187,7 +195,10 @@ void huff_fixed(struct huff_code lit[HUFF_LITERALS + 2], struct huff_code dist[H
 /* A code length, or a repetition of one, with its extra bits. */
 struct run { uint8_t symbol, extra, value; };
 
-/* The code lengths as runs: 16 repeats the last 3 to 6 times, 17 and 18 are 3 to 10 and 11 to 138 zeros. */
+/*
+ * The code lengths as runs: 16 repeats the last 3 to 6 times, 17 and 18 are 3 to 10 and 11 to 138
+ * zeros.
+ */
 struct runs {
 	struct run run[HUFF_LITERALS + HUFF_DISTANCES];
 	unsigned n, at;			/* at: how many lengths they tell */
@@ -226,10 +237,14 @@ static void add_lengths(struct runs *r, unsigned bits, unsigned c)
 		r->run[r->n++] = (struct run){ (uint8_t)bits, 0, 0 };
 }
 
-/* The lengths of an alphabet whose first symbol is number `first` of all; *last: the one before, and how often. */
+/*
+ * The lengths of an alphabet whose first symbol is number `first` of all; *last: the one before,
+ * and how often.
+ */
 struct last_length { unsigned bits, n; };
 
-static void add_alphabet(struct runs *r, const struct huff_alphabet *a, unsigned first, struct last_length *last)
+static void add_alphabet(struct runs *r, const struct huff_alphabet *a, unsigned first,
+			 struct last_length *last)
 {
 	for (unsigned i = 0; i < a->n_used; i++) {
 		unsigned at = first + a->used[i], bits = a->code[a->used[i]].bits;
@@ -244,8 +259,8 @@ static void add_alphabet(struct runs *r, const struct huff_alphabet *a, unsigned
 	}
 }
 
-void huff_put_header(struct bits *b, const struct huff_alphabet *lit, const struct huff_alphabet *dist,
-		     struct huff_alphabet *lengths)
+void huff_put_header(struct bits *b, const struct huff_alphabet *lit,
+		     const struct huff_alphabet *dist, struct huff_alphabet *lengths)
 {
 	static const uint8_t order[19] = {
 		16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
@@ -277,7 +292,8 @@ void huff_put_header(struct bits *b, const struct huff_alphabet *lit, const stru
 	for (unsigned i = 0; i < r.n; i++) {
 		const struct huff_code *c = &lengths->code[r.run[i].symbol];
 
-		bits_put(b, c->code | (uint64_t)r.run[i].value << c->bits, c->bits + r.run[i].extra);
+		bits_put(b, c->code | (uint64_t)r.run[i].value << c->bits,
+			 c->bits + r.run[i].extra);
 	}
 	huff_clear(lengths);
 }

@@ -1,5 +1,6 @@
 /*
- * huffman.h - the codes of a deflate block (RFC 1951, 3.2.2 and 3.2.7), and bits written least significant first
+ * huffman.h - the codes of a deflate block (RFC 1951, 3.2.2 and 3.2.7), and bits written least
+ * significant first
  */
 #ifndef GILSCOPE_HUFFMAN_H
 #define GILSCOPE_HUFFMAN_H
@@ -33,8 +34,8 @@ static inline void huff_count(struct huff_alphabet *a, unsigned symbol, uint32_t
 }
 
 /*
- * Gives the symbols that come codes of at most max_bits, the shortest in all for how often each comes, but for the
- * rare ones that the limit lengthens.
+ * Gives the symbols that come codes of at most max_bits, the shortest in all for how often each
+ * comes, but for the rare ones that the limit lengthens.
  */
 void huff_build(struct huff_alphabet *a, unsigned max_bits);
 /* All 0 again. */
@@ -71,8 +72,8 @@ static inline uint8_t *bits_end(struct bits *b)
 /* The header of a block of type 2 (RFC 1951, 3.2.7) with these codes. */
 #define HUFF_HEADER_MAX 640	/* bytes: 316 lengths of at most 14 bits, and what says how many */
 /* lengths: all 0, and again behind it. */
-void huff_put_header(struct bits *b, const struct huff_alphabet *lit, const struct huff_alphabet *dist,
-		     struct huff_alphabet *lengths);
+void huff_put_header(struct bits *b, const struct huff_alphabet *lit,
+		     const struct huff_alphabet *dist, struct huff_alphabet *lengths);
 
 /* The code of a match's length 3 to 258: its symbol, how many extra bits, and their value. */
 struct huff_length { uint16_t symbol; uint8_t extra, value; };

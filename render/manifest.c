@@ -10,7 +10,7 @@
 #include "waits.h"
 
 
-/* --- stored tiles ----------------------------------------------------------------------------------- */
+/* --- stored tiles ----------------------------------------------------------------------------- */
 
 int stored_init(struct stored_runs *s, const struct pyramid *p, struct err *err)
 {
@@ -101,7 +101,7 @@ static void put_stored(struct json *j, const struct stored_runs *s)
 	json_end(j, ']');
 }
 
-/* --- colours ---------------------------------------------------------------------------------------- */
+/* --- colours ---------------------------------------------------------------------------------- */
 
 static void put_palette(struct json *j, const char *key, enum theme theme)
 {
@@ -133,7 +133,7 @@ static void put_palettes(struct json *j, enum theme theme)
 	json_end(j, ']');
 }
 
-/* --- who and how much ------------------------------------------------------------------------------- */
+/* --- who and how much ------------------------------------------------------------------------- */
 
 static void put_number(struct json *j, const char *key, uint64_t v)
 {
@@ -185,17 +185,31 @@ static void put_locks(struct json *j, const struct timeline *tl)
 static void put_lane(struct json *j, const struct timeline *tl, uint32_t i)
 {
 	const struct timeline_thread *t = timeline_thread(tl, i);
-	const struct { const char *key; uint64_t v; } numbers[] = {
-		{ "process", t->process }, { "first", t->first }, { "last", t->last },
-		{ "run", t->time[STATE_RUN] }, { "wait", t->time[STATE_WAIT] },
-		{ "signal", t->time[STATE_SIGNAL] }, { "idle", t->time[STATE_IDLE] },
-		{ "stall", t->time[STATE_STALL] }, { "acquires", t->acquires },
-		{ "releases", t->releases }, { "lostAcquires", t->lost_acquires },
-		{ "lostEvents", t->lost_events }, { "busy", t->busy }, { "retry", t->retry },
-		{ "timeouts", t->timeouts }, { "dropRequests", t->drop_requests },
-		{ "switches", t->switches }, { "waits", t->waits }, { "maxWait", t->max_wait },
-		{ "maxWaitAt", t->max_wait_at }, { "waitP50", timeline_quantile(tl, HIST_WAIT, i, 0.5) },
-		{ "waitP99", timeline_quantile(tl, HIST_WAIT, i, 0.99) }, { "maxRun", t->max_run },
+	const struct { const char *key; uint64_t v;
+	} numbers[] = {
+		{ "process", t->process },
+		{ "first", t->first },
+		{ "last", t->last },
+		{ "run", t->time[STATE_RUN] },
+		{ "wait", t->time[STATE_WAIT] },
+		{ "signal", t->time[STATE_SIGNAL] },
+		{ "idle", t->time[STATE_IDLE] },
+		{ "stall", t->time[STATE_STALL] },
+		{ "acquires", t->acquires },
+		{ "releases", t->releases },
+		{ "lostAcquires", t->lost_acquires },
+		{ "lostEvents", t->lost_events },
+		{ "busy", t->busy },
+		{ "retry", t->retry },
+		{ "timeouts", t->timeouts },
+		{ "dropRequests", t->drop_requests },
+		{ "switches", t->switches },
+		{ "waits", t->waits },
+		{ "maxWait", t->max_wait },
+		{ "maxWaitAt", t->max_wait_at },
+		{ "waitP50", timeline_quantile(tl, HIST_WAIT, i, 0.5) },
+		{ "waitP99", timeline_quantile(tl, HIST_WAIT, i, 0.99) },
+		{ "maxRun", t->max_run },
 		{ "maxRunAt", t->max_run_at },
 	};
 
@@ -207,7 +221,8 @@ static void put_lane(struct json *j, const struct timeline *tl, uint32_t i)
 	json_end(j, '}');
 }
 
-static int put_worst_waits(struct json *j, struct timeline *tl, struct worst_list *worst, struct err *err)
+static int put_worst_waits(struct json *j, struct timeline *tl, struct worst_list *worst,
+			   struct err *err)
 {
 	struct worst_list own = { .known = false };
 	const struct worst_wait *w;
@@ -316,8 +331,8 @@ int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct er
 	return 0;
 }
 
-int manifest_write(struct buf *out, const char *title, const struct manifest_trace *trace, unsigned n,
-		   bool linked, struct err *err)
+int manifest_write(struct buf *out, const char *title, const struct manifest_trace *trace,
+		   unsigned n, bool linked, struct err *err)
 {
 	struct json j = json_new(out);
 

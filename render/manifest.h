@@ -11,7 +11,8 @@
 
 /* Runs of x that are stored, for each zoom and group; only a folder of tiles tells the page. */
 struct stored_runs {
-	struct stored_list { uint64_t *v; size_t n, cap; } *list;	/* [z * n_groups + y]: x, n, x, n... */
+	/* [z * n_groups + y]: x, n, x, n... */
+	struct stored_list { uint64_t *v; size_t n, cap; } *list;
 	unsigned n_zooms;
 	uint32_t n_groups;
 };
@@ -35,8 +36,8 @@ struct manifest_trace {
 };
 
 /* The manifest's object, without GILSCOPE_MANIFEST =.  title NULL: the first trace's. */
-int manifest_write(struct buf *out, const char *title, const struct manifest_trace *trace, unsigned n,
-		   bool linked, struct err *err);
+int manifest_write(struct buf *out, const char *title, const struct manifest_trace *trace,
+		   unsigned n, bool linked, struct err *err);
 /* One trace's object alone, as the next value of j. */
 int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct err *err);
 

@@ -5,8 +5,8 @@
 #include "tiler.h"
 
 /*
- * Leaves of 256 events are drawn in no time at all.  In a large trace they are so many that each one's own
- * bytes, as a PNG, outweigh its events': then they may hold more.
+ * Leaves of 256 events are drawn in no time at all.  In a large trace they are so many that each
+ * one's own bytes, as a PNG, outweigh its events': then they may hold more.
  */
 #define LEAVES_WISHED (UINT64_C(1) << 18)
 #define LEAF_MAX (UINT64_C(1) << 16)
@@ -16,8 +16,8 @@ uint64_t tile_leaf_events(const struct pyramid *p, uint64_t n_events)
 	uint64_t most = pyramid_addresses(p, p->z_max) / 10, leaf = 256;
 
 	/*
-	 * Where events are spread evenly, leaves hold between half of this and all of it, and there are as many
-	 * tiles above them as leaves.
+	 * Where events are spread evenly, leaves hold between half of this and all of it, and there
+	 * are as many tiles above them as leaves.
 	 */
 	if (most > LEAVES_WISHED)
 		most = LEAVES_WISHED;
@@ -66,7 +66,8 @@ static bool is_small(const struct tile_set *set, unsigned z, uint64_t events)
 		return false;
 	if (!set->rule.full)
 		return true;
-	return depth < 31 && ((UINT64_C(2) << depth) - 1) * set->pyramid.n_groups <= TILER_STRIP_TILES;
+	return depth < 31 &&
+	       ((UINT64_C(2) << depth) - 1) * set->pyramid.n_groups <= TILER_STRIP_TILES;
 }
 
 static int plan_below(struct tile_plan *p, const struct tile_set *set, unsigned z, uint64_t x,
@@ -104,23 +105,26 @@ void tile_plan_release(struct tile_plan *p)
 	*p = (struct tile_plan){ 0 };
 }
 
-/* --- counting --------------------------------------------------------------------------------------- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 /*
- * Counts without drawing: a tile's columns are the tiles that lie log2(width) zooms deeper.  Two rules are counted at
- * once, zoom by zoom: children until lanes are constant (`fine`), and children until few events are left (`leaves`),
- * whose tiles are some of the former.  With rule.fine = f the tiles are fine[z] up to f and leaves[z] below it.
+ * Counts without drawing: a tile's columns are the tiles that lie log2(width) zooms deeper.  Two
+ * rules are counted at once, zoom by zoom: children until lanes are constant (`fine`), and children
+ * until few events are left (`leaves`), whose tiles are some of the former.  With rule.fine = f the
+ * tiles are fine[z] up to f and leaves[z] below it.
  */
 struct counter {
 	const struct tile_set *set;
 	struct timeline_cursor *cursor;
 	struct timeline_bin *bins;	/* LANES_PER_TILE * width */
-	uint8_t *code;			/* the same: the state of a lane that is constant, or MIXED */
+	/* the same: the state of a lane that is constant, or MIXED */
+	uint8_t *code;
 	uint64_t max;
 	uint64_t fine[64], leaves[64];	/* by zoom, which is at most 62 */
 	uint64_t n_fine;		/* fine[0] to fine[best]: at most max, or best is 0 */
 	uint64_t n_leaves;		/* all of leaves[] */
-	unsigned best;			/* the largest f that is still possible; deeper fine[] are not counted */
+	/* the largest f that is still possible; deeper fine[] are not counted */
+	unsigned best;
 };
 
 enum { MIXED = N_STATES };
@@ -157,7 +161,10 @@ static void fold(uint8_t *code, uint64_t *events, uint32_t width, unsigned n_lan
 		events[i] = events[2 * i] + events[2 * i + 1];
 }
 
-/* n tiles of zoom z that are stored while lanes are not constant: what is too much makes `best` shallower. */
+/*
+ * n tiles of zoom z that are stored while lanes are not constant: what is too much makes `best`
+ * shallower.
+ */
 static void count_fine(struct counter *c, unsigned z, unsigned n)
 {
 	if (z > c->best)
@@ -169,7 +176,8 @@ static void count_fine(struct counter *c, unsigned z, unsigned n)
 }
 
 /* The children of tile (z, x): those that either rule stores. */
-static void count_children(struct counter *c, unsigned z, uint64_t x, uint32_t y, bool mixed, uint64_t events)
+static void count_children(struct counter *c, unsigned z, uint64_t x, uint32_t y, bool mixed,
+			   uint64_t events)
 {
 	const struct pyramid *p = &c->set->pyramid;
 	unsigned n = 0;
@@ -200,7 +208,8 @@ static int count_below(struct counter *c, unsigned z, uint64_t x, uint32_t y, st
 		err_memory(err, "counting tiles");
 		goto out;
 	}
-	if (timeline_bins(c->cursor, level, x * width, width, y * LANES_PER_TILE, n_lanes, c->bins, err))
+	if (timeline_bins(c->cursor, level, x * width, width, y * LANES_PER_TILE, n_lanes, c->bins,
+			  err))
 		goto out;
 	for (size_t i = 0; i < (size_t)n_lanes * width; i++) {
 		c->code[i] = bin_code(&c->bins[i], UINT64_C(1) << level);
@@ -210,14 +219,16 @@ static int count_below(struct counter *c, unsigned z, uint64_t x, uint32_t y, st
 		deeper[i] = is_mixed(c->code, width, n_lanes, i);
 		dense[i] = events[i] > rule->leaf_events;
 	}
-	for (unsigned k = steps; k-- > 0;) {		/* tiles k zooms below z, and their children */
+	/* tiles k zooms below z, and their children */
+	for (unsigned k = steps; k-- > 0;) {
 		fold(c->code, events, width, n_lanes, 2u << k);
 		for (uint32_t i = 0; i < 1u << k; i++)
-			count_children(c, z + k, (x << k) + i, y, is_mixed(c->code, width, n_lanes, i),
-				       events[i]);
+			count_children(c, z + k, (x << k) + i, y,
+				       is_mixed(c->code, width, n_lanes, i), events[i]);
 	}
 	ret = 0;
-	for (uint32_t i = 0; !ret && i < width && z + steps < rule->z_limit && c->n_leaves <= c->max; i++)
+	for (uint32_t i = 0;
+	     !ret && i < width && z + steps < rule->z_limit && c->n_leaves <= c->max; i++)
 		if (dense[i] || (deeper[i] && z + steps < c->best))
 			ret = count_below(c, z + steps, (x << steps) + i, y, err);
 out:
@@ -250,7 +261,9 @@ int tile_count_fine(const struct tile_set *set, uint64_t max, unsigned *fine, st
 	free(c.code);
 	if (ret || c.n_leaves > max)
 		return ret;
-	/* Zoom by zoom, more of them: fine[0] is leaves[0], and no fine[z] is less than leaves[z]. */
+	/*
+	 * Zoom by zoom, more of them: fine[0] is leaves[0], and no fine[z] is less than leaves[z].
+	 */
 	all = c.n_leaves;
 	for (unsigned z = 1; z <= c.best; z++) {
 		all += c.fine[z] - c.leaves[z];

@@ -11,8 +11,9 @@
 #include "huffman.h"
 
 /*
- * A token is a piece of the stream whose bits are known once the codes are: a literal, a gap of zeros (a
- * literal zero and a match behind it), a match at distance 1, a match at the distance of a row.
+ * A token is a piece of the stream whose bits are known once the codes are: a literal, a gap of
+ * zeros (a literal zero and a match behind it), a match at distance 1, a match at the distance of a
+ * row.
  */
 enum {
 	GAP_MAX = 259,			/* 1 literal + a match of 258 */
@@ -26,7 +27,10 @@ enum {
 /* From column first on, n columns of this row differ from the row above by diff. */
 struct change { uint16_t first, n; int8_t diff; uint8_t row; };
 
-/* Where a column's rows differ from the row above: worked out once, as a few columns make most of a picture. */
+/*
+ * Where a column's rows differ from the row above: worked out once, as a few columns make most of a
+ * picture.
+ */
 #define SHAPES_BITS 9
 struct shape {
 	uint64_t column;
@@ -44,12 +48,16 @@ struct png_encoder {
 	struct huff_code fixed_lit[HUFF_LITERALS + 2], fixed_dist[HUFF_DISTANCES];
 	struct huff_alphabet lit, dist, lengths;	/* all 0 between tiles */
 
-	struct shape shape[1 << SHAPES_BITS];		/* by a hash of the column; all 0 is that of the column 0 */
+	/* by a hash of the column; all 0 is that of the column 0 */
+	struct shape shape[1 << SHAPES_BITS];
 
 	/* One lane's changes: as found, and by row. */
 	struct change *found, *change;
 
-	/* For each row of a lane its bytes less those of the row above, and which of them are not 0. */
+	/*
+	 * For each row of a lane its bytes less those of the row above, and which of them are not
+	 * 0.
+	 */
 	uint8_t *diff;
 	uint64_t *changed;
 	unsigned row_words;
@@ -68,7 +76,7 @@ struct png_encoder {
 	struct huff_distance row_distance;
 };
 
-/* --- the stream of tokens --------------------------------------------------------------------------- */
+/* --- the stream of tokens --------------------------------------------------------------------- */
 
 static void put_token(struct png_encoder *e, unsigned token)
 {
@@ -77,7 +85,9 @@ static void put_token(struct png_encoder *e, unsigned token)
 	e->n_used += e->hist[token]++ == 0;
 }
 
-/* n bytes more as matches of that kind; fewer than 3 cannot be one, so the one before gives some. */
+/*
+ * n bytes more as matches of that kind; fewer than 3 cannot be one, so the one before gives some.
+ */
 static void put_matches(struct png_encoder *e, unsigned kind, size_t n)
 {
 	while (n > MATCH_MAX) {
@@ -153,7 +163,10 @@ static void add_same_rows(struct png_encoder *e, unsigned n)
 		return;
 	flush_zeros(e);
 	put_matches(e, TOKEN_ROW, (size_t)(n - 1) * e->row_bytes);
-	/* Each of the n - 1 rows adds FILTER_UP to s1 at its begin, and its s1 to s2 for each of its bytes. */
+	/*
+	 * Each of the n - 1 rows adds FILTER_UP to s1 at its begin, and its s1 to s2 for each of
+	 * its bytes.
+	 */
 	e->s2 += e->row_bytes * ((n - 1) * e->s1 + (uint64_t)FILTER_UP * n * (n - 1) / 2);
 	e->s1 += (uint64_t)FILTER_UP * (n - 1);
 	end_row(e);
@@ -166,15 +179,16 @@ static void add_empty_rows(struct png_encoder *e, unsigned n)
 }
 
 /*
- * A row's changes come by column.  Two pixels share a byte, the left one in its upper half.  A byte that
- * changes is never 0: neither half's difference is, and both are below 9.
+ * A row's changes come by column.  Two pixels share a byte, the left one in its upper half.  A byte
+ * that changes is never 0: neither half's difference is, and both are below 9.
  *
- * Few changes: as they come, for sorting them is cheap.  A byte of which the left half changes waits in v
- * for the other half.
+ * Few changes: as they come, for sorting them is cheap.  A byte of which the left half changes
+ * waits in v for the other half.
  */
 static void add_few_changes(struct png_encoder *e, const struct change *c, unsigned n)
 {
-	unsigned at = 0, v = 0, v_at = 0;	/* bytes before at are done; v is byte v_at, if it is not 0 */
+	/* bytes before at are done; v is byte v_at, if it is not 0 */
+	unsigned at = 0, v = 0, v_at = 0;
 
 	for (; n--; c++) {
 		unsigned d = (unsigned)c->diff, b = c->first / 2, end = c->first + c->n;
@@ -210,7 +224,10 @@ static void add_few_changes(struct png_encoder *e, const struct change *c, unsig
 	add_zeros(e, e->row_bytes - 1 - at);
 }
 
-/* The bytes of a row as tokens: gaps of zeros, and between them what changed.  Leaves them all 0 again. */
+/*
+ * The bytes of a row as tokens: gaps of zeros, and between them what changed.  Leaves them all 0
+ * again.
+ */
 static void add_bytes_of_row(struct png_encoder *e, uint8_t *diff, uint64_t *changed)
 {
 	unsigned pixels = e->row_bytes - 1, at = 0, n;
@@ -237,7 +254,7 @@ static void add_bytes_of_row(struct png_encoder *e, uint8_t *diff, uint64_t *cha
 	add_zeros(e, pixels - at);
 }
 
-/* --- lanes ------------------------------------------------------------------------------------------ */
+/* --- lanes ------------------------------------------------------------------------------------ */
 
 static struct shape make_shape(uint64_t column, unsigned h)
 {
@@ -277,7 +294,10 @@ static void find_changes(struct png_encoder *e, const uint64_t *runs, uint32_t n
 
 		for (unsigned k = 0; k < s->n; k++) {
 			e->found[n++] = (struct change){
-				.first = (uint16_t)x, .n = (uint16_t)len, .row = s->row[k], .diff = s->diff[k],
+				.first = (uint16_t)x,
+				.n = (uint16_t)len,
+				.row = s->row[k],
+				.diff = s->diff[k],
 			};
 			at[s->row[k]]++;
 		}
@@ -311,7 +331,8 @@ static inline void add_diff(uint8_t *diff, uint64_t *changed, unsigned x, unsign
 }
 
 /* Many changes: straight into the bytes of all rows, which also finds neighbours that are equal. */
-static void find_dense_changes(struct png_encoder *e, const uint64_t *runs, uint32_t n_runs, bool *has)
+static void find_dense_changes(struct png_encoder *e, const uint64_t *runs, uint32_t n_runs,
+			       bool *has)
 {
 	unsigned x = 0, pixels = e->row_bytes - 1;
 
@@ -322,7 +343,8 @@ static void find_dense_changes(struct png_encoder *e, const uint64_t *runs, uint
 		for (unsigned k = 0; k < s->n; k++) {
 			unsigned r = s->row[k];
 
-			add_diff(e->diff + (size_t)r * pixels, e->changed + (size_t)r * e->row_words, x, len,
+			add_diff(e->diff + (size_t)r * pixels,
+				 e->changed + (size_t)r * e->row_words, x, len,
 				 (unsigned)s->diff[k]);
 			has[r] = true;
 		}
@@ -370,7 +392,7 @@ static void add_lane(struct png_encoder *e, const uint64_t *runs, uint32_t n_run
 	add_empty_rows(e, LANE_GAP);
 }
 
-/* --- codes and bits --------------------------------------------------------------------------------- */
+/* --- codes and bits --------------------------------------------------------------------------- */
 
 /* How often each symbol comes, from how often each token does. */
 static void count_symbols(struct png_encoder *e)
@@ -415,8 +437,9 @@ static inline void add_bits(struct token_bits *t, uint64_t v, unsigned n)
 	t->n += n;
 }
 
-static inline void add_match(struct token_bits *t, const struct huff_code *lit, struct huff_length l,
-			     const struct huff_code *dist, struct huff_distance d)
+static inline void add_match(struct token_bits *t, const struct huff_code *lit,
+			     struct huff_length l, const struct huff_code *dist,
+			     struct huff_distance d)
 {
 	add_bits(t, lit[l.symbol].code, lit[l.symbol].bits);
 	add_bits(t, l.value, l.extra);
@@ -425,7 +448,8 @@ static inline void add_match(struct token_bits *t, const struct huff_code *lit, 
 }
 
 /* The bits of every token that comes. */
-static void make_bits(struct png_encoder *e, const struct huff_code *lit, const struct huff_code *dist)
+static void make_bits(struct png_encoder *e, const struct huff_code *lit,
+		      const struct huff_code *dist)
 {
 	static const struct huff_distance near = { 0 };
 
@@ -474,7 +498,8 @@ static uint8_t *put_stream(struct png_encoder *e, uint8_t *p)
 	huff_build(&e->dist, HUFF_MAX_BITS);
 	bits_put(&b, 2, 2);
 	huff_put_header(&b, &e->lit, &e->dist, &e->lengths);
-	own_bits = (uint64_t)(b.p - fixed.p) * 8 + b.n + cost(&e->lit, e->lit.code) + cost(&e->dist, e->dist.code);
+	own_bits = (uint64_t)(b.p - fixed.p) * 8 + b.n + cost(&e->lit, e->lit.code) +
+		   cost(&e->dist, e->dist.code);
 	fixed_bits = fixed.n + 2 + cost(&e->lit, e->fixed_lit) + cost(&e->dist, e->fixed_dist);
 	if (fixed_bits <= own_bits) {
 		b = fixed;
@@ -493,7 +518,7 @@ static uint8_t *put_stream(struct png_encoder *e, uint8_t *p)
 	return put_be32(bits_end(&b), (uint32_t)(e->s2 % 65521) << 16 | (uint32_t)(e->s1 % 65521));
 }
 
-/* --- PNG -------------------------------------------------------------------------------------------- */
+/* --- PNG -------------------------------------------------------------------------------------- */
 
 /* Closes the chunk that begins at p (its length's place) and whose body ends at end. */
 static uint8_t *end_chunk(uint8_t *p, uint8_t *end)
@@ -502,7 +527,10 @@ static uint8_t *end_chunk(uint8_t *p, uint8_t *end)
 	return put_be32(end, crc32_gzip_refl(0, p + 4, (uint64_t)(end - p - 4)));
 }
 
-/* The most bytes that e->n_tokens tokens can take: 37 bits for a gap under the fixed codes or shorter. */
+/*
+ * The most bytes that e->n_tokens tokens can take: 37 bits for a gap under the fixed codes or
+ * shorter.
+ */
 static size_t stream_max(const struct png_encoder *e)
 {
 	return e->n_tokens * 7 + HUFF_HEADER_MAX + 64;
@@ -542,7 +570,7 @@ void png_encode(struct png_encoder *e, const struct tile_columns *t, const void 
 	out->len = (size_t)(begin - out->data);
 }
 
-/* --- the head, by libpng ---------------------------------------------------------------------------- */
+/* --- the head, by libpng ---------------------------------------------------------------------- */
 
 static void head_write(png_structp png, png_bytep data, png_size_t n)
 {
@@ -566,12 +594,14 @@ static void png_failed(png_structp png, png_const_charp msg)
 }
 
 /* libpng's longjmp ends here. */
-static int make_head(struct head *h, unsigned width, unsigned height, enum theme theme, struct err *err)
+static int make_head(struct head *h, unsigned width, unsigned height, enum theme theme,
+		     struct err *err)
 {
 	png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, err, png_failed, NULL);
 	png_infop info = png ? png_create_info_struct(png) : NULL;
 	png_color colour[N_INKS];
-	png_byte alpha[1] = { palette[theme][INK_IDLE].a };	/* the only one that is not opaque */
+	/* the only one that is not opaque */
+	png_byte alpha[1] = { palette[theme][INK_IDLE].a };
 
 	if (!info) {
 		png_destroy_write_struct(&png, NULL);

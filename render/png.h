@@ -6,11 +6,11 @@
  *            giLs                          as it is given
  *            IEND
  *
- * A lane's rows differ from the row above only where a column changes its ink, so with PNG's filter "up" a
- * row is zeros but for those places, and they are known from the runs.  The rows of the gap are zeros with the
- * filter "none".  Then a general compressor has nothing left to find: the stream is literals, zeros (matches at
- * distance 1) and rows that repeat (matches at a row's distance), and only their codes are chosen per
- * tile.  Measured against zlib and ISA-L in docs/render.md.
+ * A lane's rows differ from the row above only where a column changes its ink, so with PNG's filter
+ * "up" a row is zeros but for those places, and they are known from the runs.  The rows of the gap
+ * are zeros with the filter "none".  Then a general compressor has nothing left to find: the stream
+ * is literals, zeros (matches at distance 1) and rows that repeat (matches at a row's distance),
+ * and only their codes are chosen per tile.  Measured against zlib and ISA-L in docs/render.md.
  */
 #ifndef GILSCOPE_PNG_H
 #define GILSCOPE_PNG_H
@@ -35,12 +35,17 @@ struct tile_columns {
 
 struct png_encoder;				/* one per thread */
 
-/* width: even, TILE_WIDTH_MIN to TILE_WIDTH_MAX; lane_height: LANE_HEIGHT_MIN to LANE_HEIGHT_MAX. */
+/*
+ * width: even, TILE_WIDTH_MIN to TILE_WIDTH_MAX; lane_height: LANE_HEIGHT_MIN to LANE_HEIGHT_MAX.
+ */
 struct png_encoder *png_encoder_new(unsigned width, unsigned lane_height, enum theme theme,
 				    struct err *err);
 void png_encoder_free(struct png_encoder *e);	/* NULL is allowed */
 
-/* Appends the PNG to out; chunk is the body of giLs, len 0: none.  The same bytes for the same input. */
+/*
+ * Appends the PNG to out; chunk is the body of giLs, len 0: none.  The same bytes for the same
+ * input.
+ */
 void png_encode(struct png_encoder *e, const struct tile_columns *t, const void *chunk, size_t len,
 		struct buf *out);
 

@@ -56,13 +56,14 @@ static void say(const struct site_options *o, const char *fmt, ...)
 	o->say(o->ctx, text);
 }
 
-int tile_set_init(struct tile_set *set, struct timeline *tl, unsigned tile_width, unsigned lane_height,
-		  enum theme theme, struct err *err)
+int tile_set_init(struct tile_set *set, struct timeline *tl, unsigned tile_width,
+		  unsigned lane_height, enum theme theme, struct err *err)
 {
 	const struct timeline_info *info = timeline_info(tl);
 
 	if (!info->n_lanes)
-		return err_set(err, ERR_FORMAT, "no thread of it has an event of a lock: nothing to draw");
+		return err_set(err, ERR_FORMAT,
+			       "no thread of it has an event of a lock: nothing to draw");
 	*set = (struct tile_set){ .tl = tl, .lane_height = lane_height, .theme = theme };
 	pyramid_init(&set->pyramid, info->end, info->n_lanes, tile_width);
 	set->bright_level = tile_bright_level(&set->pyramid, tl);
@@ -71,12 +72,12 @@ int tile_set_init(struct tile_set *set, struct timeline *tl, unsigned tile_width
 	return 0;
 }
 
-/* --- which store, which depth ----------------------------------------------------------------------- */
+/* --- which store, which depth ----------------------------------------------------------------- */
 
 /*
- * Loose files while they are few; more than that are slow to copy, to list and to remove.  A page from file://
- * sees no events behind them, so what an archive would hold is not enough for it: what is left of the number
- * goes into zooms below the leaves, as deep as it reaches.
+ * Loose files while they are few; more than that are slow to copy, to list and to remove.  A page
+ * from file:// sees no events behind them, so what an archive would hold is not enough for it: what
+ * is left of the number goes into zooms below the leaves, as deep as it reaches.
  */
 static int choose_store(const struct site_options *o, struct trace *t, struct err *err)
 {
@@ -94,14 +95,20 @@ static int choose_store(const struct site_options *o, struct trace *t, struct er
 	}
 	if (o->depth == SITE_DEPTH_Z)
 		fine = limit;
-	t->store = o->store != SITE_STORE_AUTO ? o->store : few ? SITE_STORE_DIR : SITE_STORE_PMTILES;
+	t->store = o->store != SITE_STORE_AUTO ? o->store
+		   : few		       ? SITE_STORE_DIR
+					       : SITE_STORE_PMTILES;
 	if (t->store == SITE_STORE_DIR)
 		rule->fine = fine;
 	if (o->store == SITE_STORE_AUTO && few)
-		say(o, "at most %u tiles: loose files, which also work without a server (--store pmtiles"
-		    " makes one archive)", SITE_LOOSE_MAX);
+		say(o,
+		    "at most %u tiles: loose files, which also work without a server (--store "
+		    "pmtiles"
+		    " makes one archive)",
+		    SITE_LOOSE_MAX);
 	else if (o->store == SITE_STORE_AUTO)
-		say(o, "more than %u tiles: one PMTiles archive (--store dir makes files)", SITE_LOOSE_MAX);
+		say(o, "more than %u tiles: one PMTiles archive (--store dir makes files)",
+		    SITE_LOOSE_MAX);
 	return 0;
 }
 
@@ -117,8 +124,10 @@ static int choose_rule(const struct site_options *o, struct trace *t, struct err
 		set->rule.cut = true;
 	}
 	if (set->rule.full && pyramid_addresses(p, p->z_max) > FULL_MAX)
-		return err_set(err, ERR_USAGE, "--depth full would be %" PRIu64 " tiles: use auto, which"
-			       " shows as much", pyramid_addresses(p, p->z_max));
+		return err_set(err, ERR_USAGE,
+			       "--depth full would be %" PRIu64 " tiles: use auto, which"
+			       " shows as much",
+			       pyramid_addresses(p, p->z_max));
 	if (choose_store(o, t, err))
 		return -1;
 	if (t->store == SITE_STORE_DIR) {
@@ -136,7 +145,7 @@ static int choose_rule(const struct site_options *o, struct trace *t, struct err
 	return 0;
 }
 
-/* --- drawing ---------------------------------------------------------------------------------------- */
+/* --- drawing ---------------------------------------------------------------------------------- */
 
 struct drawing_pool {
 	const struct site_options *o;
@@ -200,8 +209,8 @@ static void *work(void *state, uint64_t job, struct err *err)
 	return b;
 }
 
-static int store_tile(struct drawing_pool *p, const struct tile_batch *b, const struct batch_tile *t,
-		      struct err *err)
+static int store_tile(struct drawing_pool *p, const struct tile_batch *b,
+		      const struct batch_tile *t, struct err *err)
 {
 	const struct tile_run run = {
 		.hash = t->hash, .x = t->x, .n = t->n, .y = t->y, .z = t->z, .len = t->len,
@@ -229,7 +238,8 @@ static int emit(void *ctx, uint64_t job, void *result, struct err *err)
 		ret = err_set(err, ERR_SYSTEM, "stopped");
 	for (size_t i = 0; !ret && i < b->n; i++) {
 		if (b->n - i > 2 * EXPECTED)
-			tile_store_expect(p->store, &b->tile[i + EXPECTED].hash, &b->tile[i + 2 * EXPECTED].hash);
+			tile_store_expect(p->store, &b->tile[i + EXPECTED].hash,
+					  &b->tile[i + 2 * EXPECTED].hash);
 		ret = store_tile(p, b, &b->tile[i], err);
 	}
 	drop_batch(b);
@@ -242,7 +252,11 @@ static int draw_tiles(const struct site_options *o, struct trace *t, struct tile
 		      struct site_counts *counts, struct err *err)
 {
 	static const struct pool_ops ops = {
-		.start = start_worker, .stop = stop_worker, .work = work, .emit = emit, .drop = drop_batch,
+		.start = start_worker,
+		.stop = stop_worker,
+		.work = work,
+		.emit = emit,
+		.drop = drop_batch,
 	};
 	struct tile_plan plan;
 	struct drawing_pool p = {
@@ -258,7 +272,7 @@ static int draw_tiles(const struct site_options *o, struct trace *t, struct tile
 	return ret;
 }
 
-/* --- one trace's tiles ------------------------------------------------------------------------------ */
+/* --- one trace's tiles ------------------------------------------------------------------------ */
 
 /* With all that the manifest says of the trace: any page of ours can show an archive by itself. */
 static int archive_metadata(struct buf *out, struct trace *t, struct err *err)
@@ -276,7 +290,8 @@ static int archive_metadata(struct buf *out, struct trace *t, struct err *err)
 	json_key(&j, "type");
 	json_str(&j, "overlay");
 	json_key(&j, "description");
-	json_str(&j, "A timeline of Python's GIL: x is time, y a group of threads, z - z offset the zoom");
+	json_str(&j, "A timeline of Python's GIL: x is time, y a group of threads, z - z offset "
+		     "the zoom");
 	json_key(&j, "generator");
 	json_str(&j, "gilscope " GILSCOPE_VERSION);
 	json_key(&j, "title");
@@ -297,9 +312,9 @@ static int make_tiles(struct site *s, struct trace *t, const char *path, struct 
 	struct tile_store *store;
 	int ret = -1;
 
-	store = t->store == SITE_STORE_DIR ? tile_store_dir(path, err)
-					   : tile_store_pmtiles(path, &t->set.pyramid, s->o->n_threads, &archive,
-								err);
+	store = t->store == SITE_STORE_DIR
+			? tile_store_dir(path, err)
+			: tile_store_pmtiles(path, &t->set.pyramid, s->o->n_threads, &archive, err);
 	if (!store)
 		return -1;
 	if (draw_tiles(s->o, t, store, &here, err) || archive_metadata(&metadata, t, err)) {
@@ -323,7 +338,8 @@ static void name_tiles(struct trace *t, unsigned i)
 		snprintf(number, sizeof(number), "%u", i);
 	if (t->store == SITE_STORE_DIR) {
 		snprintf(t->tiles_path, sizeof(t->tiles_path), "tiles%s", number);
-		snprintf(t->tiles_address, sizeof(t->tiles_address), "tiles%s/{z}/{x}/{y}.png", number);
+		snprintf(t->tiles_address, sizeof(t->tiles_address), "tiles%s/{z}/{x}/{y}.png",
+			 number);
 	} else {
 		snprintf(t->tiles_path, sizeof(t->tiles_path), "tiles%s.pmtiles", number);
 		snprintf(t->tiles_address, sizeof(t->tiles_address), "tiles%s%s", number,
@@ -356,7 +372,9 @@ static int make_all_tiles(struct site *s, const char *folder, struct err *err)
 static int make_manifest(struct site *s, struct buf *out, struct err *err)
 {
 	static const char *const stores[] = {
-		[SITE_STORE_DIR] = "dir", [SITE_STORE_PMTILES] = "pmtiles", [SITE_STORE_HTML] = "inline",
+		[SITE_STORE_DIR] = "dir",
+		[SITE_STORE_PMTILES] = "pmtiles",
+		[SITE_STORE_HTML] = "inline",
 	};
 	struct manifest_trace trace[SITE_TRACES_MAX];
 
@@ -364,16 +382,20 @@ static int make_manifest(struct site *s, struct buf *out, struct err *err)
 		struct trace *t = &s->trace[i];
 
 		trace[i] = (struct manifest_trace){
-			.set = &t->set, .store = stores[t->store], .tiles = t->tiles_address,
-			.stored = t->store == SITE_STORE_DIR ? &t->stored : NULL, .worst = &t->worst,
+			.set = &t->set,
+			.store = stores[t->store],
+			.tiles = t->tiles_address,
+			.stored = t->store == SITE_STORE_DIR ? &t->stored : NULL,
+			.worst = &t->worst,
 		};
 	}
 	return manifest_write(out, s->o->title, trace, s->o->n_paths, !s->o->free_axes, err);
 }
 
-/* --- a folder --------------------------------------------------------------------------------------- */
+/* --- a folder --------------------------------------------------------------------------------- */
 
-static int write_file(const char *folder, const char *name, const void *data, size_t len, struct err *err)
+static int write_file(const char *folder, const char *name, const void *data, size_t len,
+		      struct err *err)
 {
 	struct outfile f;
 	char *path;
@@ -424,9 +446,10 @@ static int make_folder(struct site *s, struct err *err)
 	return files_replace(s->tmp, s->o->out, s->o->force, err);
 }
 
-/* --- one file --------------------------------------------------------------------------------------- */
+/* --- one file --------------------------------------------------------------------------------- */
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static size_t base64(char *out, const uint8_t *p, size_t n)
 {
@@ -490,7 +513,8 @@ static int append_data(struct site *s, struct outfile *f, struct err *err)
 	int ret = make_manifest(s, &manifest, err);
 
 	if (!ret)
-		ret = append_str(f, "<script type=\"application/json\" id=\"gilscope-manifest\">", err) ||
+		ret = append_str(f, "<script type=\"application/json\" id=\"gilscope-manifest\">",
+				 err) ||
 		      outfile_append(f, manifest.data, manifest.len, err) ||
 		      append_str(f, "</script>\n", err);
 	buf_release(&manifest);
@@ -532,12 +556,15 @@ static int make_file(struct site *s, struct err *err)
 	if (outfile_commit(&f, err))
 		return -1;
 	if (s->counts->bytes > 64 << 20)
-		say(s->o, "%" PRIu64 " MB in one file: a browser loads all of it before it shows anything;"
-		    " --store pmtiles does not have that", s->counts->bytes >> 20);
+		say(s->o,
+		    "%" PRIu64
+		    " MB in one file: a browser loads all of it before it shows anything;"
+		    " --store pmtiles does not have that",
+		    s->counts->bytes >> 20);
 	return files_remove_tree(s->tmp, err);
 }
 
-/* --- all -------------------------------------------------------------------------------------------- */
+/* --- all -------------------------------------------------------------------------------------- */
 
 /* What -f may replace: a site, an empty folder; or for one file a file. */
 static int check_target(const struct site_options *o, struct err *err)
@@ -551,8 +578,9 @@ static int check_target(const struct site_options *o, struct err *err)
 	if (!o->force)
 		return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", o->out);
 	if (o->store == SITE_STORE_HTML)
-		return S_ISREG(st.st_mode) ? 0 : err_set(err, ERR_EXISTS, "%s: is there and is no file",
-							 o->out);
+		return S_ISREG(st.st_mode)
+			       ? 0
+			       : err_set(err, ERR_EXISTS, "%s: is there and is no file", o->out);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ERR_EXISTS, "%s: is there and is no folder", o->out);
 	if (asprintf(&path, "%s/manifest.js", o->out) < 0)
@@ -560,8 +588,8 @@ static int check_target(const struct site_options *o, struct err *err)
 	there = !access(path, F_OK);
 	free(path);
 	if (!there && !files_is_empty(o->out))
-		return err_set(err, ERR_EXISTS, "%s: is there and is no site of gilscope: not replaced",
-			       o->out);
+		return err_set(err, ERR_EXISTS,
+			       "%s: is there and is no site of gilscope: not replaced", o->out);
 	return 0;
 }
 
@@ -572,7 +600,8 @@ static int open_traces(struct site *s, struct err *err)
 
 		if (timeline_open(&t->tl, s->o->paths[i], err))
 			return -1;
-		if (tile_set_init(&t->set, t->tl, s->o->tile_width, s->o->lane_height, s->o->theme, err) ||
+		if (tile_set_init(&t->set, t->tl, s->o->tile_width, s->o->lane_height, s->o->theme,
+				  err) ||
 		    choose_rule(s->o, t, err))
 			return err_prefix(err, s->o->paths[i]);
 	}

@@ -14,7 +14,8 @@
 enum site_store { SITE_STORE_AUTO, SITE_STORE_DIR, SITE_STORE_PMTILES, SITE_STORE_HTML };
 enum site_depth { SITE_DEPTH_AUTO, SITE_DEPTH_FULL, SITE_DEPTH_Z };
 
-#define SITE_LOOSE_MAX 10000	/* more tiles than this go into an archive, unless asked otherwise */
+/* more tiles than this go into an archive, unless asked otherwise */
+#define SITE_LOOSE_MAX 10000
 #define SITE_TRACES_MAX 64
 
 struct site_options {
@@ -45,11 +46,14 @@ struct site_counts {
 	uint64_t bytes;			/* of the tiles */
 };
 
-/* The site is there when this returns 0; before that, and when it fails, nothing is at `out` that was not. */
+/*
+ * The site is there when this returns 0; before that, and when it fails, nothing is at `out` that
+ * was not.
+ */
 int site_make(const struct site_options *o, struct site_counts *counts, struct err *err);
 
 /* Fills everything of a set but its rule; tl is borrowed. */
-int tile_set_init(struct tile_set *set, struct timeline *tl, unsigned tile_width, unsigned lane_height,
-		  enum theme theme, struct err *err);
+int tile_set_init(struct tile_set *set, struct timeline *tl, unsigned tile_width,
+		  unsigned lane_height, enum theme theme, struct err *err);
 
 #endif

@@ -7,7 +7,8 @@
 #include "instant.h"
 #include "tile.h"
 
-#define SEQ_SIGNAL 0x80000000u	/* marks that are no events come after those that are; of these, by lane */
+/* marks that are no events come after those that are; of these, by lane */
+#define SEQ_SIGNAL 0x80000000u
 
 static struct mark *add_marks(struct strip *s, struct strip_lane *l, size_t n)
 {
@@ -32,8 +33,8 @@ static struct mark *add_mark(struct strip *s, struct strip_lane *l)
 }
 
 /*
- * The last stretch of waiting was signal from since on: the marks in it that say WAIT say SIGNAL, and where
- * the change lies between two marks it gets one of its own.
+ * The last stretch of waiting was signal from since on: the marks in it that say WAIT say SIGNAL,
+ * and where the change lies between two marks it gets one of its own.
  */
 static void set_signal(struct strip *s, uint32_t lane, uint64_t since)
 {
@@ -73,7 +74,8 @@ static bool is_waiting(const struct mark *m)
 }
 
 /* Attributes that a mark keeps.  Returns ATTR_SIGNAL's value, or 0. */
-static uint64_t take_attrs(struct strip *s, struct mark *m, const struct event *e, const struct attr *attrs)
+static uint64_t take_attrs(struct strip *s, struct mark *m, const struct event *e,
+			   const struct attr *attrs)
 {
 	uint64_t signal = 0;
 
@@ -110,7 +112,11 @@ static bool is_wanted(const struct strip *s, uint32_t lane)
 static struct mark event_mark(const struct event *e)
 {
 	return (struct mark){
-		.t = e->time, .lock = e->lock, .kind = e->kind, .state = e->state, .flags = e->flags,
+		.t = e->time,
+		.lock = e->lock,
+		.kind = e->kind,
+		.state = e->state,
+		.flags = e->flags,
 		.lost = !!(e->flags & EVF_LOST_ACQUIRE) + !!(e->flags & EVF_LOST_RELEASE),
 	};
 }
@@ -201,7 +207,10 @@ static int begin_lanes(void *ctx, const struct instant_lane *at, int64_t checks)
 		if (!m)
 			return 1;
 		*m = (struct mark){
-			.t = s->from, .since = at[i].since, .lock = at[i].lock, .state = at[i].state,
+			.t = s->from,
+			.since = at[i].since,
+			.lock = at[i].lock,
+			.state = at[i].state,
 		};
 	}
 	return 0;
@@ -261,12 +270,19 @@ static int make_lanes(struct strip *s, uint32_t n, struct err *err)
 	return 0;
 }
 
-int strip_load(struct strip *s, struct timeline *tl, struct timeline_cursor *c, uint64_t from, uint64_t to,
-	       uint32_t lane0, uint32_t n_lanes, const bool *skip, struct err *err)
+int strip_load(struct strip *s, struct timeline *tl, struct timeline_cursor *c, uint64_t from,
+	       uint64_t to, uint32_t lane0, uint32_t n_lanes, const bool *skip, struct err *err)
 {
 	const struct stretch stretch = {
-		.from = from, .to = to, .lane0 = lane0, .n_lanes = n_lanes,
-		.begin = begin_lanes, .event = load_event, .pairs = load_pairs, .end = end_lanes, .ctx = s,
+		.from = from,
+		.to = to,
+		.lane0 = lane0,
+		.n_lanes = n_lanes,
+		.begin = begin_lanes,
+		.event = load_event,
+		.pairs = load_pairs,
+		.end = end_lanes,
+		.ctx = s,
 	};
 	int ret;
 

@@ -1,12 +1,14 @@
 /*
- * strip.h - everything that happens in a stretch of time, lane by lane: what deep tiles are drawn from
+ * strip.h - everything that happens in a stretch of time, lane by lane: what deep tiles are drawn
+ * from
  *
- * Where bins are finer than events, most of them say nothing.  A strip holds the marks instead: the points at
- * which a lane changes or an event lies.  It is read once, and every tile in it, at every zoom, is drawn
- * from its marks.
+ * Where bins are finer than events, most of them say nothing.  A strip holds the marks instead: the
+ * points at which a lane changes or an event lies.  It is read once, and every tile in it, at every
+ * zoom, is drawn from its marks.
  *
  *   mark[0]      the lane just before the strip
- *   mark[1..n-1] in order of time: the log's events, the moment at which a wait became a signal, the trace's end
+ *   mark[1..n-1] in order of time: the log's events, the moment at which a wait became a signal,
+ * the trace's end
  */
 #ifndef GILSCOPE_STRIP_H
 #define GILSCOPE_STRIP_H
@@ -15,8 +17,10 @@
 
 struct mark {
 	uint64_t t;		/* mark[0]: the strip's begin */
-	uint64_t since;		/* when the take or the hold began that the lane is in from here on */
-	uint64_t take;		/* state WAIT or SIGNAL: the take's whole length; 0: it never ends in ACQUIRE */
+	/* when the take or the hold began that the lane is in from here on */
+	uint64_t since;
+	/* state WAIT or SIGNAL: the take's whole length; 0: it never ends in ACQUIRE */
+	uint64_t take;
 	uint32_t seq;		/* order of the marks of one time, over all lanes */
 	uint32_t checks;	/* checks first seen here */
 	uint32_t func;		/* index of the function + 1 */
@@ -30,7 +34,8 @@ struct mark {
 struct strip_lane {
 	struct mark *mark;	/* owned */
 	size_t n, cap;		/* n is at least 1 */
-	size_t take, segment;	/* while loading: where the take, and this stretch of waiting, began */
+	/* while loading: where the take, and this stretch of waiting, began */
+	size_t take, segment;
 };
 
 struct strip {
@@ -49,11 +54,12 @@ struct strip {
 #define STRIP_INIT { 0 }
 
 /*
- * Reads [from, to) of lanes lane0 .. lane0 + n_lanes - 1, in place of what s held.  skip, if not NULL, says
- * for every LANES_PER_TILE lanes from lane0 on whether their events are left out: they are not drawn then.
+ * Reads [from, to) of lanes lane0 .. lane0 + n_lanes - 1, in place of what s held.  skip, if not
+ * NULL, says for every LANES_PER_TILE lanes from lane0 on whether their events are left out: they
+ * are not drawn then.
  */
-int strip_load(struct strip *s, struct timeline *tl, struct timeline_cursor *c, uint64_t from, uint64_t to,
-	       uint32_t lane0, uint32_t n_lanes, const bool *skip, struct err *err);
+int strip_load(struct strip *s, struct timeline *tl, struct timeline_cursor *c, uint64_t from,
+	       uint64_t to, uint32_t lane0, uint32_t n_lanes, const bool *skip, struct err *err);
 void strip_release(struct strip *s);
 
 /* The first of the lane's marks from index lo on whose t is >= t. */

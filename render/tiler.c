@@ -12,9 +12,11 @@
 #include "chunk.h"
 #include "png.h"
 
-#define DENSE_EVENTS 3072		/* from about this many in a tile on, bins are faster than marks */
+/* from about this many in a tile on, bins are faster than marks */
+#define DENSE_EVENTS 3072
 #define ONE_STRIP_EVENTS 1024	/* up to about this many in the tile above, it is loaded, too */
-#define AT_ONCE 16		/* groups of lanes whose bins are asked for together: each question reads blocks */
+/* groups of lanes whose bins are asked for together: each question reads blocks */
+#define AT_ONCE 16
 #define SEEN_BITS 16		/* hashes of tiles that a thread remembers having made */
 
 /* One tile as it is drawn: where, its columns (inside words), its sums. */
@@ -41,11 +43,13 @@ struct tiler {
 	struct png_encoder *encoder;
 	struct strip strip;
 	struct timeline_bin *bins;	/* AT_ONCE * LANES_PER_TILE * tile_width */
-	struct timeline_bin *parents;	/* the lanes in the tile above (z, x): asked for once a job */
+	/* the lanes in the tile above (z, x): asked for once a job */
+	struct timeline_bin *parents;
 	uint32_t parents_lane0, parents_lanes;
 	bool have_parents;
 	bool *skip;			/* per group */
-	struct timeline_bin *folded[64];	/* a tile's bins, one for each zoom of a subtree; made when it is needed */
+	/* a tile's bins, one for each zoom of a subtree; made when it is needed */
+	struct timeline_bin *folded[64];
 	struct dense *dense;		/* of a subtree, each in front of those below it */
 	size_t n_dense, cap_dense, next_dense;
 	uint64_t *dense_words;
@@ -54,12 +58,13 @@ struct tiler {
 	uint64_t *words;		/* what is hashed: the tile's runs, then its chunk */
 	size_t cap_words;
 	struct buf chunk;
-	uint64_t *seen;			/* half of each hash, by bits of the other half; 0: none; made by the first job */
+	/* half of each hash, by bits of the other half; 0: none; made by the first job */
+	uint64_t *seen;
 	struct tile_batch *out;		/* of this call */
 	uint64_t constant[N_STATES];	/* the column of one state alone */
 };
 
-/* --- columns from marks ----------------------------------------------------------------------------- */
+/* --- columns from marks ----------------------------------------------------------------------- */
 
 struct pen {
 	uint64_t *runs;
@@ -82,12 +87,17 @@ struct gather {
 	bool marked;			/* an event or a change of state lies in it */
 };
 
-/* Where a state's time is added: in place, for what is copied just after it was written makes the processor wait. */
+/*
+ * Where a state's time is added: in place, for what is copied just after it was written makes the
+ * processor wait.
+ */
 static inline uint64_t *time_in(struct gather *g, unsigned state)
 {
 	static const uint8_t at[N_STATES] = {
-		[STATE_IDLE] = offsetof(struct gather, idle), [STATE_RUN] = offsetof(struct gather, s.run),
-		[STATE_STALL] = offsetof(struct gather, s.stall), [STATE_SIGNAL] = offsetof(struct gather, s.signal),
+		[STATE_IDLE] = offsetof(struct gather, idle),
+		[STATE_RUN] = offsetof(struct gather, s.run),
+		[STATE_STALL] = offsetof(struct gather, s.stall),
+		[STATE_SIGNAL] = offsetof(struct gather, s.signal),
 		[STATE_WAIT] = offsetof(struct gather, s.wait),
 	};
 
@@ -141,12 +151,13 @@ static inline void count_wait(const struct mark *m, struct lane_sums *sums)
 }
 
 /*
- * Draws lane i of a tile from its marks; returns the number of runs.  sums NULL: nobody asks for them.  Inlined for
- * either case, as this is where the tiles of a full set, nearly all of them without sums, take most of their time.
+ * Draws lane i of a tile from its marks; returns the number of runs.  sums NULL: nobody asks for
+ * them.  Inlined for either case, as this is where the tiles of a full set, nearly all of them
+ * without sums, take most of their time.
  */
-static inline __attribute__((always_inline)) size_t draw_lane(const struct tiler *t, const struct tile_marks *tm,
-							      unsigned i, unsigned level, uint64_t *runs,
-							      struct lane_sums *sums)
+static inline __attribute__((always_inline)) size_t
+draw_lane(const struct tiler *t, const struct tile_marks *tm, unsigned i, unsigned level,
+	  uint64_t *runs, struct lane_sums *sums)
 {
 	const struct mark *m = tm->lane[i].mark + tm->lo[i], *end = tm->lane[i].mark + tm->hi[i];
 	const struct mark *start = tile_start(tm, i);
@@ -196,7 +207,7 @@ static inline __attribute__((always_inline)) size_t draw_lane(const struct tiler
 	return pen.n;
 }
 
-/* --- columns from bins ------------------------------------------------------------------------------ */
+/* --- columns from bins ------------------------------------------------------------------------ */
 
 static inline void add_bin(struct lane_sums *s, const struct timeline_bin *b)
 {
@@ -218,23 +229,29 @@ static inline void add_bin(struct lane_sums *s, const struct timeline_bin *b)
 }
 
 /*
- * A bin as vectors: most of the time for a tile of many events goes by here.  The counters are eight in a row, in a bin
- * as in the sums of a lane.
+ * A bin as vectors: most of the time for a tile of many events goes by here.  The counters are
+ * eight in a row, in a bin as in the sums of a lane.
  */
 typedef uint64_t u64x4 __attribute__((vector_size(32)));
 typedef uint64_t u64x2 __attribute__((vector_size(16)));
 typedef uint32_t u32x4 __attribute__((vector_size(16)));
 
 struct bin_sums {
-	u64x4 time, first, last;	/* in run, stall, wait, signal; acquires to retry; timeouts to events */
+	/* in run, stall, wait, signal; acquires to retry; timeouts to events */
+	u64x4 time, first, last;
 	uint64_t max_wait, checks;
 };
 
-_Static_assert(offsetof(struct timeline_bin, signal) == 24 && offsetof(struct timeline_bin, acquires) == 40 &&
-	       offsetof(struct timeline_bin, retry) == 52 && offsetof(struct timeline_bin, timeouts) == 56 &&
-	       offsetof(struct timeline_bin, events) == 68, "a bin's counters are eight in a row");
-_Static_assert(offsetof(struct lane_sums, signal) == 24 && offsetof(struct lane_sums, acquires) == 40 &&
-	       offsetof(struct lane_sums, timeouts) == 72 && offsetof(struct lane_sums, events) == 96,
+_Static_assert(offsetof(struct timeline_bin, signal) == 24 &&
+		       offsetof(struct timeline_bin, acquires) == 40 &&
+		       offsetof(struct timeline_bin, retry) == 52 &&
+		       offsetof(struct timeline_bin, timeouts) == 56 &&
+		       offsetof(struct timeline_bin, events) == 68,
+	       "a bin's counters are eight in a row");
+_Static_assert(offsetof(struct lane_sums, signal) == 24 &&
+		       offsetof(struct lane_sums, acquires) == 40 &&
+		       offsetof(struct lane_sums, timeouts) == 72 &&
+		       offsetof(struct lane_sums, events) == 96,
 	       "and so are a lane's");
 
 /* Adds the bin; false: the lane is idle in it and nothing else is to be told of it. */
@@ -260,7 +277,8 @@ static inline bool sum_bin(struct bin_sums *s, const struct timeline_bin *b)
 }
 
 /* Two neighbours as one of twice the width. */
-static inline void join_bins(struct timeline_bin *o, const struct timeline_bin *a, const struct timeline_bin *b)
+static inline void join_bins(struct timeline_bin *o, const struct timeline_bin *a,
+			     const struct timeline_bin *b)
 {
 	u64x4 times[2];
 	u32x4 counts[2][2];
@@ -294,9 +312,15 @@ static size_t draw_bins(const struct tiler *t, const struct timeline_bin *bin, u
 			continue;
 		}
 		s = (struct shares){
-			.run = bin->run, .stall = bin->stall, .signal = bin->signal, .wait = bin->wait,
-			.acquires = bin->acquires, .busy = bin->busy, .retry = bin->retry,
-			.lost = bin->lost, .plain = plain && !bin->switches,
+			.run = bin->run,
+			.stall = bin->stall,
+			.signal = bin->signal,
+			.wait = bin->wait,
+			.acquires = bin->acquires,
+			.busy = bin->busy,
+			.retry = bin->retry,
+			.lost = bin->lost,
+			.plain = plain && !bin->switches,
 		};
 		pen_add(&pen, column_of(&s, level, h), 1);
 	}
@@ -308,7 +332,7 @@ static size_t draw_bins(const struct tiler *t, const struct timeline_bin *bin, u
 	return pen.n;
 }
 
-/* --- a drawing -------------------------------------------------------------------------------------- */
+/* --- a drawing -------------------------------------------------------------------------------- */
 
 static bool lane_is_constant(const struct lane_sums *s, uint64_t span)
 {
@@ -331,7 +355,8 @@ static int reserve_words(struct tiler *t, size_t words, struct err *err)
 	return 0;
 }
 
-static void begin_drawing(const struct tiler *t, struct drawing *d, unsigned z, uint64_t x, uint32_t y)
+static void begin_drawing(const struct tiler *t, struct drawing *d, unsigned z, uint64_t x,
+			  uint32_t y)
 {
 	memset(d, 0, sizeof(*d));
 	d->z = z;
@@ -354,7 +379,8 @@ static void draw_without_sums(struct tiler *t, struct drawing *d, const struct t
 	unsigned level = pyramid_level(&t->set->pyramid, d->z);
 
 	for (unsigned i = 0; i < d->columns.n_lanes; i++) {
-		d->columns.n_runs[i] = (uint32_t)draw_lane(t, m, i, level, t->words + d->n_words, NULL);
+		d->columns.n_runs[i] =
+			(uint32_t)draw_lane(t, m, i, level, t->words + d->n_words, NULL);
 		d->n_words += d->columns.n_runs[i];
 	}
 }
@@ -369,15 +395,16 @@ static void draw_from_marks(struct tiler *t, struct drawing *d, const struct til
 }
 
 /* Reads the bins of the tiles (z, x) of n groups from y on, at most AT_ONCE. */
-static int load_bins(struct tiler *t, unsigned z, uint64_t x, uint32_t y, uint32_t n, struct err *err)
+static int load_bins(struct tiler *t, unsigned z, uint64_t x, uint32_t y, uint32_t n,
+		     struct err *err)
 {
 	const struct pyramid *p = &t->set->pyramid;
 	uint32_t lane0 = y * LANES_PER_TILE, lanes = p->n_lanes - lane0;
 
 	if (lanes > n * LANES_PER_TILE)
 		lanes = n * LANES_PER_TILE;
-	return timeline_bins(t->cursor, pyramid_level(p, z), x * p->tile_width, p->tile_width, lane0,
-			     lanes, t->bins, err);
+	return timeline_bins(t->cursor, pyramid_level(p, z), x * p->tile_width, p->tile_width,
+			     lane0, lanes, t->bins, err);
 }
 
 /* bins: of the drawing's first lane. */
@@ -387,11 +414,12 @@ static void draw_from_bins(struct tiler *t, struct drawing *d, const struct time
 
 	d->constant = true;
 	for (unsigned i = 0; i < d->columns.n_lanes; i++)
-		end_lane(t, d, i, draw_bins(t, bins + (size_t)i * p->tile_width, pyramid_level(p, d->z),
-					    t->words + d->n_words, &d->sums[i]));
+		end_lane(t, d, i,
+			 draw_bins(t, bins + (size_t)i * p->tile_width, pyramid_level(p, d->z),
+				   t->words + d->n_words, &d->sums[i]));
 }
 
-/* --- a finished tile -------------------------------------------------------------------------------- */
+/* --- a finished tile -------------------------------------------------------------------------- */
 
 static int hash_tile(struct tiler *t, const struct drawing *d, const struct buf *chunk,
 		     struct tile_hash *hash, struct err *err)
@@ -404,14 +432,16 @@ static int hash_tile(struct tiler *t, const struct drawing *d, const struct buf 
 		return -1;
 	if (chunk->len)
 		memcpy(t->words + d->n_words, chunk->data, chunk->len);
-	h = XXH3_128bits_withSeed(t->words, bytes + chunk->len, d->n_words << 4 | d->columns.n_lanes);
+	h = XXH3_128bits_withSeed(t->words, bytes + chunk->len,
+				  d->n_words << 4 | d->columns.n_lanes);
 	*hash = (struct tile_hash){ .lo = h.low64, .hi = h.high64 };
 	return 0;
 }
 
 /*
- * Whether this thread has given that tile's bytes before; now it has.  Of the hash 64 + SEEN_BITS bits are compared:
- * were two tiles the same in these, the writer, who compares all of it, would miss the second one's bytes.
+ * Whether this thread has given that tile's bytes before; now it has.  Of the hash 64 + SEEN_BITS
+ * bits are compared: were two tiles the same in these, the writer, who compares all of it, would
+ * miss the second one's bytes.
  */
 static bool seen_before(struct tiler *t, const struct tile_hash *h)
 {
@@ -490,7 +520,10 @@ static bool has_children(const struct tile_set *set, const struct drawing *d)
 	return d->z < set->rule.fine ? !d->constant : !is_leaf(set, d->z, d->events);
 }
 
-/* A leaf of `auto`; and below leaves whatever else ends there, so that the deepest tile stored always tells all. */
+/*
+ * A leaf of `auto`; and below leaves whatever else ends there, so that the deepest tile stored
+ * always tells all.
+ */
 static bool carries_events(const struct tile_set *set, const struct drawing *d, bool in_auto)
 {
 	if (d->events > set->rule.leaf_events)
@@ -499,17 +532,20 @@ static bool carries_events(const struct tile_set *set, const struct drawing *d, 
 }
 
 /*
- * in_auto: `auto` would have stored this tile as it does in an archive.  marks may be NULL for one that carries none.
+ * in_auto: `auto` would have stored this tile as it does in an archive.  marks may be NULL for one
+ * that carries none.
  */
-static void make_chunk(struct tiler *t, const struct drawing *d, const struct tile_marks *marks, bool in_auto)
+static void make_chunk(struct tiler *t, const struct drawing *d, const struct tile_marks *marks,
+		       bool in_auto)
 {
 	buf_clear(&t->chunk);
 	if (in_auto || !t->set->rule.full)
 		chunk_write(&t->chunk, d->sums, d->columns.n_lanes,
-			    carries_events(t->set, d, in_auto) ? marks : NULL, has_children(t->set, d));
+			    carries_events(t->set, d, in_auto) ? marks : NULL,
+			    has_children(t->set, d));
 }
 
-/* --- subtrees --------------------------------------------------------------------------------------- */
+/* --- subtrees --------------------------------------------------------------------------------- */
 
 static bool has_marks(const struct tile_marks *m)
 {
@@ -529,8 +565,12 @@ static int repeat_below(struct tiler *t, struct drawing *d, struct err *err)
 
 		d->x <<= 1;
 		n = n - d->x < UINT64_C(1) << (z - d->z) ? n - d->x : UINT64_C(1) << (z - d->z);
-		if (finish_tile(t, &(struct drawing){ .z = z, .x = d->x, .y = d->y,
-						      .columns = d->columns, .n_words = d->n_words },
+		if (finish_tile(t,
+				&(struct drawing){ .z = z,
+						   .x = d->x,
+						   .y = d->y,
+						   .columns = d->columns,
+						   .n_words = d->n_words },
 				&no_chunk, n, err))
 			return -1;
 	}
@@ -538,8 +578,8 @@ static int repeat_below(struct tiler *t, struct drawing *d, struct err *err)
 }
 
 /* The tile of group y at (z, x) and all below it. */
-static int draw_subtree(struct tiler *t, unsigned z, uint64_t x, uint32_t y, const struct tile_marks *m,
-			bool in_auto, struct err *err)
+static int draw_subtree(struct tiler *t, unsigned z, uint64_t x, uint32_t y,
+			const struct tile_marks *m, bool in_auto, struct err *err)
 {
 	const struct pyramid *p = &t->set->pyramid;
 	struct tile_marks half[2];
@@ -580,7 +620,10 @@ static int draw_subtree(struct tiler *t, unsigned z, uint64_t x, uint32_t y, con
 static struct tile_marks group_marks(const struct strip *s, uint32_t lane, unsigned n_lanes)
 {
 	struct tile_marks m = {
-		.from = s->from, .to = s->to, .n_lanes = n_lanes, .lane = s->lane + (lane - s->lane0),
+		.from = s->from,
+		.to = s->to,
+		.n_lanes = n_lanes,
+		.lane = s->lane + (lane - s->lane0),
 	};
 
 	for (unsigned i = 0; i < n_lanes; i++) {
@@ -590,13 +633,13 @@ static struct tile_marks group_marks(const struct strip *s, uint32_t lane, unsig
 	return m;
 }
 
-/* --- jobs ------------------------------------------------------------------------------------------- */
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 struct parent { bool in_auto, constant; };
 
 /*
- * What becomes of a tile follows from the one above it: whether `auto` stores it, and whether that is constant.
- * events: how many the tile holds, or as many as it has at least.
+ * What becomes of a tile follows from the one above it: whether `auto` stores it, and whether that
+ * is constant. events: how many the tile holds, or as many as it has at least.
  */
 static int ask_parent(struct tiler *t, unsigned z, uint64_t x, uint32_t y, uint64_t events,
 		      struct parent *above, struct err *err)
@@ -646,8 +689,8 @@ static int load_strip(struct tiler *t, unsigned z, uint64_t x, uint32_t lane0, u
 {
 	uint64_t span = pyramid_span(&t->set->pyramid, z);
 
-	return strip_load(&t->strip, t->set->tl, t->cursor, x * span, (x + 1) * span, lane0, n_lanes,
-			  skip, err);
+	return strip_load(&t->strip, t->set->tl, t->cursor, x * span, (x + 1) * span, lane0,
+			  n_lanes, skip, err);
 }
 
 /* Counts no further than one more than most. */
@@ -675,11 +718,12 @@ static struct tile_marks cut_marks(const struct tile_marks *m, uint64_t from, ui
 	return part;
 }
 
-/* --- dense subtrees --------------------------------------------------------------------------------- */
+/* --- dense subtrees --------------------------------------------------------------------------- */
 
 /*
- * Where many events lie in a pixel, a subtree's upper tiles are drawn from bins: the finest are asked for, and
- * those above are their sums.  What lies deeper is drawn from the strip, if there is anything deeper.
+ * Where many events lie in a pixel, a subtree's upper tiles are drawn from bins: the finest are
+ * asked for, and those above are their sums.  What lies deeper is drawn from the strip, if there is
+ * anything deeper.
  */
 static bool is_dense(const struct tiler *t, unsigned z, uint64_t x)
 {
@@ -689,8 +733,8 @@ static bool is_dense(const struct tiler *t, unsigned z, uint64_t x)
 }
 
 /* Two bins of a child make one of the tile above: the left or right half of its lanes. */
-static void fold_bins(struct timeline_bin *out, const struct timeline_bin *in, uint32_t width, unsigned n_lanes,
-		      bool right)
+static void fold_bins(struct timeline_bin *out, const struct timeline_bin *in, uint32_t width,
+		      unsigned n_lanes, bool right)
 {
 	for (unsigned l = 0; l < n_lanes; l++, in += width) {
 		struct timeline_bin *o = out + (size_t)l * width + (right ? width / 2 : 0);
@@ -742,8 +786,12 @@ static int begin_dense(struct tiler *t, unsigned z, uint64_t x, size_t *at, stru
 	return 0;
 }
 
-/* Makes the bins of tile (z, x), k zooms below the subtree's top, and draws the dense tiles from there on. */
-static int make_dense(struct tiler *t, unsigned z, uint64_t x, unsigned k, bool dense, struct err *err)
+/*
+ * Makes the bins of tile (z, x), k zooms below the subtree's top, and draws the dense tiles from
+ * there on.
+ */
+static int make_dense(struct tiler *t, unsigned z, uint64_t x, unsigned k, bool dense,
+		      struct err *err)
 {
 	const struct pyramid *p = &t->set->pyramid;
 	struct timeline_bin *bins;
@@ -751,7 +799,8 @@ static int make_dense(struct tiler *t, unsigned z, uint64_t x, unsigned k, bool 
 	bool below[2] = { false, false };
 
 	if (!t->folded[k])
-		t->folded[k] = malloc((size_t)LANES_PER_TILE * p->tile_width * sizeof(*t->folded[k]));
+		t->folded[k] =
+			malloc((size_t)LANES_PER_TILE * p->tile_width * sizeof(*t->folded[k]));
 	bins = t->folded[k];
 	if (!bins)
 		return err_memory(err, "bins of tiles");
@@ -760,8 +809,8 @@ static int make_dense(struct tiler *t, unsigned z, uint64_t x, unsigned k, bool 
 	for (unsigned i = 0; i < 2 && dense && z < t->set->rule.z_limit; i++)
 		below[i] = pyramid_has(p, z + 1, 2 * x + i, 0) && is_dense(t, z + 1, 2 * x + i);
 	if (!below[0] && !below[1]) {
-		if (timeline_bins(t->cursor, pyramid_level(p, z), x * p->tile_width, p->tile_width, 0, p->n_lanes, bins,
-				  err))
+		if (timeline_bins(t->cursor, pyramid_level(p, z), x * p->tile_width, p->tile_width,
+				  0, p->n_lanes, bins, err))
 			return -1;
 	} else {
 		for (unsigned i = 0; i < 2; i++) {	/* behind the trace its bins are all zero */
@@ -773,9 +822,12 @@ static int make_dense(struct tiler *t, unsigned z, uint64_t x, unsigned k, bool 
 	return dense ? keep_dense(t, at, bins, err) : 0;
 }
 
-/* The marks of tile (z, x) of the subtree that begins at (top_z, top_x); the strip is loaded when it is first needed. */
-static int dense_marks(struct tiler *t, const struct tile_job *top, unsigned z, uint64_t x, struct tile_marks *m,
-		       struct err *err)
+/*
+ * The marks of tile (z, x) of the subtree that begins at (top_z, top_x); the strip is loaded when
+ * it is first needed.
+ */
+static int dense_marks(struct tiler *t, const struct tile_job *top, unsigned z, uint64_t x,
+		       struct tile_marks *m, struct err *err)
 {
 	uint64_t span = pyramid_span(&t->set->pyramid, z);
 
@@ -788,20 +840,25 @@ static int dense_marks(struct tiler *t, const struct tile_job *top, unsigned z, 
 }
 
 /* The tile (z, x) and all below it, as draw_subtree() does. */
-static int draw_dense(struct tiler *t, const struct tile_job *top, unsigned z, uint64_t x, bool in_auto, struct err *err)
+static int draw_dense(struct tiler *t, const struct tile_job *top, unsigned z, uint64_t x,
+		      bool in_auto, struct err *err)
 {
 	const struct pyramid *p = &t->set->pyramid;
 	struct tile_marks m, *marks = NULL;
 	struct drawing d;
 
 	if (!is_dense(t, z, x))
-		return dense_marks(t, top, z, x, &m, err) || draw_subtree(t, z, x, 0, &m, in_auto, err) ? -1 : 0;
+		return dense_marks(t, top, z, x, &m, err) ||
+				       draw_subtree(t, z, x, 0, &m, in_auto, err)
+			       ? -1
+			       : 0;
 	while (t->dense[t->next_dense].d.z != z || t->dense[t->next_dense].d.x != x) {
 		t->next_dense++;	/* those below a leaf */
 		assert(t->next_dense < t->n_dense);
 	}
 	d = t->dense[t->next_dense].d;
-	memcpy(t->words, t->dense_words + t->dense[t->next_dense].words, d.n_words * sizeof(*t->words));
+	memcpy(t->words, t->dense_words + t->dense[t->next_dense].words,
+	       d.n_words * sizeof(*t->words));
 	if ((t->set->rule.full && !d.events) || carries_events(t->set, &d, in_auto)) {
 		if (dense_marks(t, top, z, x, &m, err))
 			return -1;
@@ -816,7 +873,8 @@ static int draw_dense(struct tiler *t, const struct tile_job *top, unsigned z, u
 		return repeat_below(t, &d, err);
 	in_auto = in_auto && !is_leaf(t->set, z, d.events);
 	for (unsigned i = 0; i < 2; i++)
-		if (pyramid_has(p, z + 1, 2 * x + i, 0) && draw_dense(t, top, z + 1, 2 * x + i, in_auto, err))
+		if (pyramid_has(p, z + 1, 2 * x + i, 0) &&
+		    draw_dense(t, top, z + 1, 2 * x + i, in_auto, err))
 			return -1;
 	return 0;
 }
@@ -830,7 +888,9 @@ static int run_dense(struct tiler *t, const struct tile_job *job, struct err *er
 	if (make_dense(t, job->z, job->x, 0, true, err) ||
 	    ask_parent(t, job->z, job->x, 0, t->dense[0].d.events, &above, err))
 		return -1;
-	return is_stored(t->set, job->z, above) ? draw_dense(t, job, job->z, job->x, above.in_auto, err) : 0;
+	return is_stored(t->set, job->z, above)
+		       ? draw_dense(t, job, job->z, job->x, above.in_auto, err)
+		       : 0;
 }
 
 static int run_subtree(struct tiler *t, unsigned z, uint64_t x, struct err *err)
@@ -840,7 +900,8 @@ static int run_subtree(struct tiler *t, unsigned z, uint64_t x, struct err *err)
 	if (load_strip(t, z, x, 0, p->n_lanes, NULL, err))
 		return -1;
 	for (uint32_t y = 0; y < p->n_groups; y++) {
-		struct tile_marks m = group_marks(&t->strip, y * LANES_PER_TILE, pyramid_lanes(p, y));
+		struct tile_marks m =
+			group_marks(&t->strip, y * LANES_PER_TILE, pyramid_lanes(p, y));
 		struct parent above;
 
 		if (ask_parent(t, z, x, y, count_events(&m, t->set->rule.leaf_events), &above, err))
@@ -851,14 +912,20 @@ static int run_subtree(struct tiler *t, unsigned z, uint64_t x, struct err *err)
 	return 0;
 }
 
-/* The tiles of n groups from bins.  *any: some are leaves, and wait for their marks with skip false. */
-static int run_groups(struct tiler *t, unsigned z, uint64_t x, uint32_t first, uint32_t n, bool *any,
-		      struct err *err)
+/*
+ * The tiles of n groups from bins.  *any: some are leaves, and wait for their marks with skip
+ * false.
+ */
+static int run_groups(struct tiler *t, unsigned z, uint64_t x, uint32_t first, uint32_t n,
+		      bool *any, struct err *err)
 {
 	struct parent above[AT_ONCE];
 	bool stored[AT_ONCE], some = false;
 
-	/* One group alone is here because it has many events, and that answers it; of several most may have none. */
+	/*
+	 * One group alone is here because it has many events, and that answers it; of several most
+	 * may have none.
+	 */
 	bool alone = t->set->pyramid.n_groups == 1;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -894,22 +961,26 @@ static int run_groups(struct tiler *t, unsigned z, uint64_t x, uint32_t first, u
 	return 0;
 }
 
-/* The tiles of all groups from bins; those with few events among so many are leaves, drawn from marks. */
+/*
+ * The tiles of all groups from bins; those with few events among so many are leaves, drawn from
+ * marks.
+ */
 static int run_tile(struct tiler *t, unsigned z, uint64_t x, struct err *err)
 {
 	const struct pyramid *p = &t->set->pyramid;
 	bool any = false;
 
 	for (uint32_t y = 0; y < p->n_groups; y += AT_ONCE)
-		if (run_groups(t, z, x, y, p->n_groups - y < AT_ONCE ? p->n_groups - y : AT_ONCE, &any,
-			       err))
+		if (run_groups(t, z, x, y, p->n_groups - y < AT_ONCE ? p->n_groups - y : AT_ONCE,
+			       &any, err))
 			return -1;
 	if (!any)
 		return 0;
 	if (load_strip(t, z, x, 0, p->n_lanes, t->skip, err))
 		return -1;
 	for (uint32_t y = 0; y < p->n_groups; y++) {
-		struct tile_marks m = group_marks(&t->strip, y * LANES_PER_TILE, pyramid_lanes(p, y));
+		struct tile_marks m =
+			group_marks(&t->strip, y * LANES_PER_TILE, pyramid_lanes(p, y));
 		struct parent above;
 		struct drawing d;
 
@@ -955,11 +1026,16 @@ static int one_from_shared_strip(struct tiler *t, struct drawing *d, struct err 
 	above = group_marks(&t->strip, lane0, n_lanes);
 	m = cut_marks(&above, d->x * span, (d->x + 1) * span);
 	draw_from_marks(t, d, &m);
-	make_chunk(t, d, &m, !up || !is_leaf(t->set, d->z - 1, count_events(&above, t->set->rule.leaf_events)));
+	make_chunk(
+		t, d, &m,
+		!up || !is_leaf(t->set, d->z - 1, count_events(&above, t->set->rule.leaf_events)));
 	return 0;
 }
 
-/* Whether `auto` stores that tile: the one above it is no leaf.  That one holds the tile's events and its neighbour's. */
+/*
+ * Whether `auto` stores that tile: the one above it is no leaf.  That one holds the tile's events
+ * and its neighbour's.
+ */
 static int ask_auto(struct tiler *t, const struct drawing *d, bool *in_auto, struct err *err)
 {
 	const struct pyramid *p = &t->set->pyramid;
@@ -970,7 +1046,8 @@ static int ask_auto(struct tiler *t, const struct drawing *d, bool *in_auto, str
 	*in_auto = true;
 	if (!d->z || sum > t->set->rule.leaf_events)
 		return 0;
-	if (timeline_bins(t->cursor, pyramid_level(p, d->z) + width, d->x ^ 1, 1, lane0, n_lanes, t->parents, err))
+	if (timeline_bins(t->cursor, pyramid_level(p, d->z) + width, d->x ^ 1, 1, lane0, n_lanes,
+			  t->parents, err))
 		return -1;
 	for (unsigned i = 0; i < n_lanes; i++)
 		sum += t->parents[i].events;
@@ -978,7 +1055,10 @@ static int ask_auto(struct tiler *t, const struct drawing *d, bool *in_auto, str
 	return 0;
 }
 
-/* A tile by itself, from its own strip or from bins; those of bins that turn out to carry events need the strip, too. */
+/*
+ * A tile by itself, from its own strip or from bins; those of bins that turn out to carry events
+ * need the strip, too.
+ */
 static int one_by_itself(struct tiler *t, struct drawing *d, bool from_bins, struct err *err)
 {
 	uint32_t lane0 = d->y * LANES_PER_TILE, n_lanes = d->columns.n_lanes;
@@ -1010,7 +1090,8 @@ int tiler_one(struct tiler *t, unsigned z, uint64_t x, uint32_t y, struct buf *o
 {
 	const struct pyramid *p = &t->set->pyramid;
 	unsigned up = z ? 1 : 0;
-	uint64_t above = pyramid_span(p, z - up), span = pyramid_span(p, z), from = (x >> up) * above;
+	uint64_t above = pyramid_span(p, z - up), span = pyramid_span(p, z),
+		 from = (x >> up) * above;
 	struct drawing d;
 	int ret;
 
@@ -1019,7 +1100,10 @@ int tiler_one(struct tiler *t, unsigned z, uint64_t x, uint32_t y, struct buf *o
 	if (timeline_count_about(t->set->tl, from, from + above) <= ONE_STRIP_EVENTS)
 		ret = one_from_shared_strip(t, &d, err);
 	else
-		ret = one_by_itself(t, &d, timeline_count_about(t->set->tl, x * span, (x + 1) * span) > DENSE_EVENTS, err);
+		ret = one_by_itself(t, &d,
+				    timeline_count_about(t->set->tl, x * span, (x + 1) * span) >
+					    DENSE_EVENTS,
+				    err);
 	if (ret)
 		return -1;
 	buf_clear(out);
@@ -1058,7 +1142,9 @@ struct tiler *tiler_new(const struct tile_set *set, struct err *err)
 		goto memory;
 	for (unsigned s = 0; s < N_STATES; s++) {
 		struct shares one = {
-			.run = s == STATE_RUN, .stall = s == STATE_STALL, .signal = s == STATE_SIGNAL,
+			.run = s == STATE_RUN,
+			.stall = s == STATE_STALL,
+			.signal = s == STATE_SIGNAL,
 			.wait = s == STATE_WAIT,
 		};
 

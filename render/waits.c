@@ -1,10 +1,10 @@
 /*
  * waits.c - see waits.h
  *
- * A bin says how long the longest wait is that touches it.  From some thousand bins per lane follows how
- * long a wait must be to be among the longest: neighbouring bins with the same maximum count as one wait, for a
- * long one touches many.  Then only bins that reach this are read, but for those that lie wholly inside
- * a wait.
+ * A bin says how long the longest wait is that touches it.  From some thousand bins per lane
+ * follows how long a wait must be to be among the longest: neighbouring bins with the same maximum
+ * count as one wait, for a long one touches many.  Then only bins that reach this are read, but for
+ * those that lie wholly inside a wait.
  */
 #include "waits.h"
 
@@ -58,7 +58,8 @@ struct search {
 	struct timeline_bin *bins;
 	unsigned level;
 	uint32_t n_bins;
-	struct places read, first;	/* bins to read; where a new maximum begins: one wait each */
+	/* bins to read; where a new maximum begins: one wait each */
+	struct places read, first;
 };
 
 /* The bin lies wholly inside one wait, and does not end it. */
@@ -126,16 +127,17 @@ static int read_place(struct search *s, struct strip *strip, const struct place 
 	uint64_t from = (uint64_t)p->bin << s->level;
 	const struct strip_lane *l;
 
-	if (strip_load(strip, s->tl, s->cursor, from, from + (UINT64_C(1) << s->level), p->lane, 1, NULL,
-		       err))
+	if (strip_load(strip, s->tl, s->cursor, from, from + (UINT64_C(1) << s->level), p->lane, 1,
+		       NULL, err))
 		return -1;
 	l = &strip->lane[0];
 	for (size_t i = 0; i < l->n; i++) {
 		const struct mark *m = &l->mark[i];
 		bool waits = m->state == STATE_WAIT || m->state == STATE_SIGNAL;
 
-		if (!waits || m->take < least || (i + 1 < l->n && l->mark[i + 1].since == m->since &&
-						  l->mark[i + 1].take == m->take))
+		if (!waits || m->take < least ||
+		    (i + 1 < l->n && l->mark[i + 1].since == m->since &&
+		     l->mark[i + 1].take == m->take))
 			continue;	/* the next mark tells of the same wait */
 		if (add_wait(out, (struct worst_wait){ m->since, m->take, p->lane }, err))
 			return -1;

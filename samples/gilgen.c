@@ -69,7 +69,10 @@ static void place(struct heap *h, uint32_t at, uint32_t thread)
 	h->at[thread] = at;
 }
 
-/* Thread belongs somewhere between the root and the leaves below at: moves the others out of its way. */
+/*
+ * Thread belongs somewhere between the root and the leaves below at: moves the others out of its
+ * way.
+ */
 static void sift(struct heap *h, uint32_t at, uint32_t thread)
 {
 	while (at && before(h, thread, h->slot[(at - 1) / 2])) {
@@ -142,9 +145,11 @@ static const struct {
 	enum gen_format format;
 	uint32_t shown;
 } formats[] = {
-	{ "beazley", GEN_BEAZLEY, BIT(GEN_BUSY) | BIT(GEN_RETRY) | BIT(GEN_ACQUIRE) | BIT(GEN_RELEASE) },
-	{ "perf", GEN_PERF, BIT(GEN_ENTRY) | BIT(GEN_ACQUIRE) | BIT(GEN_RELEASE) | BIT(GEN_SWITCH_DONE) |
-			    BIT(GEN_DROPPED) },
+	{ "beazley", GEN_BEAZLEY,
+	  BIT(GEN_BUSY) | BIT(GEN_RETRY) | BIT(GEN_ACQUIRE) | BIT(GEN_RELEASE) },
+	{ "perf", GEN_PERF,
+	  BIT(GEN_ENTRY) | BIT(GEN_ACQUIRE) | BIT(GEN_RELEASE) | BIT(GEN_SWITCH_DONE) |
+		  BIT(GEN_DROPPED) },
 	{ "gillog", GEN_GILLOG, (BIT(GEN_DROPPED) - 1) & ~1u },
 	{ "binary", GEN_BINARY, (BIT(GEN_DROPPED) - 1) & ~1u },
 };
@@ -173,7 +178,9 @@ static const char *check_args(struct gen *g, const struct args *a)
 		return "beazley's format has ticks for a clock: only --gil old has them";
 	if (g->format == GEN_PERF && g->old_gil)
 		return "perf's probes are those of the new GIL";
-	/* In a binary log equal times of several threads have no order: there, ticks would not do. */
+	/*
+	 * In a binary log equal times of several threads have no order: there, ticks would not do.
+	 */
 	g->old_in_ns = g->old_gil && (a->ns || g->format == GEN_BINARY);
 	g->apart = g->old_in_ns ? 25 : g->format == GEN_BINARY;
 	if (a->ns && (!g->old_gil || g->format == GEN_BEAZLEY))
@@ -231,8 +238,9 @@ int main(int argc, char **argv)
 			  .interval = 100, .seed = 1 };
 	const struct opt table[] = {
 		{ 'g', "gil", "old|new", "checks every 100 ticks, or 5 ms (old)", OPT_STR, &a.gil },
-		{ 'F', "format", "NAME", "beazley, perf, gillog, binary (beazley; perf with --gil new)",
-		  OPT_STR, &a.format },
+		{ 'F', "format", "NAME",
+		  "beazley, perf, gillog, binary (beazley; perf with --gil new)", OPT_STR,
+		  &a.format },
 		{ 'n', "events", "N", "stop after N events (1M)", OPT_UINT, &a.events },
 		{ 0, "bytes", "N", "stop after the line that reaches N bytes", OPT_UINT, &a.bytes },
 		{ 0, "until", "N", "stop before the clock has gone on by more than N", OPT_UINT,

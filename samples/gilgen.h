@@ -6,10 +6,11 @@
  *   waits, is woken, holds                    |
  *                                             +--> gilgen_truth.c: what `gilscope info` must say
  *
- * A simulator sets gen.now and calls act() for everything that happens, in order of time, until gen.left
- * is 0.  What a format cannot show (perf has no RETRY) is neither written nor part of the truth, which is
- * therefore what the log can tell, no more: the rules are those of docs/gil.md, kept here by the simulator's
- * own books (who holds, who waits, which signals are pending) and never by reading the log.
+ * A simulator sets gen.now and calls act() for everything that happens, in order of time, until
+ * gen.left is 0.  What a format cannot show (perf has no RETRY) is neither written nor part of the
+ * truth, which is therefore what the log can tell, no more: the rules are those of docs/gil.md,
+ * kept here by the simulator's own books (who holds, who waits, which signals are pending) and
+ * never by reading the log.
  */
 #ifndef GILGEN_H
 #define GILGEN_H
@@ -62,7 +63,8 @@ uint64_t rng_exp(struct rng *r, uint64_t mean);
 /* Thread i is in it at most once; heap_set() puts or moves it. */
 struct heap {
 	uint64_t *key;		/* by thread; owned */
-	uint32_t *at, *slot;	/* at[thread] is its slot or NONE; slot[0] is the earliest thread; owned */
+	/* at[thread] is its slot or NONE; slot[0] is the earliest thread; owned */
+	uint32_t *at, *slot;
 	uint32_t n;
 };
 
@@ -85,7 +87,8 @@ struct writer {
 	int fd;
 	uint64_t written, max_bytes;
 	void (*event)(struct gen *g, uint32_t thread, enum gen_kind kind);
-	struct prefix { char text[56]; uint32_t len; uint32_t cpu; } *prefix;	/* by thread; owned */
+	/* by thread; owned */
+	struct prefix { char text[56]; uint32_t len; uint32_t cpu; } *prefix;
 	/* beazley: the check that is running, as text, and when it began */
 	char checks[24];
 	uint32_t n_checks_digits;
@@ -111,7 +114,8 @@ void writer_flush(struct gen *g);
 struct lane {
 	bool waits_now, holds_now, seen;
 	uint64_t wait_begin, part_begin, hold_begin;
-	uint64_t run, wait, signal, events, acquires, releases, busy, retry, timeouts, drop_requests;
+	uint64_t run, wait, signal, events, acquires, releases, busy, retry, timeouts,
+		drop_requests;
 	uint64_t waits, max_wait, max_run;
 	uint64_t *hist;		/* of contended waits; owned, NULL until the first */
 };
@@ -138,12 +142,15 @@ struct gen {
 	bool old_gil;
 	uint32_t n_threads, n_cpus, n_spinners, interval;	/* interval: ticks per check */
 	uint64_t left;			/* events still to come */
-	uint64_t origin, until;		/* where the log's clock begins; no event is later than this */
+	/* where the log's clock begins; no event is later than this */
+	uint64_t origin, until;
 	uint64_t now;			/* ns, or ticks of the old GIL; never decreases */
-	uint64_t skew;			/* old GIL: ticks' worth of time for which nobody held the lock */
+	/* old GIL: ticks' worth of time for which nobody held the lock */
+	uint64_t skew;
 	bool old_in_ns;			/* old GIL on the clock of ns */
 	uint64_t time, last;		/* of the last event, on the log's clock; gen.now then */
-	uint64_t apart;			/* events are so far apart at least: 0 where equal times have an order */
+	/* events are so far apart at least: 0 where equal times have an order */
+	uint64_t apart;
 	uint32_t shown;			/* bit k: the format shows kind k */
 	uint32_t pid;
 	struct rng rng, jitter;
@@ -158,7 +165,8 @@ static inline uint64_t time_of_now(struct gen *g)
 {
 	uint64_t t = g->now;
 
-	if (g->old_in_ns)	/* numbers of its own, so that the ticks are the same on either clock */
+	/* numbers of its own, so that the ticks are the same on either clock */
+	if (g->old_in_ns)
 		t = (t + g->skew) * TICK_NS + (rng_next(&g->jitter) & 31);
 
 	return t > g->time + g->apart ? t : g->time + g->apart;

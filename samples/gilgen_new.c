@@ -1,12 +1,12 @@
 /*
  * gilgen_new.c - the GIL of CPython 3.2 and later: 5 ms, then a request to drop
  *
- * As ceval_gil.h has it: a waiter sleeps 5 ms at a time; if no switch happened meanwhile it asks the holder
- * to drop.  The holder sees that at its next instruction, releases, signals, and waits until another thread
- * has taken the lock (forced switching).  A release for I/O signals, too, but the holder may be back, and
- * take the lock again, before the signalled thread has got a cpu: then that one finds it held (RETRY).
- * take_gil and drop_gil are atomic here as they are there, under the GIL's mutex: what another thread does
- * meanwhile happens after.
+ * As ceval_gil.h has it: a waiter sleeps 5 ms at a time; if no switch happened meanwhile it asks
+ * the holder to drop.  The holder sees that at its next instruction, releases, signals, and waits
+ * until another thread has taken the lock (forced switching).  A release for I/O signals, too, but
+ * the holder may be back, and take the lock again, before the signalled thread has got a cpu: then
+ * that one finds it held (RETRY). take_gil and drop_gil are atomic here as they are there, under
+ * the GIL's mutex: what another thread does meanwhile happens after.
  */
 #include "gilgen.h"
 
@@ -30,8 +30,10 @@ struct actor {
 struct new {
 	struct gen *g;
 	struct actor *actor;	/* owned */
-	struct heap next;	/* by time: what each thread does next; not: who waits for a switch */
-	uint32_t *queue;	/* ring of who waits in pthread_cond_timedwait, first come first; owned */
+	/* by time: what each thread does next; not: who waits for a switch */
+	struct heap next;
+	/* ring of who waits in pthread_cond_timedwait, first come first; owned */
+	uint32_t *queue;
 	uint32_t head, n_queue;
 	uint32_t holder, last_holder, switching;
 	uint64_t switches;
@@ -64,7 +66,8 @@ static void sleep_on_cond(struct new *n, uint32_t thread)
 	a->doing = WAITING;
 	a->seen_switches = n->switches;
 	n->queue[(n->head + n->n_queue++) % g->n_threads] = thread;
-	heap_set(&n->next, thread, g->now + SWITCH_INTERVAL + 52 * US + rng_below(&g->rng, 30 * US));
+	heap_set(&n->next, thread,
+		 g->now + SWITCH_INTERVAL + 52 * US + rng_below(&g->rng, 30 * US));
 }
 
 /* How long the lock is kept if nobody asks for it. */
@@ -185,8 +188,9 @@ static void time_out(struct new *n, uint32_t thread)
 		act(g, thread, GEN_DROP_REQUEST);
 		if (!n->actor[holder].dropping) {
 			/* One time in 32 it is in C code that does not look. */
-			uint64_t at = g->now + (rng_below(&g->rng, 32) ?
-						100 + rng_exp(&g->rng, 2 * US) : rng_exp(&g->rng, 20 * MS));
+			uint64_t at =
+				g->now + (rng_below(&g->rng, 32) ? 100 + rng_exp(&g->rng, 2 * US)
+								 : rng_exp(&g->rng, 20 * MS));
 
 			n->actor[holder].dropping = true;
 			if (at < n->next.key[holder]) {

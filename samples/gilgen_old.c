@@ -3,11 +3,11 @@
  *
  * Time is ticks of the interpreter, so it stands still while nobody holds the lock; I/O goes on
  * meanwhile, hence the second clock, wall = gen.now + gen.skew.  At each check (every gen.interval
- * ticks) the holder releases and takes again at once.  The release wakes one waiter, which arrives some
- * ticks later, on another cpu, and finds the lock taken: RETRY, once a check for as long as the battle
- * lasts.  A spinner wins about one check in a thousand, a thread back from I/O (which the kernel prefers)
- * one in two.  With one cpu the one that was woken runs when the kernel's quantum is over, and gets
- * the lock.
+ * ticks) the holder releases and takes again at once.  The release wakes one waiter, which arrives
+ * some ticks later, on another cpu, and finds the lock taken: RETRY, once a check for as long as
+ * the battle lasts.  A spinner wins about one check in a thousand, a thread back from I/O (which
+ * the kernel prefers) one in two.  With one cpu the one that was woken runs when the kernel's
+ * quantum is over, and gets the lock.
  */
 #include "gilgen.h"
 
@@ -24,7 +24,8 @@ struct old {
 	uint64_t quick;			/* how many I/O calls that do not block are still to come */
 	struct heap idle;		/* by wall: who comes back when */
 	uint32_t *queue;		/* ring of who waits; owned */
-	uint64_t *due;			/* ring, a pending signal each: when the woken thread arrives; owned */
+	/* ring, a pending signal each: when the woken thread arrives; owned */
+	uint64_t *due;
 	uint32_t head, n_waiting, due_head, n_due;
 };
 
@@ -55,7 +56,10 @@ static void drop_due(struct old *o)
 	}
 }
 
-/* The lock was released: one waiter is woken, which takes a while, and at most cpus - 1 wake at once. */
+/*
+ * The lock was released: one waiter is woken, which takes a while, and at most cpus - 1 wake at
+ * once.
+ */
 static void wake_one(struct old *o)
 {
 	struct gen *g = o->g;
@@ -195,7 +199,10 @@ static void step(struct old *o)
 		next = back;
 	if (due < next)
 		next = due;
-	/* A check at the same tick comes first: that is where a countdown of the whole interval belongs. */
+	/*
+	 * A check at the same tick comes first: that is where a countdown of the whole interval
+	 * belongs.
+	 */
 	if (o->next_check <= next) {
 		check(o);
 	} else if (next == due) {

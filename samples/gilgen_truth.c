@@ -53,7 +53,8 @@ static uint64_t bucket_value(unsigned b)
 	if (b < 2 << SUB_BITS)
 		return b;
 	shift = (b >> SUB_BITS) - 1;
-	return ((uint64_t)((b & ((1 << SUB_BITS) - 1)) | 1 << SUB_BITS) << shift) + (1ull << shift) / 2;
+	return ((uint64_t)((b & ((1 << SUB_BITS) - 1)) | 1 << SUB_BITS) << shift) +
+	       (1ull << shift) / 2;
 }
 
 /* The least value that at least a share of percent / 100 of the waits does not exceed. */
@@ -69,7 +70,10 @@ static uint64_t percentile(const struct lane *l, unsigned percent)
 	return 0;
 }
 
-/* A wait that ends in ACQUIRE or RETRY takes the oldest pending signal and was in signal since then. */
+/*
+ * A wait that ends in ACQUIRE or RETRY takes the oldest pending signal and was in signal since
+ * then.
+ */
 static void end_part(struct truth *t, struct lane *l, uint64_t now)
 {
 	uint64_t from = now;
@@ -216,7 +220,9 @@ static void put_lane(struct gen *g, struct json *j, uint32_t i)
 	json_end(j, '}');
 }
 
-/* What is open at the end lasts to the last event; an unfinished wait is time, but not yet a wait. */
+/*
+ * What is open at the end lasts to the last event; an unfinished wait is time, but not yet a wait.
+ */
 static void close_lanes(struct gen *g)
 {
 	struct truth *t = &g->truth;

@@ -1,8 +1,9 @@
 /*
  * gilgen_write.c - events as lines of text, as fast as memory; see gilgen.h
  *
- * A line is put together from pieces that are ready as text (the thread, the countdown, the check's number,
- * the second, the event), each copied by a fixed number of bytes of which only the first ones count.
+ * A line is put together from pieces that are ready as text (the thread, the countdown, the check's
+ * number, the second, the event), each copied by a fixed number of bytes of which only the first
+ * ones count.
  */
 #include "gilgen.h"
 
@@ -45,9 +46,11 @@ static bool in_ticks(const struct gen *g)
 
 /* --- beazley: "t2 100 5393 RELEASE" ----------------------------------------------------------- */
 
-static const struct { char text[8]; uint32_t len; } beazley_words[N_GEN_KINDS] = {
-	[GEN_ENTRY] = { "ENTRY\n", 6 }, [GEN_BUSY] = { "BUSY\n", 5 }, [GEN_RETRY] = { "RETRY\n", 6 },
-	[GEN_ACQUIRE] = { "ACQUIRE\n", 8 }, [GEN_RELEASE] = { "RELEASE\n", 8 },
+static const struct { char text[8]; uint32_t len;
+} beazley_words[N_GEN_KINDS] = {
+	[GEN_ENTRY] = { "ENTRY\n", 6 },	    [GEN_BUSY] = { "BUSY\n", 5 },
+	[GEN_RETRY] = { "RETRY\n", 6 },	    [GEN_ACQUIRE] = { "ACQUIRE\n", 8 },
+	[GEN_RELEASE] = { "RELEASE\n", 8 },
 };
 
 /* The number of checks is counted in text: w->checks ends with a blank. */
@@ -99,7 +102,8 @@ static int beazley_open(struct gen *g, struct err *err)
 	return 0;
 }
 
-/* --- perf script: "   python3.11 11015/11015 [001]  5369.734822723: python:take_gil: (7f15bc84f7b0)" --- */
+/* --- perf script: "   python3.11 11015/11015 [001]  5369.734822723: python:take_gil:
+ * (7f15bc84f7b0)"  */
 
 static const struct piece perf_words[N_GEN_KINDS] = {
 	[GEN_ENTRY] = { ": python:take_gil: (7f15bc84f7b0)\n", 34 },
@@ -125,7 +129,8 @@ static void perf_event(struct gen *g, uint32_t thread, enum gen_kind kind)
 		uint64_t second = g->now / 1000000000;
 
 		w->second_begin = second * 1000000000;
-		w->second_len = (uint32_t)snprintf(w->second, sizeof(w->second), "%5" PRIu64 ".", second);
+		w->second_len =
+			(uint32_t)snprintf(w->second, sizeof(w->second), "%5" PRIu64 ".", second);
 	}
 	PUT(p, w->prefix[thread].text, 56, w->prefix[thread].len);
 	*p++ = '[';
@@ -140,10 +145,15 @@ static void perf_event(struct gen *g, uint32_t thread, enum gen_kind kind)
 /* --- gillog text: "1000 101 ACQUIRE" (docs/gillog.md) ----------------------------------------- */
 
 static const struct piece text_words[N_GEN_KINDS] = {
-	[GEN_ENTRY] = { " ENTRY\n", 7 }, [GEN_BUSY] = { " BUSY\n", 6 }, [GEN_TIMEOUT] = { " TIMEOUT\n", 9 },
-	[GEN_DROP_REQUEST] = { " DROP_REQUEST\n", 14 }, [GEN_RETRY] = { " RETRY\n", 7 },
-	[GEN_ACQUIRE] = { " ACQUIRE\n", 9 }, [GEN_RELEASE] = { " RELEASE\n", 9 },
-	[GEN_SWITCH_WAIT] = { " SWITCH_WAIT\n", 13 }, [GEN_SWITCH_DONE] = { " SWITCH_DONE\n", 13 },
+	[GEN_ENTRY] = { " ENTRY\n", 7 },
+	[GEN_BUSY] = { " BUSY\n", 6 },
+	[GEN_TIMEOUT] = { " TIMEOUT\n", 9 },
+	[GEN_DROP_REQUEST] = { " DROP_REQUEST\n", 14 },
+	[GEN_RETRY] = { " RETRY\n", 7 },
+	[GEN_ACQUIRE] = { " ACQUIRE\n", 9 },
+	[GEN_RELEASE] = { " RELEASE\n", 9 },
+	[GEN_SWITCH_WAIT] = { " SWITCH_WAIT\n", 13 },
+	[GEN_SWITCH_DONE] = { " SWITCH_DONE\n", 13 },
 };
 
 static char *put_number(char *p, uint64_t v)
@@ -167,7 +177,9 @@ static void text_event(struct gen *g, uint32_t thread, enum gen_kind kind)
 
 	*p++ = ' ';
 	PUT(p, w->prefix[thread].text, 16, w->prefix[thread].len);
-	/* A check begins here: its number goes with the event, all that follows is counted from it. */
+	/*
+	 * A check begins here: its number goes with the event, all that follows is counted from it.
+	 */
 	if (g->old_gil && g->now - w->check_begin >= g->interval) {
 		w->check_begin = g->now - g->now % g->interval;
 		PUT(p, word->text, 64, word->len - 1);
@@ -187,8 +199,10 @@ static int text_open(struct gen *g, struct err *err)
 	char line[WRITER_LINE], id[32], name[32];
 	int n;
 
-	n = snprintf(line, sizeof(line), "# gillog 1\n# clock %s\n# title gilgen, %s GIL\n"
-		     "# lock 0 name=\"GIL\"\n# waits busy\n", in_ticks(g) ? "ticks" : "ns", g->old_gil ? "old" : "new");
+	n = snprintf(line, sizeof(line),
+		     "# gillog 1\n# clock %s\n# title gilgen, %s GIL\n"
+		     "# lock 0 name=\"GIL\"\n# waits busy\n",
+		     in_ticks(g) ? "ticks" : "ns", g->old_gil ? "old" : "new");
 	if (g->old_gil)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "# check-interval %" PRIu32 "\n",
 			      g->interval);
@@ -234,8 +248,9 @@ static void binary_event(struct gen *g, uint32_t thread, enum gen_kind kind)
 			w->n_checks++;
 		}
 		attrs[0] = (struct gillog_attr){ GL_ATTR_CHECKS, (int64_t)w->n_checks };
-		attrs[1] = (struct gillog_attr){ GL_ATTR_COUNTDOWN,
-						 (int64_t)(g->interval - (g->now - w->check_begin)) };
+		attrs[1] =
+			(struct gillog_attr){ GL_ATTR_COUNTDOWN,
+					      (int64_t)(g->interval - (g->now - w->check_begin)) };
 		e.n_attrs = 2;
 	} else {
 		attrs[0] = (struct gillog_attr){ GL_ATTR_CPU, w->prefix[thread].cpu };
@@ -259,7 +274,8 @@ static int binary_open(struct gen *g, struct err *err)
 	    gillog_put_lock(w->gillog, 0, "0", "GIL", false, err))
 		return -1;
 	for (uint32_t i = 0; i < g->n_threads; i++)
-		if (gillog_put_thread(w->gillog, i, thread_id(g, i, id), thread_name(g, i, name), err))
+		if (gillog_put_thread(w->gillog, i, thread_id(g, i, id), thread_name(g, i, name),
+				      err))
 			return -1;
 	w->event = binary_event;
 	return 0;

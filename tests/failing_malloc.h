@@ -1,4 +1,6 @@
-/* failing_malloc.h - a malloc that fails when told: for the one .c file of a test that includes it */
+/*
+ * failing_malloc.h - a malloc that fails when told: for the one .c file of a test that includes it
+ */
 #ifndef GILSCOPE_FAILING_MALLOC_H
 #define GILSCOPE_FAILING_MALLOC_H
 
@@ -11,7 +13,8 @@
 
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
 
-static long fail_at = -1;		/* the allocation that fails, counted down to 0; negative: none */
+/* the allocation that fails, counted down to 0; negative: none */
+static long fail_at = -1;
 static long n_calls;
 
 static int fails(void)

@@ -12,17 +12,21 @@ int cmd_serve(int argc, char **argv)
 	const char *bind = "127.0.0.1", *title = NULL;
 	uint64_t port = 8000, n_threads = 0;
 	const struct opt table[] = {
-		{ 'p', "port", "N", "the port to listen on (default 8000); 0: any that is free", OPT_UINT,
-		  &port },
-		{ 0, "bind", "ADDRESS", "the address to listen on (default 127.0.0.1: this machine only)",
-		  OPT_STR, &bind },
-		{ 'j', "jobs", "N", "answer with N threads (default: one per cpu)", OPT_UINT, &n_threads },
-		{ 0, "title", "TEXT", "the title over timelines (default: the first one's)", OPT_STR, &title },
+		{ 'p', "port", "N", "the port to listen on (default 8000); 0: any that is free",
+		  OPT_UINT, &port },
+		{ 0, "bind", "ADDRESS",
+		  "the address to listen on (default 127.0.0.1: this machine only)", OPT_STR,
+		  &bind },
+		{ 'j', "jobs", "N", "answer with N threads (default: one per cpu)", OPT_UINT,
+		  &n_threads },
+		{ 0, "title", "TEXT", "the title over timelines (default: the first one's)",
+		  OPT_STR, &title },
 		{ 0 },
 	};
 	const struct opts opts = {
 		.usage = "gilscope serve [OPTIONS] SITE | T.gtl [U.gtl ...]",
-		.summary = "Serves a site over HTTP, or timelines, whose tiles are made when they are asked for:\n"
+		.summary = "Serves a site over HTTP, or timelines, whose tiles are made when they "
+			   "are asked for:\n"
 			   "nothing has to be rendered, at any size and to the full depth.",
 		.table = table,
 		.example = "gilscope serve trace.gtl      and open http://127.0.0.1:8000/",

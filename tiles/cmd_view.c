@@ -1,8 +1,8 @@
 /*
  * cmd_view.c - gilscope view: a log or a timeline in the browser
  *
- * A log is ingested by this program itself, run once more, into a file in a new folder below TMPDIR.  Once it
- * is open its name is removed, so whatever ends us leaves nothing behind.
+ * A log is ingested by this program itself, run once more, into a file in a new folder below
+ * TMPDIR.  Once it is open its name is removed, so whatever ends us leaves nothing behind.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,9 +61,12 @@ static void scratch_remove(struct scratch *s)
 	*s = (struct scratch){ 0 };
 }
 
-/* Runs "gilscope ingest -o file LOG...".  signals are the caller's blocked ones.  The exit code, or -1. */
-static int run_ingest(const char *file, char **logs, int n, const char *format, const sigset_t *signals,
-		      struct err *err)
+/*
+ * Runs "gilscope ingest -o file LOG...".  signals are the caller's blocked ones.  The exit code, or
+ * -1.
+ */
+static int run_ingest(const char *file, char **logs, int n, const char *format,
+		      const sigset_t *signals, struct err *err)
 {
 	char **args = calloc((size_t)n + 8, sizeof(*args));
 	int k = 0, status, sig;
@@ -88,7 +91,10 @@ static int run_ingest(const char *file, char **logs, int n, const char *format, 
 	if (pid == 0) {
 		int null = open("/dev/null", O_WRONLY);
 
-		/* Its result names a file that nobody will see; what it has to complain about is on stderr. */
+		/*
+		 * Its result names a file that nobody will see; what it has to complain about is on
+		 * stderr.
+		 */
 		dup2(null, STDOUT_FILENO);
 		sigprocmask(SIG_UNBLOCK, &wait_for, NULL);
 		execv("/proc/self/exe", args);
@@ -170,7 +176,8 @@ static int serve_until_signal(const struct serve_options *o, struct scratch *scr
 	opener = browser ? find_opener() : NULL;
 	if (opener)
 		open_browser(opener, server_url(s), signals);
-	fprintf(stderr, opener ? "Ctrl-C ends.\n" : "Open this address in a browser; Ctrl-C ends.\n");
+	fprintf(stderr,
+		opener ? "Ctrl-C ends.\n" : "Open this address in a browser; Ctrl-C ends.\n");
 	sigwait(signals, &sig);
 	server_close(s);
 	return 0;
@@ -182,17 +189,21 @@ int cmd_view(int argc, char **argv)
 	bool no_browser = false;
 	uint64_t port = 0;
 	const struct opt table[] = {
-		{ 'p', "port", "N", "the port to listen on (default: any that is free)", OPT_UINT, &port },
-		{ 0, "bind", "ADDRESS", "the address to listen on (default 127.0.0.1: this machine only)",
-		  OPT_STR, &bind },
+		{ 'p', "port", "N", "the port to listen on (default: any that is free)", OPT_UINT,
+		  &port },
+		{ 0, "bind", "ADDRESS",
+		  "the address to listen on (default 127.0.0.1: this machine only)", OPT_STR,
+		  &bind },
 		{ 0, "no-browser", NULL, "only print the address", OPT_FLAG, &no_browser },
-		{ 0, "format", "NAME", "the logs' format, as of gilscope ingest", OPT_STR, &format },
+		{ 0, "format", "NAME", "the logs' format, as of gilscope ingest", OPT_STR,
+		  &format },
 		{ 0, "title", "TEXT", "the title (default: the trace's)", OPT_STR, &title },
 		{ 0 },
 	};
 	const struct opts opts = {
 		.usage = "gilscope view [OPTIONS] LOG... | T.gtl...",
-		.summary = "Shows logs or timelines in the browser: reads the logs, serves what is in them on this\n"
+		.summary = "Shows logs or timelines in the browser: reads the logs, serves what is "
+			   "in them on this\n"
 			   "machine and opens the page. Several logs become one timeline.",
 		.table = table,
 		.example = "gilscope view perf.txt.zst",

@@ -6,10 +6,10 @@
  *   | header | root | zeros | tile data | metadata | leaf directories |
  *   +--------+------+-------+-----------+----------+------------------+
  *
- * A directory is a list of entries sorted by tile number: {id, run length, length, offset}; run length 0 is
- * the place of a leaf directory.  Tile data lies in the order in which it came, so the writer keeps the
- * entries in memory and nothing else; the header says "clustered" only where that order is the one of the
- * numbers.  Directories and metadata are gzip, tiles are PNG as they are.
+ * A directory is a list of entries sorted by tile number: {id, run length, length, offset}; run
+ * length 0 is the place of a leaf directory.  Tile data lies in the order in which it came, so the
+ * writer keeps the entries in memory and nothing else; the header says "clustered" only where that
+ * order is the one of the numbers.  Directories and metadata are gzip, tiles are PNG as they are.
  *
  * The specification: https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md
  */
@@ -22,7 +22,8 @@
 #include "err.h"
 
 #define PMTILES_HEADER 127
-#define PMTILES_ROOT_MAX (16384 - PMTILES_HEADER)	/* the root must end within the first 16 KiB */
+/* the root must end within the first 16 KiB */
+#define PMTILES_ROOT_MAX (16384 - PMTILES_HEADER)
 
 struct pmtiles_header {
 	uint64_t root_off, root_len, meta_off, meta_len, leaf_off, leaf_len, data_off, data_len;
@@ -38,10 +39,11 @@ void pmtiles_close(struct pmtiles *p);			/* NULL is allowed */
 const struct pmtiles_header *pmtiles_header(const struct pmtiles *p);
 
 /*
- * Where the tile of that number lies: its offset in the file.  1 found, 0 there is none, -1 the archive
- * is damaged.  An offset and length that are given lie inside the file.
+ * Where the tile of that number lies: its offset in the file.  1 found, 0 there is none, -1 the
+ * archive is damaged.  An offset and length that are given lie inside the file.
  */
-int pmtiles_find(const struct pmtiles *p, uint64_t id, uint64_t *off, uint32_t *len, struct err *err);
+int pmtiles_find(const struct pmtiles *p, uint64_t id, uint64_t *off, uint32_t *len,
+		 struct err *err);
 
 /* Calls entry() for every run of tiles in the order of their numbers; a non-zero return ends it. */
 typedef int pmtiles_entry_fn(void *ctx, uint64_t id, uint64_t n, uint64_t off, uint32_t len);

@@ -1,8 +1,8 @@
 /*
  * pmtiles_read.c - see pmtiles.h
  *
- * Every number of an archive is a claim.  Offsets are compared with the file's size, a directory's entries
- * with the bytes that it has, and leaves are followed LEAF_DEPTH deep at most.
+ * Every number of an archive is a claim.  Offsets are compared with the file's size, a directory's
+ * entries with the bytes that it has, and leaves are followed LEAF_DEPTH deep at most.
  */
 #include "pmtiles.h"
 
@@ -15,7 +15,8 @@
 #include "bytes.h"
 
 #define DIRECTORY_MAX (64u << 20)	/* unpacked bytes of one directory: a bound against bombs */
-#define LEAF_DEPTH 4			/* the specification wants one or two; the usual reader follows four */
+/* the specification wants one or two; the usual reader follows four */
+#define LEAF_DEPTH 4
 
 struct pmtiles {
 	const uint8_t *data;		/* borrowed */
@@ -43,7 +44,8 @@ int pmtiles_open_mem(struct pmtiles **out, const void *buf, size_t len, struct e
 	if (d[7] != 3)
 		return err_set(err, ERR_VERSION, "PMTiles version %u; this program reads 3", d[7]);
 	if (d[97] != 2)
-		return err_set(err, ERR_FORMAT, "directories are packed by method %u, not gzip", d[97]);
+		return err_set(err, ERR_FORMAT, "directories are packed by method %u, not gzip",
+			       d[97]);
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return err_memory(err, "an archive");
@@ -68,8 +70,9 @@ int pmtiles_open_mem(struct pmtiles **out, const void *buf, size_t len, struct e
 	for (unsigned i = 0; i < 8; i += 2) {
 		if (fits(p, *words[i], *words[i + 1]))
 			continue;
-		err_set(err, ERR_FORMAT, "bytes %" PRIu64 "+%" PRIu64 " do not fit in a file of %zu",
-			*words[i], *words[i + 1], len);
+		err_set(err, ERR_FORMAT,
+			"bytes %" PRIu64 "+%" PRIu64 " do not fit in a file of %zu", *words[i],
+			*words[i + 1], len);
 		free(p);
 		return -1;
 	}
@@ -115,7 +118,8 @@ static int gunzip(const uint8_t *data, size_t len, uint8_t **out, size_t *n, str
 		if (r == Z_OK && z.avail_out) {
 			r = Z_DATA_ERROR;		/* the input ends too early */
 		} else if (r == Z_OK && cap >= DIRECTORY_MAX) {
-			err_set(err, ERR_FORMAT, "a directory of more than %u bytes", DIRECTORY_MAX);
+			err_set(err, ERR_FORMAT, "a directory of more than %u bytes",
+				DIRECTORY_MAX);
 			goto fail;
 		}
 		cap *= 2;
@@ -142,7 +146,8 @@ static int parse_directory(const uint8_t *d, size_t len, struct directory *dir, 
 
 	p = get_varint(p, end, &n);
 	if (!p || n > len / 4)		/* an entry has four numbers of a byte or more */
-		return err_set(err, ERR_FORMAT, "a directory of %zu bytes claims too many entries", len);
+		return err_set(err, ERR_FORMAT, "a directory of %zu bytes claims too many entries",
+			       len);
 	dir->n = (size_t)n;
 	dir->entry = calloc(dir->n + 1, sizeof(*dir->entry));
 	if (!dir->entry)
@@ -177,7 +182,10 @@ cut:
 	return err_set(err, ERR_FORMAT, "a directory is cut off or out of range");
 }
 
-/* The root (leaf false), or the leaf at an offset of the leaves' section.  dir->entry is the caller's. */
+/*
+ * The root (leaf false), or the leaf at an offset of the leaves' section.  dir->entry is the
+ * caller's.
+ */
 static int load_directory(const struct pmtiles *p, bool leaf, uint64_t off, uint64_t len,
 			  struct directory *dir, struct err *err)
 {
@@ -188,7 +196,8 @@ static int load_directory(const struct pmtiles *p, bool leaf, uint64_t off, uint
 	dir->entry = NULL;
 	if (leaf) {
 		if (off > p->h.leaf_len || len > p->h.leaf_len - off)
-			return err_set(err, ERR_FORMAT, "a leaf directory lies outside its section");
+			return err_set(err, ERR_FORMAT,
+				       "a leaf directory lies outside its section");
 		off += p->h.leaf_off;
 	}
 	if (gunzip(p->data + off, len, &raw, &n, err))
@@ -218,13 +227,15 @@ static int tile_place(const struct pmtiles *p, const struct dir_entry *e, uint64
 		      uint32_t *len, struct err *err)
 {
 	if (e->off > p->h.data_len || e->len > p->h.data_len - e->off)
-		return err_set(err, ERR_FORMAT, "tile %" PRIu64 " lies outside the tile data", e->id);
+		return err_set(err, ERR_FORMAT, "tile %" PRIu64 " lies outside the tile data",
+			       e->id);
 	*off = p->h.data_off + e->off;
 	*len = e->len;
 	return 0;
 }
 
-int pmtiles_find(const struct pmtiles *p, uint64_t id, uint64_t *off, uint32_t *len, struct err *err)
+int pmtiles_find(const struct pmtiles *p, uint64_t id, uint64_t *off, uint32_t *len,
+		 struct err *err)
 {
 	uint64_t dir_off = p->h.root_off, dir_len = p->h.root_len;
 

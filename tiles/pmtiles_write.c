@@ -10,7 +10,8 @@
 #include "pool.h"
 #include "store.h"
 
-#define DATA_OFF 16384		/* tile data begins here: the root is written into the room before it */
+/* tile data begins here: the root is written into the room before it */
+#define DATA_OFF 16384
 #define LEAF_ENTRIES 4096	/* to begin with; grown until the root fits */
 
 /* One tile's bytes, stored once. */
@@ -39,7 +40,8 @@ struct writer {
 	struct tile_counts *counts;	/* borrowed, may be NULL */
 	struct content *content;
 	size_t n_contents, cap_contents;
-	uint32_t *table;		/* open addressing: index of a content + 1, 0 for an empty place */
+	/* open addressing: index of a content + 1, 0 for an empty place */
+	uint32_t *table;
 	size_t table_size;		/* a power of two, at least twice n_contents */
 	struct level level[TILE_ID_MAX_Z + 1];
 	struct entry *entry;		/* all of them in order, at the end */
@@ -99,7 +101,8 @@ static uint32_t table_find(const struct writer *w, const struct tile_hash *h)
 	return UINT32_MAX;
 }
 
-static int add_content(struct writer *w, const struct tile_run *run, uint32_t *index, struct err *err)
+static int add_content(struct writer *w, const struct tile_run *run, uint32_t *index,
+		       struct err *err)
 {
 	struct content *c;
 
@@ -109,8 +112,9 @@ static int add_content(struct writer *w, const struct tile_run *run, uint32_t *i
 	if (*index != UINT32_MAX)
 		return 0;
 	if (!run->data)
-		return err_set(err, ERR_FORMAT, "tile %u/%" PRIu64 "/%" PRIu32 ": its bytes were never put",
-			       run->z, run->x, run->y);
+		return err_set(err, ERR_FORMAT,
+			       "tile %u/%" PRIu64 "/%" PRIu32 ": its bytes were never put", run->z,
+			       run->x, run->y);
 	if (w->n_contents == w->cap_contents) {
 		c = grow(w->content, &w->cap_contents, sizeof(*c), err);
 		if (!c)
@@ -127,12 +131,14 @@ static int add_content(struct writer *w, const struct tile_run *run, uint32_t *i
 	return outfile_append(&w->out, run->data, run->len, err);
 }
 
-static int add_entry(struct writer *w, struct level *l, uint64_t id, uint32_t content, struct err *err)
+static int add_entry(struct writer *w, struct level *l, uint64_t id, uint32_t content,
+		     struct err *err)
 {
 	struct entry *last = l->n ? &l->entry[l->n - 1] : NULL, *e;
 
 	w->addressed++;
-	if (last && last->id + last->run == id && last->content == content && last->run < UINT32_MAX) {
+	if (last && last->id + last->run == id && last->content == content &&
+	    last->run < UINT32_MAX) {
 		last->run++;
 		return 0;
 	}
@@ -155,19 +161,21 @@ static int pmtiles_put(struct tile_store *base, const struct tile_run *run, stru
 	uint32_t content;
 
 	if (z > TILE_ID_MAX_Z || run->x + run->n > UINT64_C(1) << z)
-		return err_set(err, ERR_USAGE, "tile %u/%" PRIu64 " is too deep for PMTiles", run->z,
-			       run->x + run->n - 1);
+		return err_set(err, ERR_USAGE, "tile %u/%" PRIu64 " is too deep for PMTiles",
+			       run->z, run->x + run->n - 1);
 	if (add_content(w, run, &content, err))
 		return -1;
 	if (z > w->max_z)
 		w->max_z = z;
 	for (uint64_t i = 0; i < run->n; i++)
-		if (add_entry(w, &w->level[z], tile_id(z, (uint32_t)(run->x + i), run->y), content, err))
+		if (add_entry(w, &w->level[z], tile_id(z, (uint32_t)(run->x + i), run->y), content,
+			      err))
 			return -1;
 	return 0;
 }
 
-static void put_expect(struct tile_store *base, const struct tile_hash *near, const struct tile_hash *far)
+static void put_expect(struct tile_store *base, const struct tile_hash *near,
+		       const struct tile_hash *far)
 {
 	const struct writer *w = (const struct writer *)base;
 	uint32_t index;
@@ -303,7 +311,9 @@ static void put_directory(struct buf *b, const struct dir_entry *e, size_t n)
 	b->len = (size_t)(p - b->data);
 }
 
-/* Appends raw as gzip to out.  ISA-L: six times as fast as zlib's level 6 for a tenth more bytes. */
+/*
+ * Appends raw as gzip to out.  ISA-L: six times as fast as zlib's level 6 for a tenth more bytes.
+ */
 static int add_gzip(struct buf *out, const struct buf *raw, struct err *err)
 {
 	static const unsigned level = 3;
@@ -341,7 +351,8 @@ out:
 }
 
 /* Entries [first, first + n) as one directory, compressed, at the end of out. */
-static int add_directory(const struct writer *w, struct buf *out, size_t first, size_t n, struct err *err)
+static int add_directory(const struct writer *w, struct buf *out, size_t first, size_t n,
+			 struct err *err)
 {
 	struct dir_entry *tmp = malloc((n + 1) * sizeof(*tmp));
 	struct buf raw = BUF_INIT;
@@ -353,7 +364,9 @@ static int add_directory(const struct writer *w, struct buf *out, size_t first, 
 		const struct entry *e = &w->entry[first + i];
 		const struct content *c = &w->content[e->content];
 
-		tmp[i] = (struct dir_entry){ .id = e->id, .run = e->run, .off = c->off, .len = c->len };
+		tmp[i] = (struct dir_entry){
+			.id = e->id, .run = e->run, .off = c->off, .len = c->len
+		};
 	}
 	put_directory(&raw, tmp, n);
 	free(tmp);
@@ -399,7 +412,9 @@ static int append_leaf(void *ctx, uint64_t job, void *result, struct err *err)
 	const struct buf *b = result;
 
 	j->top[job] = (struct dir_entry){
-		.id = j->w->entry[job * j->leaf_size].id, .off = j->leaves->len, .len = (uint32_t)b->len,
+		.id = j->w->entry[job * j->leaf_size].id,
+		.off = j->leaves->len,
+		.len = (uint32_t)b->len,
 	};
 	buf_add(j->leaves, b->data, b->len);
 	free_leaf(result);
@@ -409,7 +424,9 @@ static int append_leaf(void *ctx, uint64_t job, void *result, struct err *err)
 static int build_leaves(struct writer *w, size_t leaf_size, struct buf *root, struct buf *leaves,
 			struct err *err)
 {
-	static const struct pool_ops ops = { .work = make_leaf, .emit = append_leaf, .drop = free_leaf };
+	static const struct pool_ops ops = { .work = make_leaf,
+					     .emit = append_leaf,
+					     .drop = free_leaf };
 	size_t n_leaves = (w->n_entries + leaf_size - 1) / leaf_size;
 	struct leaf_jobs jobs = { w, leaf_size, leaves, calloc(n_leaves, sizeof(*jobs.top)) };
 	struct buf raw = BUF_INIT;
@@ -430,7 +447,8 @@ static int build_leaves(struct writer *w, size_t leaf_size, struct buf *root, st
 }
 
 /* The root alone where it has room for all, else leaves, larger and larger until their list has. */
-static int build_directories(struct writer *w, struct buf *root, struct buf *leaves, struct err *err)
+static int build_directories(struct writer *w, struct buf *root, struct buf *leaves,
+			     struct err *err)
 {
 	if (w->n_entries <= LEAF_ENTRIES) {
 		int ret = add_directory(w, root, 0, w->n_entries, err);
@@ -551,7 +569,8 @@ struct tile_store *tile_store_pmtiles(const char *path, const struct pyramid *p,
 	w->z_offset = w->max_z = p->z_offset;
 	for (unsigned z = 0; z <= TILE_ID_MAX_Z; z++)
 		w->level[z].sorted = true;
-	if (outfile_open(&w->out, path, true, err) || outfile_append(&w->out, zeros, DATA_OFF, err)) {
+	if (outfile_open(&w->out, path, true, err) ||
+	    outfile_append(&w->out, zeros, DATA_OFF, err)) {
 		writer_free(w);
 		return NULL;
 	}

@@ -10,7 +10,10 @@ enum range {
 	RANGE_NONE,		/* 416: it lies outside */
 };
 
-/* value may be NULL.  Of several ranges none is honoured: that is allowed, and the usual server does it. */
+/*
+ * value may be NULL.  Of several ranges none is honoured: that is allowed, and the usual server
+ * does it.
+ */
 enum range range_parse(const char *value, uint64_t size, uint64_t *off, uint64_t *len);
 
 #endif

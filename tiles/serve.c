@@ -74,9 +74,10 @@ struct body {
 	bool copy;			/* data does not outlive the call */
 };
 
-/* --- answers ---------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
-static enum MHD_Result send_and_drop(struct MHD_Connection *c, unsigned status, struct MHD_Response *r)
+static enum MHD_Result send_and_drop(struct MHD_Connection *c, unsigned status,
+				     struct MHD_Response *r)
 {
 	enum MHD_Result ret;
 
@@ -93,8 +94,8 @@ static enum MHD_Result send_and_drop(struct MHD_Connection *c, unsigned status, 
 
 static enum MHD_Result send_text(struct MHD_Connection *c, unsigned status, const char *text)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-								 MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
 
 	if (r)
 		MHD_add_response_header(r, "Content-Type", "text/plain; charset=utf-8");
@@ -121,7 +122,8 @@ static struct MHD_Response *make_response(const struct body *b, uint64_t off, ui
 	if (!b->data)
 		return MHD_create_response_from_fd_at_offset64(len, b->fd, off);
 	return MHD_create_response_from_buffer(len, (void *)((uintptr_t)b->data + off),
-					       b->copy ? MHD_RESPMEM_MUST_COPY : MHD_RESPMEM_PERSISTENT);
+					       b->copy ? MHD_RESPMEM_MUST_COPY
+						       : MHD_RESPMEM_PERSISTENT);
 }
 
 static enum MHD_Result send_empty(struct MHD_Connection *c, const struct body *b, unsigned status)
@@ -168,15 +170,15 @@ static enum MHD_Result send_body(struct MHD_Connection *c, const struct body *b)
 	MHD_add_response_header(r, "Accept-Ranges", "bytes");
 	MHD_add_response_header(r, "Cache-Control", "no-cache");
 	if (range == RANGE_PART) {
-		snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, off, off + len - 1,
-			 b->size);
+		snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, off,
+			 off + len - 1, b->size);
 		MHD_add_response_header(r, "Content-Range", text);
 	}
 	return send_and_drop(c, range == RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, r);
 }
 
-static enum MHD_Result send_memory(struct MHD_Connection *c, const void *data, size_t len, const char *type,
-				   uint64_t hash, bool copy)
+static enum MHD_Result send_memory(struct MHD_Connection *c, const void *data, size_t len,
+				   const char *type, uint64_t hash, bool copy)
 {
 	struct body b = { .data = data, .size = len, .type = type, .copy = copy };
 
@@ -184,7 +186,7 @@ static enum MHD_Result send_memory(struct MHD_Connection *c, const void *data, s
 	return send_body(c, &b);
 }
 
-/* --- a site's files --------------------------------------------------------------------------------- */
+/* --- a site's files --------------------------------------------------------------------------- */
 
 /* name is one of ours, or made of numbers alone. */
 static enum MHD_Result send_file(struct server *s, struct MHD_Connection *c, const char *name,
@@ -201,12 +203,13 @@ static enum MHD_Result send_file(struct server *s, struct MHD_Connection *c, con
 		return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
 	}
 	b.size = (uint64_t)st.st_size;
-	snprintf(b.tag, sizeof(b.tag), "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"", (uint64_t)st.st_ino,
-		 b.size, (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec);
+	snprintf(b.tag, sizeof(b.tag), "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"",
+		 (uint64_t)st.st_ino, b.size,
+		 (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec);
 	return send_body(c, &b);
 }
 
-/* --- tiles on demand -------------------------------------------------------------------------------- */
+/* --- tiles on demand -------------------------------------------------------------------------- */
 
 static struct cached_tile *cache_set(struct server *s, const struct address *a)
 {
@@ -272,7 +275,8 @@ static void give_tiler(struct server *s, struct source *src, struct tiler *t)
 	tiler_free(t);
 }
 
-static enum MHD_Result send_tile(struct server *s, struct MHD_Connection *c, const struct address *a)
+static enum MHD_Result send_tile(struct server *s, struct MHD_Connection *c,
+				 const struct address *a)
 {
 	struct source *src = &s->source[a->trace];
 	struct buf b = BUF_INIT;
@@ -288,8 +292,8 @@ static enum MHD_Result send_tile(struct server *s, struct MHD_Connection *c, con
 		if (t)
 			give_tiler(s, src, t);
 		if (failed) {
-			fprintf(stderr, "gilscope serve: tile %u/%" PRIu64 "/%" PRIu32 ": %s\n", a->z, a->x,
-				a->y, err.msg);
+			fprintf(stderr, "gilscope serve: tile %u/%" PRIu64 "/%" PRIu32 ": %s\n",
+				a->z, a->x, a->y, err.msg);
 			buf_release(&b);
 			return send_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR,
 					 "the timeline cannot be read\n");
@@ -301,7 +305,7 @@ static enum MHD_Result send_tile(struct server *s, struct MHD_Connection *c, con
 	return ret;
 }
 
-/* --- requests --------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 /* Digits without a superfluous zero, at most max; moves *s behind them. */
 static bool take_number(const char **s, uint64_t max, uint64_t *v)
@@ -383,8 +387,8 @@ static enum MHD_Result answer_site(struct server *s, struct MHD_Connection *c, c
 	if (parse_tile(url, &a)) {
 		if (a.trace)
 			snprintf(number, sizeof(number), "%u", a.trace);
-		snprintf(name, sizeof(name), "tiles%s/%u/%" PRIu64 "/%" PRIu32 ".png", number, a.z, a.x,
-			 a.y);
+		snprintf(name, sizeof(name), "tiles%s/%u/%" PRIu64 "/%" PRIu32 ".png", number, a.z,
+			 a.x, a.y);
 		return send_file(s, c, name, "image/png");
 	}
 	return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
@@ -395,21 +399,23 @@ static enum MHD_Result answer_timelines(struct server *s, struct MHD_Connection 
 	struct address a;
 
 	if (!strcmp(url, "/manifest.js"))
-		return send_memory(c, s->manifest.data, s->manifest.len, TYPE_SCRIPT, s->manifest_tag,
-				   false);
+		return send_memory(c, s->manifest.data, s->manifest.len, TYPE_SCRIPT,
+				   s->manifest_tag, false);
 	for (unsigned i = 0; i < n_viewer_assets; i++) {
 		const struct asset *f = &viewer_assets[i];
 
 		if (!strcmp(url + 1, f->name))
-			return send_memory(c, f->data, f->len, f->type, XXH3_64bits(f->data, f->len), false);
+			return send_memory(c, f->data, f->len, f->type,
+					   XXH3_64bits(f->data, f->len), false);
 	}
 	if (parse_tile(url, &a) && a.trace < s->n_sources)
 		return send_tile(s, c, &a);
 	return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
 }
 
-static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
-			      const char *version, const char *upload, size_t *upload_size, void **state)
+static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *url,
+			      const char *method, const char *version, const char *upload,
+			      size_t *upload_size, void **state)
 {
 	struct server *s = ctx;
 
@@ -422,7 +428,8 @@ static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *u
 		}
 		return send_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only\n");
 	}
-	if (!*state) {				/* the headers are here; a body, if any, is not wanted */
+	/* the headers are here; a body, if any, is not wanted */
+	if (!*state) {
 		*state = s;
 		return MHD_YES;
 	}
@@ -437,7 +444,7 @@ static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *u
 	return s->site >= 0 ? answer_site(s, c, url) : answer_timelines(s, c, url);
 }
 
-/* --- opening ---------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int open_source(struct source *src, const char *path, unsigned n_threads, struct err *err)
 {
@@ -529,7 +536,10 @@ static int parse_address(const char *bind, uint16_t port, struct socket_address 
 	return err_set(err, ERR_USAGE, "'%s' is no IPv4 or IPv6 address", bind);
 }
 
-/* Nothing that is served has a name with an escape in it, so "%2e" stays what it is: a name that is not there. */
+/*
+ * Nothing that is served has a name with an escape in it, so "%2e" stays what it is: a name that is
+ * not there.
+ */
 static size_t keep_escapes(void *ctx, struct MHD_Connection *c, char *s)
 {
 	(void)ctx;
@@ -537,9 +547,13 @@ static size_t keep_escapes(void *ctx, struct MHD_Connection *c, char *s)
 	return strlen(s);
 }
 
-static int start(struct server *s, const struct serve_options *o, unsigned n_threads, struct err *err)
+static int start(struct server *s, const struct serve_options *o, unsigned n_threads,
+		 struct err *err)
 {
-	/* Not epoll: with that, MHD can miss that a client is done sending, and keeps it until IDLE_SECONDS are over. */
+	/*
+	 * Not epoll: with that, MHD can miss that a client is done sending, and keeps it until
+	 * IDLE_SECONDS are over.
+	 */
 	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD;
 	const union MHD_DaemonInfo *info;
 	struct socket_address at;
@@ -549,13 +563,15 @@ static int start(struct server *s, const struct serve_options *o, unsigned n_thr
 	if (at.is_v6)
 		flags |= MHD_USE_IPv6;
 	errno = 0;
-	s->daemon = MHD_start_daemon(flags, o->port, NULL, NULL, answer, s, MHD_OPTION_SOCK_ADDR, &at.any,
-				     MHD_OPTION_THREAD_POOL_SIZE, n_threads > 1 ? n_threads : 2,
-				     MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-				     MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
+	s->daemon = MHD_start_daemon(flags, o->port, NULL, NULL, answer, s, MHD_OPTION_SOCK_ADDR,
+				     &at.any, MHD_OPTION_THREAD_POOL_SIZE,
+				     n_threads > 1 ? n_threads : 2, MHD_OPTION_CONNECTION_TIMEOUT,
+				     IDLE_SECONDS, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+				     MHD_OPTION_END);
 	if (!s->daemon)
 		return errno ? err_system(err, "cannot listen on %s port %u", o->bind, o->port)
-			     : err_set(err, ERR_SYSTEM, "cannot listen on %s port %u", o->bind, o->port);
+			     : err_set(err, ERR_SYSTEM, "cannot listen on %s port %u", o->bind,
+				       o->port);
 	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT);
 	snprintf(s->url, sizeof(s->url), at.is_v6 ? "http://[%s]:%u/" : "http://%s:%u/", o->bind,
 		 info ? info->port : o->port);

@@ -1,5 +1,6 @@
 /*
- * serve.h - an HTTP server for a site, or for timelines whose tiles are made when they are asked for
+ * serve.h - an HTTP server for a site, or for timelines whose tiles are made when they are asked
+ * for
  *
  *   GET /                       index.html
  *       /gilscope.js ...        the viewer's files
@@ -7,8 +8,8 @@
  *       /tiles[N].pmtiles       with Range, of a site
  *       /tiles[N]/z/x/y.png
  *
- * That is all it knows: a name is compared with this table, and numbers are parsed and checked, so no path is
- * ever made from what a client sends.  Of a site nothing but these files is opened.
+ * That is all it knows: a name is compared with this table, and numbers are parsed and checked, so
+ * no path is ever made from what a client sends.  Of a site nothing but these files is opened.
  */
 #ifndef GILSCOPE_SERVE_H
 #define GILSCOPE_SERVE_H
@@ -18,12 +19,14 @@
 #include "err.h"
 
 struct serve_options {
-	const char *const *paths;	/* one folder of a site, or timelines; borrowed for the call */
+	/* one folder of a site, or timelines; borrowed for the call */
+	const char *const *paths;
 	unsigned n_paths;
 	const char *bind;		/* a numeric IPv4 or IPv6 address */
 	uint16_t port;			/* 0: any that is free */
 	unsigned n_threads;		/* 0: one per cpu */
-	const char *title;		/* of timelines; NULL: the first one's.  Borrowed until close */
+	/* of timelines; NULL: the first one's.  Borrowed until close */
+	const char *title;
 };
 
 struct server;

@@ -23,7 +23,8 @@ struct tile_run {
 	uint64_t x, n;
 	uint32_t y;
 	uint8_t z;
-	const uint8_t *data;	/* borrowed for the call; NULL: the bytes were put before under the same hash */
+	/* borrowed for the call; NULL: the bytes were put before under the same hash */
+	const uint8_t *data;
 	uint32_t len;
 };
 
@@ -34,13 +35,15 @@ struct tile_store_ops {
 	unsigned z_limit;	/* the deepest zoom that it can hold */
 	int (*put)(struct tile_store *s, const struct tile_run *run, struct err *err);
 	/*
-	 * Tiles with these hashes are put soon, `near` sooner: what has to be looked at for them may be fetched from
-	 * memory.  NULL allowed.
+	 * Tiles with these hashes are put soon, `near` sooner: what has to be looked at for them
+	 * may be fetched from memory.  NULL allowed.
 	 */
-	void (*expect)(struct tile_store *s, const struct tile_hash *near, const struct tile_hash *far);
+	void (*expect)(struct tile_store *s, const struct tile_hash *near,
+		       const struct tile_hash *far);
 	/* Makes everything durable; metadata is JSON text.  Frees s also when it fails. */
 	int (*finish)(struct tile_store *s, const struct buf *metadata, struct err *err);
-	void (*abort)(struct tile_store *s);		/* frees s and removes what is half written */
+	/* frees s and removes what is half written */
+	void (*abort)(struct tile_store *s);
 };
 
 struct tile_store {
@@ -55,8 +58,8 @@ struct tile_counts {
 /* path/z/x/y.png; path is created.  NULL with *err set. */
 struct tile_store *tile_store_dir(const char *path, struct err *err);
 /*
- * An archive; see pmtiles.h.  counts may be NULL; it is filled at finish, which works with n_threads (0: one per cpu)
- * and makes the same bytes with any number of them.
+ * An archive; see pmtiles.h.  counts may be NULL; it is filled at finish, which works with
+ * n_threads (0: one per cpu) and makes the same bytes with any number of them.
  */
 struct tile_store *tile_store_pmtiles(const char *path, const struct pyramid *p, unsigned n_threads,
 				      struct tile_counts *counts, struct err *err);
@@ -66,7 +69,8 @@ static inline int tile_store_put(struct tile_store *s, const struct tile_run *ru
 	return s->ops->put(s, run, err);
 }
 
-static inline void tile_store_expect(struct tile_store *s, const struct tile_hash *near, const struct tile_hash *far)
+static inline void tile_store_expect(struct tile_store *s, const struct tile_hash *near,
+				     const struct tile_hash *far)
 {
 	if (s->ops->expect)
 		s->ops->expect(s, near, far);

@@ -1,8 +1,9 @@
 /*
  * store_dir.c - tiles as files: path/z/x/y.png
  *
- * One folder stays open: that of the last (z, x).  Files are not synced one by one; finish syncs the file
- * system once.  Whoever makes the site renames its folder afterwards, so half a set is never taken for one.
+ * One folder stays open: that of the last (z, x).  Files are not synced one by one; finish syncs
+ * the file system once.  Whoever makes the site renames its folder afterwards, so half a set is
+ * never taken for one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +56,8 @@ static int enter_column(struct dir_store *s, unsigned z, uint64_t x, struct err 
 	return 0;
 }
 
-static int write_tile(struct dir_store *s, uint32_t y, const void *data, size_t len, struct err *err)
+static int write_tile(struct dir_store *s, uint32_t y, const void *data, size_t len,
+		      struct err *err)
 {
 	char name[32];
 	int fd, ret;

@@ -44,8 +44,9 @@ static void rotate(uint32_t n, uint32_t *x, uint32_t *y, uint32_t rx, uint32_t r
 }
 
 /*
- * Two zooms at a time: what rotate() does to all that is inside a quadrant is one of four things, turned over (1) or
- * not, exchanged (2) or not.  For each, by two bits of x and two of y: four bits of the id, and what holds inside.
+ * Two zooms at a time: what rotate() does to all that is inside a quadrant is one of four things,
+ * turned over (1) or not, exchanged (2) or not.  For each, by two bits of x and two of y: four bits
+ * of the id, and what holds inside.
  */
 uint64_t tile_id(unsigned z, uint32_t x, uint32_t y)
 {
@@ -55,7 +56,8 @@ uint64_t tile_id(unsigned z, uint32_t x, uint32_t y)
 		{ 2, 4, 57, 62, 15, 8, 53, 51, 16, 29, 32, 45, 22, 26, 38, 42 },
 		{ 43, 39, 27, 23, 44, 33, 28, 17, 50, 52, 9, 14, 63, 56, 5, 3 },
 	};
-	unsigned inside = (z & 1) << 1;		/* of an odd z the first zoom is one that is not there */
+	/* of an odd z the first zoom is one that is not there */
+	unsigned inside = (z & 1) << 1;
 	uint64_t d = 0;
 
 	for (int bit = (int)((z + 1) & ~1u) - 2; bit >= 0; bit -= 2) {

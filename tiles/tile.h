@@ -5,9 +5,9 @@
  *   z 1      |        x 0        |        x 1        |
  *   z_max    | x 0 | x 1 | ...                             one pixel is one clock unit
  *
- * A pyramid in time only: y is a group of LANES_PER_TILE lanes, and is the same at every z.  At zoom z a pixel
- * is 2^(z_max - z) clock units wide.  A tile exists where it begins no later than the trace ends, so the
- * last event, which lies at the end itself, is always in one.
+ * A pyramid in time only: y is a group of LANES_PER_TILE lanes, and is the same at every z.  At
+ * zoom z a pixel is 2^(z_max - z) clock units wide.  A tile exists where it begins no later than
+ * the trace ends, so the last event, which lies at the end itself, is always in one.
  */
 #ifndef GILSCOPE_TILE_H
 #define GILSCOPE_TILE_H
@@ -23,7 +23,8 @@ struct pyramid {
 	uint32_t n_lanes;
 	uint32_t n_groups;		/* of lanes: y < n_groups; at least 1 */
 	unsigned z_max;			/* the zoom at which a pixel is one clock unit */
-	unsigned z_offset;		/* least with 2^z_offset >= n_groups: PMTiles wants y < 2^z */
+	/* least with 2^z_offset >= n_groups: PMTiles wants y < 2^z */
+	unsigned z_offset;
 };
 
 /* end below 2^62, tile_width a power of two. */
@@ -65,7 +66,8 @@ uint64_t pyramid_addresses(const struct pyramid *p, unsigned z);
 
 /*
  * The PMTiles number of a tile: those of all lower zooms first, then along a Hilbert curve
- * (https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md).  z at most TILE_ID_MAX_Z, x and y < 2^z.
+ * (https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md).  z at most TILE_ID_MAX_Z, x and
+ * y < 2^z.
  */
 #define TILE_ID_MAX_Z 26	/* where today's readers stop: ids stay below 2^53 */
 uint64_t tile_id(unsigned z, uint32_t x, uint32_t y);

@@ -1,12 +1,13 @@
 /*
  * block.c - the codec of a block of events
  *
- * Most events of a block are alike: the same few threads do the same few things.  So the block begins with
- * a table of symbols (everything of an event but its time and its values), and an event is its symbol and
- * the time since the event before.  These stand in three planes: the symbols, which repeat themselves; what
- * is above the times' lowest byte, mostly small; and that byte, which is mostly noise.  Apart they compress
- * to two thirds of what they do together.  Values of attributes stand in columns of their own, one per
- * attribute, as differences where they tend to be equal.
+ * Most events of a block are alike: the same few threads do the same few things.  So the block
+ * begins with a table of symbols (everything of an event but its time and its values), and an event
+ * is its symbol and the time since the event before.  These stand in three planes: the symbols,
+ * which repeat themselves; what is above the times' lowest byte, mostly small; and that byte, which
+ * is mostly noise.  Apart they compress to two thirds of what they do together.  Values of
+ * attributes stand in columns of their own, one per attribute, as differences where they tend to be
+ * equal.
  */
 #include "format.h"
 
@@ -57,9 +58,9 @@ void block_join_pair(struct block *b)
 		return;
 	a = &b->event[b->n_events - 2];
 	z = a + 1;
-	if (a->kind != EV_RELEASE || z->kind != EV_ACQUIRE || a->time != z->time || a->thread != z->thread ||
-	    a->lock != z->lock || a->state != STATE_IDLE || z->state != STATE_RUN ||
-	    (a->flags | z->flags | a->n_attrs | z->n_attrs))
+	if (a->kind != EV_RELEASE || z->kind != EV_ACQUIRE || a->time != z->time ||
+	    a->thread != z->thread || a->lock != z->lock || a->state != STATE_IDLE ||
+	    z->state != STATE_RUN || (a->flags | z->flags | a->n_attrs | z->n_attrs))
 		return;
 	b->n_events -= 2;
 	block_add_pairs(b, (struct block_pairs){
@@ -74,7 +75,10 @@ struct block_encoder {
 	struct cached_symbol cache[CACHED_SYMBOLS];
 	struct block_symbol *symbol;
 	uint32_t *slot;			/* hash table: symbol number + 1, or 0 */
-	/* The planes: each event's symbol, in two bytes where there are more than 256, and its time. */
+	/*
+	 * The planes: each event's symbol, in two bytes where there are more than 256, and its
+	 * time.
+	 */
 	uint8_t *symbols, *low, *high;
 	bool wide;
 	size_t n_symbols, cap_symbols, n_slots;
@@ -184,7 +188,8 @@ struct fill {
 	size_t n;			/* entries so far */
 	uint64_t last;			/* the newest one's time */
 	uint8_t *high;
-	uint8_t *value[N_ATTRS];	/* where a column's next value goes; there is room for all */
+	/* where a column's next value goes; there is room for all */
+	uint8_t *value[N_ATTRS];
 };
 
 /* The 257th symbol: from here on each takes two bytes. */
@@ -257,7 +262,8 @@ static inline uint8_t *put_value(uint8_t *p, uint64_t v)
 }
 
 /* Puts the values of an event into the columns; returns which there are. */
-static unsigned fill_columns(struct fill *f, const struct event *ev, const struct attr *a, int64_t *last)
+static unsigned fill_columns(struct fill *f, const struct event *ev, const struct attr *a,
+			     int64_t *last)
 {
 	unsigned attrs = 0;
 
@@ -289,7 +295,10 @@ static int fill_pairs(struct fill *f, const struct block_pairs *p)
 	return 0;
 }
 
-/* Gives each event its symbol and its place in the planes, and puts attributes' values into the columns. */
+/*
+ * Gives each event its symbol and its place in the planes, and puts attributes' values into the
+ * columns.
+ */
 static int fill_planes(struct fill *f, const struct block *b)
 {
 	struct block_encoder *e = f->e;
@@ -303,7 +312,8 @@ static int fill_planes(struct fill *f, const struct block *b)
 	memset(e->cache, 0xff, sizeof(e->cache));
 	for (unsigned i = 1; i < N_ATTRS; i++) {
 		buf_clear(&e->column[i]);
-		f->value[i] = b->n_attrs ? buf_reserve(&e->column[i], b->n_attrs * VARINT_MAX) : NULL;
+		f->value[i] =
+			b->n_attrs ? buf_reserve(&e->column[i], b->n_attrs * VARINT_MAX) : NULL;
 		if (b->n_attrs && !f->value[i])
 			return -1;
 	}
@@ -409,7 +419,7 @@ int block_encode(struct block_encoder *e, const struct block *b, struct buf *out
 	return buf_failed(&e->counts) || buf_failed(out) ? -1 : 0;
 }
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 void block_reader_release(struct block_reader *r)
 {
@@ -424,7 +434,10 @@ static int bad(struct err *err, const char *what)
 	return err_set(err, ERR_FORMAT, "damaged block of events: %s", what);
 }
 
-/* Room for n items of size bytes in *items; every item takes at least least bytes of the avail that are left. */
+/*
+ * Room for n items of size bytes in *items; every item takes at least least bytes of the avail that
+ * are left.
+ */
 static int room(void *items, size_t *cap, uint64_t n, size_t size, size_t least, size_t avail,
 		struct err *err)
 {
@@ -466,7 +479,8 @@ static int get_heads(struct block_reader *r, struct scan *s, struct err *err)
 {
 	uint64_t n = next(s), number = 0;
 
-	if (!s->p || room(&r->head, &r->cap_heads, n, sizeof(*r->head), 4, (size_t)(s->end - s->p), err))
+	if (!s->p ||
+	    room(&r->head, &r->cap_heads, n, sizeof(*r->head), 4, (size_t)(s->end - s->p), err))
 		return s->p ? -1 : bad(err, "it ends in its heads");
 	r->n_heads = n;
 	for (size_t i = 0; i < n; i++) {
@@ -524,7 +538,8 @@ static int get_tails(struct block_reader *r, struct scan *s, uint64_t end, struc
 {
 	uint64_t n = next(s), number = 0;
 
-	if (!s->p || room(&r->tail, &r->cap_tails, n, sizeof(*r->tail), 3, (size_t)(s->end - s->p), err))
+	if (!s->p ||
+	    room(&r->tail, &r->cap_tails, n, sizeof(*r->tail), 3, (size_t)(s->end - s->p), err))
 		return s->p ? -1 : bad(err, "it ends in its tails");
 	r->n_tails = n;
 	for (size_t i = 0; i < n; i++) {
@@ -543,8 +558,8 @@ static int get_tails(struct block_reader *r, struct scan *s, uint64_t end, struc
 	return 0;
 }
 
-int block_open(struct block_reader *r, const uint8_t *data, size_t len, const struct block_bounds *b,
-	       struct err *err)
+int block_open(struct block_reader *r, const uint8_t *data, size_t len,
+	       const struct block_bounds *b, struct err *err)
 {
 	struct scan s = { data, data + len };
 	uint64_t column[N_ATTRS] = { 0 }, entries = b->n_events, counts = 0;
@@ -559,7 +574,8 @@ int block_open(struct block_reader *r, const uint8_t *data, size_t len, const st
 	r->n_locks = b->n_locks;
 	r->pairs = 0;
 	r->between = false;
-	if (get_heads(r, &s, err) || get_symbols(r, &s, &pairs, err) || get_tails(r, &s, b->end, err))
+	if (get_heads(r, &s, err) || get_symbols(r, &s, &pairs, err) ||
+	    get_tails(r, &s, b->end, err))
 		return -1;
 	for (unsigned i = 1; i < N_ATTRS; i++)
 		column[i] = next(&s);
@@ -619,7 +635,8 @@ static inline int get_value(struct block_reader *r, unsigned id, int64_t *value)
 }
 
 /* The first event of pairs, which the entry that was read last stands for. */
-static const struct block_symbol *begin_pairs(struct block_reader *r, const struct block_symbol *s, struct err *err)
+static const struct block_symbol *begin_pairs(struct block_reader *r, const struct block_symbol *s,
+					      struct err *err)
 {
 	uint64_t more = 0, step = 0;
 
@@ -692,7 +709,8 @@ const struct block_symbol *block_next_rare(struct block_reader *r, struct err *e
 		return next_of_pairs(r);
 	if (!r->left) {
 		if (r->high != r->high_end || r->hidden)
-			bad(err, r->hidden ? "it has fewer events than it should" : "bytes behind its last event");
+			bad(err, r->hidden ? "it has fewer events than it should"
+					   : "bytes behind its last event");
 		return NULL;
 	}
 	symbol = r->wide ? get_le16(r->symbols) : *r->symbols;
@@ -704,7 +722,8 @@ const struct block_symbol *block_next_rare(struct block_reader *r, struct err *e
 	}
 	step = high << 8 | *r->low;
 	if (symbol >= r->n_symbols || high >> 56 || step > r->limit - r->time) {
-		bad(err, symbol >= r->n_symbols ? "an unknown symbol" : "an event after the block's end");
+		bad(err, symbol >= r->n_symbols ? "an unknown symbol"
+						: "an event after the block's end");
 		return NULL;
 	}
 	r->symbols += 1 + r->wide;
@@ -744,7 +763,8 @@ const struct block_symbol *block_next_values(struct block_reader *r, unsigned wa
 	return s;
 }
 
-const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs, struct err *err)
+const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs,
+					    struct err *err)
 {
 	const struct block_symbol *s = block_next_usual(r);
 	unsigned n = 0;

@@ -64,7 +64,7 @@ static void sum_up(struct sums *s, const struct timeline *tl)
 	}
 }
 
-/* --- JSON: the keys are promised in docs/info.md --------------------------------------------------- */
+/* --- JSON: the keys are promised in docs/info.md ---------------------------------------------- */
 
 static void put(struct json *j, const char *key, uint64_t v)
 {
@@ -186,7 +186,8 @@ static void json_facts(struct json *j, const struct timeline *tl)
 }
 
 /* Figures of the whole; more may follow here in later versions. */
-static void json_more(struct json *j, const struct timeline *tl, const struct sums *s, uint64_t bytes)
+static void json_more(struct json *j, const struct timeline *tl, const struct sums *s,
+		      uint64_t bytes)
 {
 	const struct timeline_info *info = timeline_info(tl);
 
@@ -212,7 +213,8 @@ static void json_more(struct json *j, const struct timeline *tl, const struct su
 	put(j, "nodes", info->n_nodes);
 }
 
-static void info_json(struct buf *out, const struct timeline *tl, const struct sums *s, uint64_t bytes)
+static void info_json(struct buf *out, const struct timeline *tl, const struct sums *s,
+		      uint64_t bytes)
 {
 	const struct timeline_info *info = timeline_info(tl);
 	struct json j = json_new(out);
@@ -236,7 +238,8 @@ static void info_json(struct buf *out, const struct timeline *tl, const struct s
 	json_end(&j, ']');
 	put(&j, "checks", info->checks);
 	if (info->checks) {
-		put_real(&j, "badness", (double)(s->all.busy + s->all.retry) / (double)info->checks);
+		put_real(&j, "badness",
+			 (double)(s->all.busy + s->all.retry) / (double)info->checks);
 	} else {
 		json_key(&j, "badness");
 		json_null(&j);
@@ -246,7 +249,7 @@ static void info_json(struct buf *out, const struct timeline *tl, const struct s
 	buf_str(out, "\n");
 }
 
-/* --- text ----------------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 #define LINE_COLUMNS 100	/* of a terminal: names are cut so that the tables fit */
 #define NAME_LEAST 10		/* ... but not below this */
@@ -276,15 +279,20 @@ static const char *length_text(char out[40], uint64_t t, enum timeline_clock clo
 	return time_text(out, t, clock);
 }
 
-/* How many columns of a terminal a character takes: the usual ranges, not Unicode's whole tables. */
+/*
+ * How many columns of a terminal a character takes: the usual ranges, not Unicode's whole tables.
+ */
 static unsigned char_columns(uint32_t c)
 {
 	if ((c >= 0x300 && c < 0x370) || (c >= 0xfe00 && c < 0xfe10) || (c >= 0x20d0 && c < 0x2100))
 		return 0;
-	return (c >= 0x1100 && c < 0x1160) || (c >= 0x2e80 && c < 0xa4d0) || (c >= 0xac00 && c < 0xd7a4) ||
-	       (c >= 0xf900 && c < 0xfb00) || (c >= 0xfe30 && c < 0xfe70) || (c >= 0xff00 && c < 0xff61) ||
-	       (c >= 0xffe0 && c < 0xffe7) || (c >= 0x1f300 && c < 0x1fb00) || (c >= 0x20000 && c < 0x3fffe)
-	       ? 2 : 1;
+	return (c >= 0x1100 && c < 0x1160) || (c >= 0x2e80 && c < 0xa4d0) ||
+			       (c >= 0xac00 && c < 0xd7a4) || (c >= 0xf900 && c < 0xfb00) ||
+			       (c >= 0xfe30 && c < 0xfe70) || (c >= 0xff00 && c < 0xff61) ||
+			       (c >= 0xffe0 && c < 0xffe7) || (c >= 0x1f300 && c < 0x1fb00) ||
+			       (c >= 0x20000 && c < 0x3fffe)
+		       ? 2
+		       : 1;
 }
 
 static size_t text_columns(const char *s, size_t n)
@@ -297,7 +305,10 @@ static size_t text_columns(const char *s, size_t n)
 	return columns;
 }
 
-/* Appends what fits of a name into so many columns, with an ellipsis where it was cut, and blanks behind it. */
+/*
+ * Appends what fits of a name into so many columns, with an ellipsis where it was cut, and blanks
+ * behind it.
+ */
 static void put_cut(struct buf *b, const char *name, size_t columns)
 {
 	struct buf shown = BUF_INIT;
@@ -347,7 +358,8 @@ struct column {
 	size_t field;			/* its offset; QUANTILE: the histogram */
 	double q;
 	bool always;			/* also where it is 0 for all lanes */
-	unsigned minor;			/* 1, 2...: left out first, second... where the table is too wide */
+	/* 1, 2...: left out first, second... where the table is too wide */
+	unsigned minor;
 };
 
 #define FIELD(f) offsetof(struct timeline_thread, f)
@@ -401,9 +413,11 @@ static uint64_t field_of(const struct timeline_thread *t, size_t field)
 static const char *cell(char out[40], const struct table *t, const struct column *c, uint32_t i)
 {
 	const struct timeline_info *info = timeline_info(t->tl);
-	const struct timeline_thread *of = i == NO_THREAD ? &t->sums->all : timeline_thread(t->tl, i);
-	uint64_t v = c->form == QUANTILE ? timeline_quantile(t->tl, (enum timeline_hist)c->field, i, c->q)
-					 : field_of(of, c->field);
+	const struct timeline_thread *of =
+		i == NO_THREAD ? &t->sums->all : timeline_thread(t->tl, i);
+	uint64_t v = c->form == QUANTILE
+			     ? timeline_quantile(t->tl, (enum timeline_hist)c->field, i, c->q)
+			     : field_of(of, c->field);
 
 	/* Of what did not occur, there is no length. */
 	if (c->form == QUANTILE && !of->waits)
@@ -463,7 +477,8 @@ static void measure(struct table *t)
 				used -= t->width[k] + 2;
 			}
 	if (longest)
-		t->name_width = used + 2 + NAME_LEAST < LINE_COLUMNS ? LINE_COLUMNS - used - 2 : NAME_LEAST;
+		t->name_width =
+			used + 2 + NAME_LEAST < LINE_COLUMNS ? LINE_COLUMNS - used - 2 : NAME_LEAST;
 	if (t->name_width > longest)
 		t->name_width = longest < 6 ? 6 : longest;
 }
@@ -572,7 +587,8 @@ static void put_longest_wait(struct buf *b, const struct timeline *tl, const str
 	put_cut(b, timeline_thread(tl, s->max_wait_lane)->id,
 		shown_columns(timeline_thread(tl, s->max_wait_lane)->id) < 40
 		? shown_columns(timeline_thread(tl, s->max_wait_lane)->id) : 40);
-	buf_printf(b, ", from %s after the start\n", time_exact(at, s->all.max_wait_at, info->clock));
+	buf_printf(b, ", from %s after the start\n",
+		   time_exact(at, s->all.max_wait_at, info->clock));
 }
 
 static void put_badness(struct buf *b, const struct timeline_info *info, const struct sums *s)
@@ -621,7 +637,8 @@ static void put_losses(struct buf *b, const struct timeline_info *info, const st
 		buf_str(b, "\n");
 }
 
-static void info_text(struct buf *b, const struct timeline *tl, const struct sums *s, uint64_t bytes)
+static void info_text(struct buf *b, const struct timeline *tl, const struct sums *s,
+		      uint64_t bytes)
 {
 	const struct timeline_info *info = timeline_info(tl);
 	const char *title = *info->title ? info->title : "(no title)";
@@ -633,7 +650,8 @@ static void info_text(struct buf *b, const struct timeline *tl, const struct sum
 	buf_str(b, "\n");
 	put_clock(b, info);
 	put_key(b, "events");
-	buf_printf(b, "%s of %u thread%s", grouped(a, info->events), info->n_lanes, info->n_lanes == 1 ? "" : "s");
+	buf_printf(b, "%s of %u thread%s", grouped(a, info->events), info->n_lanes,
+		   info->n_lanes == 1 ? "" : "s");
 	if (s->n_processes > 1)
 		buf_printf(b, " of %u processes", s->n_processes);
 	buf_printf(b, "; the file has %s bytes", grouped(c, bytes));
@@ -659,12 +677,14 @@ int cmd_info(int argc, char **argv)
 {
 	bool json = false;
 	const struct opt table[] = {
-		{ 0, "json", NULL, "all figures as JSON, for programs: docs/info.md", OPT_FLAG, &json },
+		{ 0, "json", NULL, "all figures as JSON, for programs: docs/info.md", OPT_FLAG,
+		  &json },
 		{ 0 },
 	};
 	const struct opts opts = {
 		.usage = "gilscope info [--json] T.gtl",
-		.summary = "Says what a timeline holds: its length, and for each thread the time in each state, how\n"
+		.summary = "Says what a timeline holds: its length, and for each thread the time "
+			   "in each state, how\n"
 			   "often it took the lock, and how long it waited for it.",
 		.table = table,
 		.example = "gilscope info --json trace.gtl | jq '.threads[] | {id, wait_p99}'",

@@ -145,9 +145,12 @@ int cmd_stats(int argc, char **argv)
 		{ 0 },
 	};
 	const struct opts opts = {
-		.usage = "gilscope stats [OPTIONS] T.gtl   or   gilscope stats --compare A.gtl B.gtl",
-		.summary = "Prints what each thread and each lock did, percentiles of waits, holds and\n"
-			   "hand-offs, and what stands out: convoys, long holds, starvation, battles,\n"
+		.usage = "gilscope stats [OPTIONS] T.gtl   or   gilscope stats --compare A.gtl "
+			 "B.gtl",
+		.summary = "Prints what each thread and each lock did, percentiles of waits, holds "
+			   "and\n"
+			   "hand-offs, and what stands out: convoys, long holds, starvation, "
+			   "battles,\n"
 			   "stalls, forced switches.",
 		.table = table,
 		.example = "gilscope stats --from 1.2s --to 1.7s trace.gtl",

@@ -1,9 +1,10 @@
 /*
  * draw.c - events to bins
  *
- * Each block is drawn by itself: it begins with every thread's state and says how takes that are open at
- * its end go on.  The time between two events of a thread belongs to the state after the first one; a
- * stretch of waiting is split where its ending event's ATTR_SIGNAL says that the signal came.
+ * Each block is drawn by itself: it begins with every thread's state and says how takes that are
+ * open at its end go on.  The time between two events of a thread belongs to the state after the
+ * first one; a stretch of waiting is split where its ending event's ATTR_SIGNAL says that the
+ * signal came.
  */
 #include "internal.h"
 
@@ -47,10 +48,15 @@ void bin_add(struct timeline_bin *a, const struct timeline_bin *b)
 	a->checks += b->checks;
 }
 
-/* The bin in which the events are; an event's time and what came before it mostly lie in the same one. */
+/*
+ * The bin in which the events are; an event's time and what came before it mostly lie in the same
+ * one.
+ */
 struct place {
-	uint64_t begin, end;		/* of what is drawn of it; events in between are counted, others are not */
-	size_t bin;			/* 0 in front of the window and behind it, where begin is NO_TIME */
+	/* of what is drawn of it; events in between are counted, others are not */
+	uint64_t begin, end;
+	/* 0 in front of the window and behind it, where begin is NO_TIME */
+	size_t bin;
 };
 
 /* Not for STATE_IDLE. */
@@ -91,8 +97,8 @@ static void add_time(const struct canvas *c, uint32_t lane, unsigned state, uint
 }
 
 /* The same where b is the time of an event in that place. */
-static inline void add_recent(const struct canvas *c, const struct place *p, uint32_t lane, unsigned state,
-			      uint64_t a, uint64_t b)
+static inline void add_recent(const struct canvas *c, const struct place *p, uint32_t lane,
+			      unsigned state, uint64_t a, uint64_t b)
 {
 	if (state == STATE_IDLE)
 		return;
@@ -103,7 +109,8 @@ static inline void add_recent(const struct canvas *c, const struct place *p, uin
 }
 
 /* A take of this length touches [a, b). */
-static void add_max_wait(const struct canvas *c, uint32_t lane, uint64_t length, uint64_t a, uint64_t b)
+static void add_max_wait(const struct canvas *c, uint32_t lane, uint64_t length, uint64_t a,
+			 uint64_t b)
 {
 	struct timeline_bin *bin = c->out + lane * c->stride;
 	uint64_t i, j;
@@ -121,9 +128,11 @@ static void add_max_wait(const struct canvas *c, uint32_t lane, uint64_t length,
 			bin[i].max_wait = length;
 }
 
-/* Adds [a, b) of waiting, of which the part from signal on was hand-off; place as in add_recent(). */
-static inline void add_wait(const struct canvas *c, const struct place *p, uint32_t lane, uint64_t a, uint64_t b,
-			    uint64_t signal)
+/*
+ * Adds [a, b) of waiting, of which the part from signal on was hand-off; place as in add_recent().
+ */
+static inline void add_wait(const struct canvas *c, const struct place *p, uint32_t lane,
+			    uint64_t a, uint64_t b, uint64_t signal)
 {
 	if (signal < a)
 		signal = a;
@@ -149,7 +158,8 @@ static inline void count(struct timeline_bin *b, const struct block_symbol *s, u
 	case EV_STATE: b->events -= n; break;
 	}
 	if (s->flags & (EVF_LOST_ACQUIRE | EVF_LOST_RELEASE))
-		b->lost += (s->flags & EVF_LOST_ACQUIRE ? n : 0) + (s->flags & EVF_LOST_RELEASE ? n : 0);
+		b->lost += (s->flags & EVF_LOST_ACQUIRE ? n : 0) +
+			   (s->flags & EVF_LOST_RELEASE ? n : 0);
 }
 
 /* Goes to where t lies. */
@@ -170,8 +180,9 @@ static void next_place(const struct canvas *v, struct place *p, uint64_t t)
 }
 
 /* The lane's state changes with this event, or its take goes on. */
-static inline void step(const struct canvas *c, const struct place *p, uint32_t lane, struct draw_lane *l,
-			const struct block_symbol *s, uint64_t t, uint64_t signal)
+static inline void step(const struct canvas *c, const struct place *p, uint32_t lane,
+			struct draw_lane *l, const struct block_symbol *s, uint64_t t,
+			uint64_t signal)
 {
 	if (l->state == STATE_WAIT) {
 		if (s->kind == EV_ACQUIRE || s->kind == EV_RETRY || s->state != STATE_WAIT) {
@@ -197,8 +208,8 @@ static inline void count_pairs(struct timeline_bin *b, uint32_t n)
 }
 
 /*
- * Counts n pairs, the first of them step behind t, each step behind the one before: bin by bin, or where these are
- * narrower, one by one.  The lane runs on meanwhile.
+ * Counts n pairs, the first of them step behind t, each step behind the one before: bin by bin, or
+ * where these are narrower, one by one.  The lane runs on meanwhile.
  */
 static void add_pairs(const struct canvas *c, uint32_t lane, uint64_t t, uint32_t n, uint64_t step)
 {
@@ -257,7 +268,8 @@ static void draw_pairs(struct timeline_cursor *c, const struct canvas *v)
 static void begin_block(struct timeline_cursor *c, const struct canvas *v, uint64_t begin)
 {
 	for (uint32_t i = 0; i < v->n_lanes; i++)
-		c->lane[i] = (struct draw_lane){ .last = begin, .since = begin, .state = STATE_IDLE };
+		c->lane[i] =
+			(struct draw_lane){ .last = begin, .since = begin, .state = STATE_IDLE };
 	for (size_t i = 0; i < c->reader.n_heads; i++) {
 		const struct block_head *h = &c->reader.head[i];
 
@@ -293,7 +305,7 @@ static void end_block(struct timeline_cursor *c, const struct canvas *v, uint64_
 		add_time(v, i, c->lane[i].state, c->lane[i].last, end);
 }
 
-/* --- usual events ------------------------------------------------------------------------------------ */
+/* --- usual events ----------------------------------------------------------------------------- */
 
 /* What drawing an event of a symbol comes to. */
 struct usual {
@@ -305,13 +317,15 @@ struct usual {
 	bool counts, is_event;		/* 1 there, 1 in events */
 	bool plain;			/* that is all that it counts */
 	bool turn, acquire;		/* ends a stretch of waiting; ACQUIRE */
-	bool signal, special;		/* has a value, which is ATTR_SIGNAL; is of pairs, or no symbol at all */
+	/* has a value, which is ATTR_SIGNAL; is of pairs, or no symbol at all */
+	bool signal, special;
 	bool pairs, checks;		/* checks: has a value of ATTR_CHECKS, which is counted */
 };
 
 #define MAX_USUAL 256		/* symbols, where one takes a byte */
 
-static void make_usual(struct timeline_cursor *c, const struct canvas *v, bool has_checks, struct usual u[MAX_USUAL])
+static void make_usual(struct timeline_cursor *c, const struct canvas *v, bool has_checks,
+		       struct usual u[MAX_USUAL])
 {
 	static const struct { bool counts; uint8_t at; } counter[SYMBOL_PAIRS + 1] = {
 		[EV_ACQUIRE] = { true, offsetof(struct timeline_bin, acquires) },
@@ -329,12 +343,18 @@ static void make_usual(struct timeline_cursor *c, const struct canvas *v, bool h
 			.lane = lane < v->n_lanes ? &c->lane[lane] : NULL,
 			.number = lane < v->n_lanes ? lane : 0,
 			.row = (lane < v->n_lanes ? lane : 0) * v->stride * sizeof(*v->out),
-			.state = s->state, .counter = counter[s->kind].at, .counts = counter[s->kind].counts,
-			.is_event = s->kind != EV_STATE, .plain = !s->flags,
-			.turn = s->kind == EV_ACQUIRE || s->kind == EV_RETRY || s->state != STATE_WAIT,
-			.acquire = s->kind == EV_ACQUIRE, .signal = s->attrs >> ATTR_SIGNAL & 1,
+			.state = s->state,
+			.counter = counter[s->kind].at,
+			.counts = counter[s->kind].counts,
+			.is_event = s->kind != EV_STATE,
+			.plain = !s->flags,
+			.turn = s->kind == EV_ACQUIRE || s->kind == EV_RETRY ||
+				s->state != STATE_WAIT,
+			.acquire = s->kind == EV_ACQUIRE,
+			.signal = s->attrs >> ATTR_SIGNAL & 1,
 			.checks = has_checks && s->attrs >> ATTR_CHECKS & 1,
-			.pairs = s->kind == SYMBOL_PAIRS, .special = s->kind == SYMBOL_PAIRS,
+			.pairs = s->kind == SYMBOL_PAIRS,
+			.special = s->kind == SYMBOL_PAIRS,
 		};
 	}
 	for (size_t i = c->reader.n_symbols; i < MAX_USUAL; i++)
@@ -348,7 +368,8 @@ static inline struct timeline_bin *usual_bin(const struct usual *u, struct timel
 
 /* As add_recent() in the place that begins there; a is not after b. */
 static inline void add_usual(const struct canvas *v, uint64_t place, const struct usual *u,
-			     struct timeline_bin *first_lane, unsigned state, uint64_t a, uint64_t b)
+			     struct timeline_bin *first_lane, unsigned state, uint64_t a,
+			     uint64_t b)
 {
 	if (state == STATE_IDLE)
 		return;
@@ -359,8 +380,8 @@ static inline void add_usual(const struct canvas *v, uint64_t place, const struc
 }
 
 /*
- * The same as get_varint().  Whether there are one or two bytes is a matter of chance, so there is no branch for the
- * processor to guess wrong.
+ * The same as get_varint().  Whether there are one or two bytes is a matter of chance, so there is
+ * no branch for the processor to guess wrong.
  */
 static inline const uint8_t *get_short(const uint8_t *p, const uint8_t *end, uint64_t *v)
 {
@@ -392,22 +413,26 @@ static inline void end_wait(const struct canvas *v, uint64_t place, const struct
 /* Numbers of pairs as an entry tells them: how many more than one, and the time between two. */
 struct pairs_told { const uint8_t *end; uint64_t more, step; };
 
-/* Reads them where they are as they should be: they leave `hidden` events, and t, the first one's time, is known. */
-static inline bool get_pairs(const uint8_t *p, const struct block_reader *r, uint64_t t, uint32_t hidden,
-			     struct pairs_told *told)
+/*
+ * Reads them where they are as they should be: they leave `hidden` events, and t, the first one's
+ * time, is known.
+ */
+static inline bool get_pairs(const uint8_t *p, const struct block_reader *r, uint64_t t,
+			     uint32_t hidden, struct pairs_told *told)
 {
 	told->step = 0;
 	p = get_short(p, r->counts_end, &told->more);
 	if (p && told->more)
 		p = get_short(p, r->counts_end, &told->step);
 	told->end = p;
-	return p && told->more < hidden && 2 * told->more + 1 <= hidden && told->step <= UINT32_MAX &&
-	       told->more * told->step <= r->limit - t;
+	return p && told->more < hidden && 2 * told->more + 1 <= hidden &&
+	       told->step <= UINT32_MAX && told->more * told->step <= r->limit - t;
 }
 
 /*
- * Draws entries until one comes that needs more care, for it may be a bad one.  What an event means was looked up
- * for its symbol; the reader's state is in local variables, for bins are written in between.
+ * Draws entries until one comes that needs more care, for it may be a bad one.  What an event means
+ * was looked up for its symbol; the reader's state is in local variables, for bins are written in
+ * between.
  */
 static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct place *place,
 		       const struct usual usual[MAX_USUAL], int64_t *most_checks)
@@ -415,7 +440,8 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 	struct block_reader *r = &c->reader;
 	const uint8_t *checks = r->column[ATTR_CHECKS].p;
 	int64_t last_checks = r->column[ATTR_CHECKS].last, most = *most_checks;
-	const uint8_t *symbols = r->symbols, *high = r->high, *low = r->low, *signals = r->column[ATTR_SIGNAL].p;
+	const uint8_t *symbols = r->symbols, *high = r->high, *low = r->low,
+		      *signals = r->column[ATTR_SIGNAL].p;
 	const uint8_t *counts = r->counts;
 	const uint8_t *const stop = symbols + r->left;
 	uint64_t time = r->time;
@@ -434,14 +460,16 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 
 		if (upper >= 0x80) {
 			next_high = get_short(high, r->high_end, &upper);
-			if (!next_high || upper >> 56 || r->high_end - next_high < stop - symbols - 1)
+			if (!next_high || upper >> 56 ||
+			    r->high_end - next_high < stop - symbols - 1)
 				break;
 		}
 		upper = upper << 8 | *low;
 		if (upper > r->limit - time)
 			break;
 		t = time + upper;
-		if (u->special && (!u->pairs || (l && l->state != STATE_RUN) || !get_pairs(counts, r, t, hidden, &pairs)))
+		if (u->special && (!u->pairs || (l && l->state != STATE_RUN) ||
+				   !get_pairs(counts, r, t, hidden, &pairs)))
 			break;
 		if (u->signal) {
 			next_signals = get_short(signals, r->column[ATTR_SIGNAL].end, &signal);
@@ -476,7 +504,8 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 			if (!l)
 				continue;
 			if (place_begin != NO_TIME)
-				count_pairs(usual_bin(u, first_lane), time < place_end ? (uint32_t)pairs.more + 1 : 1);
+				count_pairs(usual_bin(u, first_lane),
+					    time < place_end ? (uint32_t)pairs.more + 1 : 1);
 			if (time >= place_end || place_begin == NO_TIME)
 				add_pairs(v, u->number, t, (uint32_t)pairs.more, pairs.step);
 			continue;
@@ -523,7 +552,8 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 	r->time = time;
 }
 
-static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t number, struct err *err)
+static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t number,
+		      struct err *err)
 {
 	struct usual usual[MAX_USUAL];
 	uint64_t begin = c->tl->block[number].begin, end = tl_block_end(c->tl, number), signal;
@@ -556,8 +586,11 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 			continue;
 		}
 		if (values) {
-			s = block_next_values(r, 1u << ATTR_SIGNAL | 1u << ATTR_CHECKS | 1u << ATTR_COUNT, value, err);
-			signal = s && s->attrs & 1u << ATTR_SIGNAL ? (uint64_t)value[ATTR_SIGNAL] : 0;
+			s = block_next_values(
+				r, 1u << ATTR_SIGNAL | 1u << ATTR_CHECKS | 1u << ATTR_COUNT, value,
+				err);
+			signal = s && s->attrs & 1u << ATTR_SIGNAL ? (uint64_t)value[ATTR_SIGNAL]
+								   : 0;
 		} else {
 			s = block_next(r, &signal, err);
 		}
@@ -567,7 +600,8 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 		if (lane >= v->n_lanes)
 			goto skip;
 		if (signal > r->time)
-			return err_set(err, ERR_FORMAT, "damaged block of events: a signal before time 0");
+			return err_set(err, ERR_FORMAT,
+				       "damaged block of events: a signal before time 0");
 		if (r->time >= place.end)
 			next_place(v, &place, r->time);
 		step(v, &place, lane, &c->lane[lane], s, r->time, signal);
@@ -580,7 +614,8 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 					b->lost += (uint32_t)value[ATTR_COUNT];
 				if (has_checks && s->attrs & 1u << ATTR_CHECKS &&
 				    r->column[ATTR_CHECKS].last > checks)
-					b->checks += (uint64_t)(r->column[ATTR_CHECKS].last - checks);
+					b->checks +=
+						(uint64_t)(r->column[ATTR_CHECKS].last - checks);
 			}
 		}
 skip:
@@ -610,7 +645,8 @@ static void draw_patches(const struct timeline *tl, const struct canvas *v)
 		part.from = p->from > v->from ? p->from : v->from;
 		part.to = p->to < v->to ? p->to : v->to;
 		for (uint64_t a = part.from, b; a < part.to; a = b) {
-			struct timeline_bin *bin = &v->out[lane * v->stride + (a >> v->level) - v->first];
+			struct timeline_bin *bin =
+				&v->out[lane * v->stride + (a >> v->level) - v->first];
 			uint64_t n;
 
 			b = ((a >> v->level) + 1) << v->level;
@@ -623,8 +659,9 @@ static void draw_patches(const struct timeline *tl, const struct canvas *v)
 	}
 }
 
-int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint64_t from, uint64_t to,
-		uint32_t lane0, uint32_t n_lanes, size_t stride, struct timeline_bin *out, struct err *err)
+int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint64_t from,
+		uint64_t to, uint32_t lane0, uint32_t n_lanes, size_t stride,
+		struct timeline_bin *out, struct err *err)
 {
 	struct canvas v = {
 		.out = out, .stride = stride, .level = level, .first = first, .from = from,

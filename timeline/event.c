@@ -5,11 +5,22 @@
 #include <string.h>
 
 static const char *const kind_names[N_EVENT_KINDS] = {
-	[EV_ENTRY] = "ENTRY", [EV_BUSY] = "BUSY", [EV_TIMEOUT] = "TIMEOUT",
-	[EV_DROP_REQUEST] = "DROP_REQUEST", [EV_RETRY] = "RETRY", [EV_ACQUIRE] = "ACQUIRE",
-	[EV_RELEASE] = "RELEASE", [EV_SWITCH_WAIT] = "SWITCH_WAIT", [EV_SWITCH_DONE] = "SWITCH_DONE",
-	[EV_SCHED_IN] = "SCHED_IN", [EV_SCHED_OUT] = "SCHED_OUT", [EV_WAKEUP] = "WAKEUP",
-	[EV_WOKEN] = "WOKEN", [EV_LOST] = "LOST", [EV_START] = "START", [EV_END] = "END",
+	[EV_ENTRY] = "ENTRY",
+	[EV_BUSY] = "BUSY",
+	[EV_TIMEOUT] = "TIMEOUT",
+	[EV_DROP_REQUEST] = "DROP_REQUEST",
+	[EV_RETRY] = "RETRY",
+	[EV_ACQUIRE] = "ACQUIRE",
+	[EV_RELEASE] = "RELEASE",
+	[EV_SWITCH_WAIT] = "SWITCH_WAIT",
+	[EV_SWITCH_DONE] = "SWITCH_DONE",
+	[EV_SCHED_IN] = "SCHED_IN",
+	[EV_SCHED_OUT] = "SCHED_OUT",
+	[EV_WAKEUP] = "WAKEUP",
+	[EV_WOKEN] = "WOKEN",
+	[EV_LOST] = "LOST",
+	[EV_START] = "START",
+	[EV_END] = "END",
 };
 
 static const char *const state_names[N_STATES] = {
@@ -18,9 +29,9 @@ static const char *const state_names[N_STATES] = {
 };
 
 static const char *const attr_names[N_ATTRS] = {
-	[ATTR_CPU] = "cpu", [ATTR_TARGET] = "target", [ATTR_COUNT] = "count", [ATTR_SINCE] = "since",
-	[ATTR_CHECKS] = "checks", [ATTR_COUNTDOWN] = "countdown", [ATTR_FUNC] = "func",
-	[ATTR_SIGNAL] = "signal",
+	[ATTR_CPU] = "cpu",	[ATTR_TARGET] = "target", [ATTR_COUNT] = "count",
+	[ATTR_SINCE] = "since", [ATTR_CHECKS] = "checks", [ATTR_COUNTDOWN] = "countdown",
+	[ATTR_FUNC] = "func",	[ATTR_SIGNAL] = "signal",
 };
 
 static const char *name_at(const char *const *names, unsigned n, unsigned i)

@@ -20,7 +20,8 @@ enum state {
 };
 
 enum event_kind {
-	EV_STATE,		/* no event of the log: only the thread's state changes (another took its lock) */
+	/* no event of the log: only the thread's state changes (another took its lock) */
+	EV_STATE,
 	EV_ENTRY,		/* asks for the lock */
 	EV_BUSY,		/* found it held, begins to wait */
 	EV_TIMEOUT,		/* its wait ran out */
@@ -28,13 +29,15 @@ enum event_kind {
 	EV_RETRY,		/* was woken and found the lock held again */
 	EV_ACQUIRE,		/* now holds the lock */
 	EV_RELEASE,		/* let go of it, and signalled one waiter */
-	EV_SWITCH_WAIT,		/* after a requested drop: waits until another thread has taken the lock */
+	/* after a requested drop: waits until another thread has taken the lock */
+	EV_SWITCH_WAIT,
 	EV_SWITCH_DONE,
 	EV_SCHED_IN,		/* the kernel put the thread on a cpu */
 	EV_SCHED_OUT,		/* ... and took it off */
 	EV_WAKEUP,		/* ATTR_TARGET was made runnable by this thread */
 	EV_WOKEN,		/* its wait returned because it was signalled */
-	EV_LOST,		/* ATTR_COUNT events of this thread before this one were lost, since ATTR_SINCE */
+	/* ATTR_COUNT events of this thread before this one were lost, since ATTR_SINCE */
+	EV_LOST,
 	EV_START,		/* the thread began */
 	EV_END,			/* the thread ended */
 	N_EVENT_KINDS
@@ -44,11 +47,13 @@ enum event_attr {
 	ATTR_CPU = 1,		/* the cpu's number */
 	ATTR_TARGET,		/* WAKEUP: the index of the thread that was woken */
 	ATTR_COUNT,		/* LOST: how many */
-	ATTR_SINCE,		/* LOST: how long before the event's time the gap began, in clock units */
+	/* LOST: how long before the event's time the gap began, in clock units */
+	ATTR_SINCE,
 	ATTR_CHECKS,		/* total checks at this event (old GIL) */
 	ATTR_COUNTDOWN,		/* the tick countdown at this event (old GIL) */
 	ATTR_FUNC,		/* index of the function on top of the stack (timeline_func()) */
-	ATTR_SIGNAL,		/* ACQUIRE, RETRY: how long the thread was in signal before, in clock units */
+	/* ACQUIRE, RETRY: how long the thread was in signal before, in clock units */
+	ATTR_SIGNAL,
 	N_ATTRS
 };
 
@@ -56,7 +61,8 @@ enum event_attr {
 enum event_flag {
 	EVF_LOST_ACQUIRE = 1,	/* a RELEASE whose ACQUIRE is not in the log */
 	EVF_SWITCH = 2,		/* an ACQUIRE whose lock was held by another thread before */
-	EVF_LOST_RELEASE = 4,	/* an ACQUIRE by a thread that held it, or while another's hold was open */
+	/* an ACQUIRE by a thread that held it, or while another's hold was open */
+	EVF_LOST_RELEASE = 4,
 };
 
 struct event {
@@ -64,7 +70,8 @@ struct event {
 	uint32_t thread;	/* index into the threads */
 	uint16_t lock;		/* index into the locks */
 	uint8_t kind;		/* enum event_kind */
-	uint8_t state;		/* enum state that the thread is in from this event on (never SIGNAL) */
+	/* enum state that the thread is in from this event on (never SIGNAL) */
+	uint8_t state;
 	uint8_t flags;		/* enum event_flag */
 	uint8_t n_attrs;	/* how many attributes belong to this event */
 };

@@ -36,7 +36,8 @@ struct find_lane {
 	uint64_t stall_since, stalled;
 	/* the last RELEASE, and what follows it */
 	uint64_t released, switch_since;
-	bool forced;			/* the next to take it was one that had waited an interval */
+	/* the next to take it was one that had waited an interval */
+	bool forced;
 	/*
 	 * convoys: the one that goes on, and for whom the thread waits most often (a majority vote)
 	 */
@@ -790,7 +791,8 @@ void finding_text(struct buf *out, const struct stats *s, const struct finding *
 		    f->count, f->more, p->lane, p->length, p->to - p->from);
 		break;
 	case FIND_STALLS:
-		SAY("%P was off the CPU for %t while it held %L (%n %% of its holds), in %n stalls of "
+		SAY("%P was off the CPU for %t while it held %L (%n %% of its holds), in %n stalls "
+		    "of "
 		    "up to %t",
 		    f->lane, f->total, share(f->total, f->of), f->count, f->longest);
 		if (f->more)

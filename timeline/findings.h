@@ -66,7 +66,13 @@
 #define FORCED_MIN 10
 
 enum finding_kind {
-	FIND_LONG_HOLDS, FIND_CONVOYS, FIND_STARVED, FIND_BATTLES, FIND_STALLS, FIND_FORCED, N_FINDINGS
+	FIND_LONG_HOLDS,
+	FIND_CONVOYS,
+	FIND_STARVED,
+	FIND_BATTLES,
+	FIND_STALLS,
+	FIND_FORCED,
+	N_FINDINGS
 };
 
 #define FINDING_PLACES 3
@@ -80,14 +86,13 @@ struct finding_place {
 
 /*
  *           count            total                     longest       of             more
- * long hold holds            while others waited and   of these      -              their whole time
- *                            the holder ran
- * convoy    paid waits       their time                wait          first to last  time held after
- * starved   waits            their time                wait          -              takes of others in
- *                                                                                   the longest
- * battle    RETRYs           time of the takes         RETRYs, take  takes          switches
- * stalls    stalls           their time                stall         time held      while others waited
- * forced    forced switches  until another took it     of these      requests       switches
+ * long hold holds            while others waited and   of these      -              their whole
+ * time the holder ran convoy    paid waits       their time                wait          first to
+ * last  time held after starved   waits            their time                wait          - takes
+ * of others in the longest battle    RETRYs           time of the takes         RETRYs, take  takes
+ * switches stalls    stalls           their time                stall         time held      while
+ * others waited forced    forced switches  until another took it     of these      requests
+ * switches
  */
 struct finding {
 	enum finding_kind kind;

@@ -36,19 +36,22 @@ enum gtl_section {
 };
 
 /*
- * A block holds at most this many entries, each of them an event or a row of pairs of events.  Larger ones
- * compress better and make a shorter index; but what lies below the finest node is drawn by decoding one to
- * three blocks, about 5 ns per entry.  And it stands for at most so many events, of which some places have
- * to guess how many lie in a part of it.
+ * A block holds at most this many entries, each of them an event or a row of pairs of events.
+ * Larger ones compress better and make a shorter index; but what lies below the finest node is
+ * drawn by decoding one to three blocks, about 5 ns per entry.  And it stands for at most so many
+ * events, of which some places have to guess how many lie in a part of it.
  */
 #define BLOCK_ENTRIES 5120
 #define BLOCK_EVENTS 32768
 #define BLOCK_ENTRY 32		/* bytes of an index entry */
 #define NODE_ENTRY 32
-#define NODE_LEVEL_STEP 2	/* nodes exist at level 0, 2, 4...; between them two bins are added */
+/* nodes exist at level 0, 2, 4...; between them two bins are added */
+#define NODE_LEVEL_STEP 2
 #define NODE_MAX_BITS 10	/* a node has at most 2^10 bins per lane */
-#define NODE_MIN_BLOCKS 2	/* a node exists where more blocks than this would have to be read */
-#define BLOCK_MAX_RAW (64u << 20)	/* no honest block comes near; a claim above it is refused */
+/* a node exists where more blocks than this would have to be read */
+#define NODE_MIN_BLOCKS 2
+/* no honest block comes near; a claim above it is refused */
+#define BLOCK_MAX_RAW (64u << 20)
 
 /* The state of a thread that is not idle, at a block's beginning. */
 struct block_head {
@@ -64,20 +67,22 @@ struct block_head {
 struct block_tail {
 	uint32_t thread;
 	uint64_t end;		/* when the take ends */
-	uint64_t signal;	/* since when the thread was signalled, if before the block's end, else NO_TIME */
+	/* since when the thread was signalled, if before the block's end, else NO_TIME */
+	uint64_t signal;
 };
 
 /* What was learned of a take after some of its blocks had been written. */
 struct patch {
 	uint32_t thread;
-	uint64_t from, to;	/* signal != 0: [from, to) was signal, not wait; 0: the take lasted from..to */
+	/* signal != 0: [from, to) was signal, not wait; 0: the take lasted from..to */
+	uint64_t from, to;
 	uint8_t signal;
 };
 
 /*
- * count times a RELEASE and the ACQUIRE of the same thread at the same time, the next of them step later:
- * what a thread does at every check of the old GIL while nobody else wants the lock.  Nothing is told of
- * them but that.
+ * count times a RELEASE and the ACQUIRE of the same thread at the same time, the next of them step
+ * later: what a thread does at every check of the old GIL while nobody else wants the lock. Nothing
+ * is told of them but that.
  */
 struct block_pairs {
 	uint64_t time;			/* of the first */
@@ -87,7 +92,10 @@ struct block_pairs {
 	uint32_t count;
 };
 
-/* A block's symbol with this kind stands for such pairs; state, flags and attributes are those of the ACQUIREs. */
+/*
+ * A block's symbol with this kind stands for such pairs; state, flags and attributes are those of
+ * the ACQUIREs.
+ */
 #define SYMBOL_PAIRS N_EVENT_KINDS
 
 /* A block as a writer gathers it. */
@@ -99,7 +107,8 @@ struct block {
 	struct block_tail *tail;
 	size_t n_events, n_attrs, cap_attrs, n_heads, cap_heads, n_tails, cap_tails;
 	size_t n_pairs, n_paired;	/* n_paired: events in pairs */
-	uint64_t begin, end;		/* its first event's time, the next block's first event's time */
+	/* its first event's time, the next block's first event's time */
+	uint64_t begin, end;
 	int64_t checks;			/* the value of ATTR_CHECKS before it */
 };
 
@@ -127,18 +136,23 @@ static inline uint32_t block_room(const struct block *b)
 }
 
 /*
- * Adds pairs behind what is there.  They join those of the same thread and lock that came last, where these
- * go on; so the same events make the same bytes, in whatever portions they came.
+ * Adds pairs behind what is there.  They join those of the same thread and lock that came last,
+ * where these go on; so the same events make the same bytes, in whatever portions they came.
  */
 void block_add_pairs(struct block *b, struct block_pairs p);
-/* The events that were added last make a pair, if they are one: an ACQUIRE was just added, without attributes. */
+/*
+ * The events that were added last make a pair, if they are one: an ACQUIRE was just added, without
+ * attributes.
+ */
 void block_join_pair(struct block *b);
 
 /* What an encoder keeps between blocks. */
 struct block_encoder;
 struct block_encoder *block_encoder_new(void);
 void block_encoder_free(struct block_encoder *e);
-/* Appends the block's payload (not compressed) to out, which is cleared.  0, or -1: out of memory. */
+/*
+ * Appends the block's payload (not compressed) to out, which is cleared.  0, or -1: out of memory.
+ */
 int block_encode(struct block_encoder *e, const struct block *b, struct buf *out);
 
 /* One kind of event of a block: everything of an event but its time and values. */
@@ -150,8 +164,8 @@ struct block_symbol {
 };
 
 /*
- * An open payload, read from front to back.  Entries that are pairs are given event by event, the first of
- * them RELEASE; who can use them all at once asks block_at_pairs() and so on.
+ * An open payload, read from front to back.  Entries that are pairs are given event by event, the
+ * first of them RELEASE; who can use them all at once asks block_at_pairs() and so on.
  */
 struct block_reader {
 	const uint8_t *symbols, *high, *high_end, *low;	/* what is left of the entries' planes */
@@ -181,12 +195,18 @@ struct block_bounds {
 	uint32_t n_threads, n_locks;
 };
 
-/* Reads the tables before the events.  The arrays of r are reused from call to call: start with all 0. */
-int block_open(struct block_reader *r, const uint8_t *data, size_t len, const struct block_bounds *b,
-	       struct err *err);
+/*
+ * Reads the tables before the events.  The arrays of r are reused from call to call: start with all
+ * 0.
+ */
+int block_open(struct block_reader *r, const uint8_t *data, size_t len,
+	       const struct block_bounds *b, struct err *err);
 void block_reader_release(struct block_reader *r);
 
-/* The next event if it is an entry whose step is below 2^15, as most are; NULL: ask block_next_rare(). */
+/*
+ * The next event if it is an entry whose step is below 2^15, as most are; NULL: ask
+ * block_next_rare().
+ */
 static inline const struct block_symbol *block_next_usual(struct block_reader *r)
 {
 	size_t symbol;
@@ -196,7 +216,8 @@ static inline const struct block_symbol *block_next_usual(struct block_reader *r
 		return NULL;
 	symbol = r->wide ? get_le16(r->symbols) : *r->symbols;
 	step = (uint64_t)*r->high << 8 | *r->low;
-	if (symbol >= r->n_symbols || step > r->limit - r->time || r->symbol[symbol].kind == SYMBOL_PAIRS)
+	if (symbol >= r->n_symbols || step > r->limit - r->time ||
+	    r->symbol[symbol].kind == SYMBOL_PAIRS)
 		return NULL;
 	r->symbols += 1 + r->wide;
 	r->high++;
@@ -212,10 +233,11 @@ const struct block_symbol *block_next_rare(struct block_reader *r, struct err *e
 int block_signal(struct block_reader *r, uint64_t *signal, struct err *err);
 
 /*
- * The next event: its symbol, r->time is its time, *signal its ATTR_SIGNAL or 0.  Other values are skipped.
- * NULL at the end, or with *err set (err->code tells).
+ * The next event: its symbol, r->time is its time, *signal its ATTR_SIGNAL or 0.  Other values are
+ * skipped. NULL at the end, or with *err set (err->code tells).
  */
-static inline const struct block_symbol *block_next(struct block_reader *r, uint64_t *signal, struct err *err)
+static inline const struct block_symbol *block_next(struct block_reader *r, uint64_t *signal,
+						    struct err *err)
 {
 	const struct block_symbol *s = block_next_usual(r);
 
@@ -228,8 +250,9 @@ static inline const struct block_symbol *block_next(struct block_reader *r, uint
 }
 
 /*
- * Pairs that come next, the first of them r->step from now, the others r->step each from the one before: r->pairs of
- * them, each r->half[0] and r->half[1] at the same time.  (The very first pair of a row has been given by then.)
+ * Pairs that come next, the first of them r->step from now, the others r->step each from the one
+ * before: r->pairs of them, each r->half[0] and r->half[1] at the same time.  (The very first pair
+ * of a row has been given by then.)
  */
 static inline bool block_at_pairs(const struct block_reader *r)
 {
@@ -242,10 +265,12 @@ uint32_t block_pairs_before(const struct block_reader *r, uint64_t t);
 void block_skip_pairs(struct block_reader *r, uint32_t n);
 
 /* The same as block_next() with all values: attrs has room for N_ATTRS. */
-const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs, struct err *err);
+const struct block_symbol *block_next_attrs(struct block_reader *r, struct attr *attrs,
+					    struct err *err);
 /*
- * The same with the values of the attributes that `want` has a bit for, value[id] where the symbol has it;
- * the columns of others are left where they are, so a block is read to its end with one `want`.
+ * The same with the values of the attributes that `want` has a bit for, value[id] where the symbol
+ * has it; the columns of others are left where they are, so a block is read to its end with one
+ * `want`.
  */
 const struct block_symbol *block_next_values(struct block_reader *r, unsigned want,
 					     int64_t value[N_ATTRS], struct err *err);

@@ -39,7 +39,9 @@ uint64_t hist_quantile(const struct hist *h, double q)
 		return 0;
 	if (q >= 1)
 		return h->max;
-	/* The nearest-rank definition: the least value that at least q of all values do not pass. */
+	/*
+	 * The nearest-rank definition: the least value that at least q of all values do not pass.
+	 */
 	rank = (uint64_t)(q * (double)h->n);
 	if ((double)rank < q * (double)h->n || !rank)
 		rank++;

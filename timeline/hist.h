@@ -1,9 +1,9 @@
 /*
  * hist.h - a histogram of lengths, from which percentiles are read to 1 %
  *
- * The buckets are those of Gil Tene's HdrHistogram: values below 64 have one each, and every octave above
- * is cut into 64 of equal width, so a bucket is at most 1/64 of its values wide and its middle is within
- * 0.8 % of each.  Octaves are allocated when first met.
+ * The buckets are those of Gil Tene's HdrHistogram: values below 64 have one each, and every octave
+ * above is cut into 64 of equal width, so a bucket is at most 1/64 of its values wide and its
+ * middle is within 0.8 % of each.  Octaves are allocated when first met.
  */
 #ifndef GILSCOPE_HIST_H
 #define GILSCOPE_HIST_H
@@ -52,7 +52,9 @@ static inline void hist_add(struct hist *h, uint64_t v, uint64_t times)
 void hist_release(struct hist *h);
 /* Adds all of b's values to a. */
 void hist_merge(struct hist *a, const struct hist *b);
-/* The value at quantile q, 0 to 1: the middle of its bucket, at most the largest value; 0 if empty. */
+/*
+ * The value at quantile q, 0 to 1: the middle of its bucket, at most the largest value; 0 if empty.
+ */
 uint64_t hist_quantile(const struct hist *h, double q);
 void hist_encode(struct buf *b, const struct hist *h);
 /* Returns the byte after it, or NULL if it is damaged. */

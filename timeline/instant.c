@@ -28,13 +28,15 @@ struct walk {
 	struct instant_lane *at;	/* what callbacks are given */
 	int64_t checks;
 	bool begun, past;
-	uint32_t n_open;		/* lanes that wait at `to` and of which the end is not known */
+	/* lanes that wait at `to` and of which the end is not known */
+	uint32_t n_open;
 };
 
 static void roll(struct lane *l, const struct block_symbol *s, uint64_t t)
 {
 	struct instant_lane *at = &l->at;
-	bool begins = (s->state == STATE_WAIT) != (at->state == STATE_WAIT) || s->kind == EV_ACQUIRE;
+	bool begins =
+		(s->state == STATE_WAIT) != (at->state == STATE_WAIT) || s->kind == EV_ACQUIRE;
 
 	if (begins) {
 		at->since = t;
@@ -45,8 +47,11 @@ static void roll(struct lane *l, const struct block_symbol *s, uint64_t t)
 	at->state = s->state;
 }
 
-/* An event at `time`, not before t, of a lane that waits at t.  Returns whether its take has ended. */
-static bool look_on(struct lane *l, const struct block_symbol *s, uint64_t time, uint64_t signal, uint64_t t)
+/*
+ * An event at `time`, not before t, of a lane that waits at t.  Returns whether its take has ended.
+ */
+static bool look_on(struct lane *l, const struct block_symbol *s, uint64_t time, uint64_t signal,
+		    uint64_t t)
 {
 	if (s->state == STATE_WAIT && s->kind != EV_RETRY && s->kind != EV_ACQUIRE)
 		return false;
@@ -86,7 +91,8 @@ static void follow_takes(struct walk *w)
 		const struct patch *p = &tl->patch[k];
 		struct lane *l = w->lane + (p->thread - lane0 < n ? p->thread - lane0 : n);
 
-		if (l == w->lane + n || l->at.state != STATE_WAIT || p->from >= w->s->to || p->to < w->s->to)
+		if (l == w->lane + n || l->at.state != STATE_WAIT || p->from >= w->s->to ||
+		    p->to < w->s->to)
 			continue;
 		if (!p->signal && p->from == l->at.since)
 			l->at.end = p->to;
@@ -126,7 +132,8 @@ static int walk_event(struct walk *w, const struct block_symbol *s, const struct
 	if (time >= st->to) {
 		if (!w->past)
 			count_open(w);
-		if (lane >= st->n_lanes || w->lane[lane].at.state != STATE_WAIT || w->lane[lane].end_known)
+		if (lane >= st->n_lanes || w->lane[lane].at.state != STATE_WAIT ||
+		    w->lane[lane].end_known)
 			return 0;
 		for (unsigned i = 0; i < s->n_attrs; i++)
 			if (attrs[i].id == ATTR_SIGNAL && attrs[i].value > 0)
@@ -159,15 +166,20 @@ static bool is_open(const struct walk *w, uint32_t thread)
 {
 	uint32_t lane = thread - w->s->lane0;
 
-	return lane < w->s->n_lanes && w->lane[lane].at.state == STATE_WAIT && !w->lane[lane].end_known;
+	return lane < w->s->n_lanes && w->lane[lane].at.state == STATE_WAIT &&
+	       !w->lane[lane].end_known;
 }
 
 static struct event pair_event(const struct block_symbol *s)
 {
-	return (struct event){ .thread = s->thread, .lock = s->lock, .kind = s->kind, .state = s->state };
+	return (struct event){
+		.thread = s->thread, .lock = s->lock, .kind = s->kind, .state = s->state
+	};
 }
 
-/* Passes over those pairs that lie before the stretch, in it, or behind it; others come one by one. */
+/*
+ * Passes over those pairs that lie before the stretch, in it, or behind it; others come one by one.
+ */
 static int walk_pairs(struct walk *w)
 {
 	const struct stretch *st = w->s;
@@ -195,7 +207,8 @@ static int walk_pairs(struct walk *w)
 			roll(&w->lane[lane], &r->half[0], r->time + (uint64_t)n * r->step);
 			roll(&w->lane[lane], &r->half[1], r->time + (uint64_t)n * r->step);
 		}
-	} else if (is_open(w, r->half[0].thread)) {	/* there only those of lanes count that wait on */
+	/* there only those of lanes count that wait on */
+	} else if (is_open(w, r->half[0].thread)) {
 		return 0;
 	}
 	block_skip_pairs(r, n);

@@ -16,8 +16,8 @@ struct block_entry {
 };
 
 /*
- * A node: bins_per_node bins of 2^level units from x * bins_per_node << level on.  Its bytes are one zstd
- * frame per group of NODE_GROUP lanes, after a table of their lengths.
+ * A node: bins_per_node bins of 2^level units from x * bins_per_node << level on.  Its bytes are
+ * one zstd frame per group of NODE_GROUP lanes, after a table of their lengths.
  */
 struct node_entry {
 	uint32_t level, len;
@@ -41,25 +41,34 @@ struct timeline {
 	uint32_t *number;		/* index -> number in the file */
 	char *text;			/* all strings, each with its NUL */
 	struct section { uint64_t off, len; uint32_t crc; bool there; } hists;
-	struct hist (*_Atomic hist)[N_HISTS];	/* per lane, then of all; NULL before timeline_load_hists() */
+	/* per lane, then of all; NULL before timeline_load_hists() */
+	struct hist (*_Atomic hist)[N_HISTS];
 
 	struct block_entry *block;
 	uint64_t *events_before;	/* n_blocks + 1 */
 	struct node_entry *node;
-	uint32_t level_first[65];	/* nodes of level l: node[level_first[l]] to node[level_first[l + 1]] */
+	/* nodes of level l: node[level_first[l]] to node[level_first[l + 1]] */
+	uint32_t level_first[65];
 	unsigned bins_per_node_bits;
 	struct patch *patch;
 	size_t n_patches;
-	const uint8_t *early;		/* while it is written: nodes that are not in the file, from offset TL_EARLY on */
+	/* while it is written: nodes that are not in the file, from offset TL_EARLY on */
+	const uint8_t *early;
 	uint64_t n_early;
 };
 
 #define TL_EARLY (UINT64_C(1) << 62)
 
-/* The bytes [off, off + len): in the mapping, or read into scratch, which is cleared.  NULL with *err set. */
+/*
+ * The bytes [off, off + len): in the mapping, or read into scratch, which is cleared.  NULL with
+ * *err set.
+ */
 const uint8_t *tl_bytes(const struct timeline *tl, uint64_t off, size_t len, struct buf *scratch,
 			struct err *err);
-/* The last block whose begin is <= t (0 if there is none); the first whose begin is >= t (n_blocks if none). */
+/*
+ * The last block whose begin is <= t (0 if there is none); the first whose begin is >= t (n_blocks
+ * if none).
+ */
 size_t tl_block_at(const struct timeline *tl, uint64_t t);
 size_t tl_block_from(const struct timeline *tl, uint64_t t);
 /* Where the time of block i ends: the next one's begin, or the trace's end. */
@@ -93,13 +102,17 @@ struct timeline_cursor {
 int tl_open_block(struct timeline_cursor *c, size_t i, struct err *err);
 
 /*
- * Draws [from, to) from events, adding to out[lane * stride + ((t >> level) - first)].  [from, to) must lie
- * in the bins that out has.
+ * Draws [from, to) from events, adding to out[lane * stride + ((t >> level) - first)].  [from, to)
+ * must lie in the bins that out has.
  */
-int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint64_t from, uint64_t to,
-		uint32_t lane0, uint32_t n_lanes, size_t stride, struct timeline_bin *out, struct err *err);
+int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint64_t from,
+		uint64_t to, uint32_t lane0, uint32_t n_lanes, size_t stride,
+		struct timeline_bin *out, struct err *err);
 
-/* Which bins of a node's group are added, and where: bin i at out[(lane - lane0) * stride + ((offset + i) >> up)]. */
+/*
+ * Which bins of a node's group are added, and where: bin i at out[(lane - lane0) * stride +
+ * ((offset + i) >> up)].
+ */
 struct node_window {
 	struct timeline_bin *out;
 	size_t stride;

@@ -13,9 +13,10 @@
 	X(lost_events) X(busy) X(retry) X(timeouts) X(drop_requests) X(switches)                   \
 	X(forced_switches) X(waits) X(max_wait) X(max_wait_at) X(max_run) X(max_run_at)
 
-void meta_encode(struct buf *b, const struct timeline_info *info, const struct timeline_thread *thread,
-		 const uint32_t *order, const struct timeline_process *process,
-		 const struct timeline_lock *lock, const struct timeline_fact *fact)
+void meta_encode(struct buf *b, const struct timeline_info *info,
+		 const struct timeline_thread *thread, const uint32_t *order,
+		 const struct timeline_process *process, const struct timeline_lock *lock,
+		 const struct timeline_fact *fact)
 {
 	buf_varint(b, info->clock);
 	buf_le64(b, info->origin);
@@ -61,7 +62,8 @@ void meta_encode(struct buf *b, const struct timeline_info *info, const struct t
 /* A section being read; p is NULL once something did not fit. */
 struct in {
 	const uint8_t *p, *end;
-	char *text;		/* where the next string goes: the section's own length is enough for all */
+	/* where the next string goes: the section's own length is enough for all */
+	char *text;
 };
 
 static uint64_t num(struct in *in)

@@ -1,14 +1,15 @@
 /*
  * node.c - the codec of a node's bins
  *
- * Lane by lane: a varint, how many bytes the lane takes, so that lanes nobody asks for are passed over; then a
- * sequence of runs, varint (bins << 3 | type), that make the node's bins together.  Types 0 to 4: the bins lie
- * wholly in one state and hold no event (a wait or signal is followed by varint max_wait).  Type 7: the bins
- * are told one by one, behind the runs and field by field: varint mask of the fields of which any is not zero;
- * and for each a byte, how many bytes a value takes, and its values.
+ * Lane by lane: a varint, how many bytes the lane takes, so that lanes nobody asks for are passed
+ * over; then a sequence of runs, varint (bins << 3 | type), that make the node's bins together.
+ * Types 0 to 4: the bins lie wholly in one state and hold no event (a wait or signal is followed by
+ * varint max_wait).  Type 7: the bins are told one by one, behind the runs and field by field:
+ * varint mask of the fields of which any is not zero; and for each a byte, how many bytes a value
+ * takes, and its values.
  *
- * A tile's bins come from here, so reading is what this is made for: values of one width lie behind each other,
- * and are added where the window wants them, without a bin in between.
+ * A tile's bins come from here, so reading is what this is made for: values of one width lie behind
+ * each other, and are added where the window wants them, without a bin in between.
  */
 #include "internal.h"
 
@@ -19,15 +20,30 @@
 
 #define RUN_DETAIL 7
 
-enum { F_RUN, F_STALL, F_WAIT, F_SIGNAL, F_MAX_WAIT, F_ACQUIRES, F_RELEASES, F_EVENTS, F_BUSY, F_RETRY,
-       F_TIMEOUTS, F_SWITCHES, F_LOST, F_CHECKS, N_FIELDS };
+enum {
+	F_RUN,
+	F_STALL,
+	F_WAIT,
+	F_SIGNAL,
+	F_MAX_WAIT,
+	F_ACQUIRES,
+	F_RELEASES,
+	F_EVENTS,
+	F_BUSY,
+	F_RETRY,
+	F_TIMEOUTS,
+	F_SWITCHES,
+	F_LOST,
+	F_CHECKS,
+	N_FIELDS
+};
 
 static bool has_max(unsigned type)
 {
 	return type == STATE_WAIT || type == STATE_SIGNAL;
 }
 
-/* --- writing -------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* The type of a run that this bin can be part of, or RUN_DETAIL. */
 static unsigned run_type(const struct timeline_bin *b, uint64_t width)
@@ -114,7 +130,8 @@ static uint8_t *put_lane(uint8_t *p, const struct timeline_bin *bin, uint32_t n,
 	return p;
 }
 
-int node_encode(struct buf *out, const struct timeline_bin *bin, uint32_t n_lanes, uint32_t n, uint64_t width)
+int node_encode(struct buf *out, const struct timeline_bin *bin, uint32_t n_lanes, uint32_t n,
+		uint64_t width)
 {
 	/* A run of each bin and all fields of each, both of which do not happen together. */
 	const size_t worst = (2 * VARINT_MAX + N_FIELDS * 8) * (size_t)n + N_FIELDS + VARINT_MAX;
@@ -134,7 +151,7 @@ int node_encode(struct buf *out, const struct timeline_bin *bin, uint32_t n_lane
 	return 0;
 }
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Where the bins of a node are added that are told one by one, of those that are wanted. */
 struct details {
@@ -147,8 +164,8 @@ static inline uint32_t place_of(const struct node_window *w, uint32_t i)
 	return (uint32_t)((w->offset + i) >> w->up);
 }
 
-static void add_constant(struct timeline_bin *out, const struct node_window *w, uint32_t i, uint32_t end,
-			 unsigned type, uint64_t width, uint64_t max)
+static void add_constant(struct timeline_bin *out, const struct node_window *w, uint32_t i,
+			 uint32_t end, unsigned type, uint64_t width, uint64_t max)
 {
 	for (; i < end; i++) {
 		struct timeline_bin *b = &out[place_of(w, i)];
@@ -164,9 +181,12 @@ static void add_constant(struct timeline_bin *out, const struct node_window *w, 
 	}
 }
 
-/* Reads the runs of a lane and adds those of one state; d: the rest.  NULL if they make no n bins. */
-static const uint8_t *get_runs(const uint8_t *p, const uint8_t *end, const struct node_window *w, uint32_t n,
-			       uint64_t width, struct timeline_bin *out, struct details *d)
+/*
+ * Reads the runs of a lane and adds those of one state; d: the rest.  NULL if they make no n bins.
+ */
+static const uint8_t *get_runs(const uint8_t *p, const uint8_t *end, const struct node_window *w,
+			       uint32_t n, uint64_t width, struct timeline_bin *out,
+			       struct details *d)
 {
 	d->n = d->skip = d->wanted = 0;
 	for (uint32_t i = 0, from, to; i < n; i = to) {
@@ -183,7 +203,8 @@ static const uint8_t *get_runs(const uint8_t *p, const uint8_t *end, const struc
 		from = i > w->from ? i : w->from;
 		if (type != RUN_DETAIL) {
 			if (type != STATE_IDLE)
-				add_constant(out, w, from, to < w->to ? to : w->to, type, width, max);
+				add_constant(out, w, from, to < w->to ? to : w->to, type, width,
+					     max);
 			continue;
 		}
 		d->n += to - i;
@@ -208,7 +229,8 @@ static inline uint64_t get_value(const uint8_t *p, const uint8_t *end, unsigned 
 }
 
 /* Adds a field's values, and to what is stored as the difference to it. */
-static inline __attribute__((always_inline)) void add_values(struct timeline_bin *out, const struct details *d,
+static inline __attribute__((always_inline)) void add_values(struct timeline_bin *out,
+							     const struct details *d,
 							     const uint8_t *p, const uint8_t *end,
 							     unsigned bytes, unsigned field)
 {
@@ -226,7 +248,8 @@ static inline __attribute__((always_inline)) void add_values(struct timeline_bin
 	case F_SIGNAL: ADD(b->signal += v);
 	case F_MAX_WAIT: ADD(b->max_wait = v > b->max_wait ? v : b->max_wait);
 	case F_ACQUIRES: {
-		ADD(uint32_t k = (uint32_t)v; b->acquires += k; b->releases += k; b->events += 2 * k);
+		ADD(uint32_t k = (uint32_t)v; b->acquires += k; b->releases += k;
+		    b->events += 2 * k);
 	}
 	case F_RELEASES: {
 		ADD(uint32_t k = (uint32_t)unzigzag(v); b->releases += k; b->events += k);
@@ -242,9 +265,11 @@ static inline __attribute__((always_inline)) void add_values(struct timeline_bin
 #undef ADD
 }
 
-/* To the usual widths their own loops: what is known of them need not be found out for every value. */
-static void add_field(struct timeline_bin *out, const struct details *d, const uint8_t *p, const uint8_t *end,
-		      unsigned bytes, unsigned field)
+/*
+ * To the usual widths their own loops: what is known of them need not be found out for every value.
+ */
+static void add_field(struct timeline_bin *out, const struct details *d, const uint8_t *p,
+		      const uint8_t *end, unsigned bytes, unsigned field)
 {
 	switch (bytes) {
 	case 1: add_values(out, d, p, end, 1, field); break;
@@ -255,7 +280,8 @@ static void add_field(struct timeline_bin *out, const struct details *d, const u
 }
 
 /* Reads the details of a lane, to its end, and adds them. */
-static int add_details(const uint8_t *p, const uint8_t *end, struct timeline_bin *out, const struct details *d)
+static int add_details(const uint8_t *p, const uint8_t *end, struct timeline_bin *out,
+		       const struct details *d)
 {
 	uint64_t mask = 0;
 
@@ -268,14 +294,15 @@ static int add_details(const uint8_t *p, const uint8_t *end, struct timeline_bin
 
 		if (!bytes || bytes > 8 || (size_t)(end - p) / bytes < d->n)
 			return -1;
-		add_field(out, d, p + (size_t)d->skip * bytes, end, bytes, (unsigned)__builtin_ctzll(mask));
+		add_field(out, d, p + (size_t)d->skip * bytes, end, bytes,
+			  (unsigned)__builtin_ctzll(mask));
 		p += (size_t)d->n * bytes;
 	}
 	return p == end ? 0 : -1;
 }
 
-int node_decode(const struct node_window *w, uint32_t n_lanes, uint32_t n, uint64_t width, const uint8_t *p,
-		size_t len, struct err *err)
+int node_decode(const struct node_window *w, uint32_t n_lanes, uint32_t n, uint64_t width,
+		const uint8_t *p, size_t len, struct err *err)
 {
 	const uint8_t *end = p + len;
 	struct details d;

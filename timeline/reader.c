@@ -25,11 +25,12 @@ uint32_t tl_crc(const void *data, size_t len)
 const uint8_t *tl_bytes(const struct timeline *tl, uint64_t off, size_t len, struct buf *scratch,
 			struct err *err)
 {
-	if (tl->early && off >= TL_EARLY && off - TL_EARLY <= tl->n_early && len <= tl->n_early - (off - TL_EARLY))
+	if (tl->early && off >= TL_EARLY && off - TL_EARLY <= tl->n_early &&
+	    len <= tl->n_early - (off - TL_EARLY))
 		return tl->early + (off - TL_EARLY);
 	if (off > tl->size || len > tl->size - off) {
-		err_set(err, ERR_FORMAT, "bytes %" PRIu64 "+%zu do not fit in a file of %" PRIu64, off,
-			len, tl->size);
+		err_set(err, ERR_FORMAT, "bytes %" PRIu64 "+%zu do not fit in a file of %" PRIu64,
+			off, len, tl->size);
 		return NULL;
 	}
 	if (tl->mem)
@@ -46,7 +47,7 @@ const uint8_t *tl_bytes(const struct timeline *tl, uint64_t off, size_t len, str
 	return scratch->data;
 }
 
-/* --- the index ------------------------------------------------------------------------------------ */
+/* --- the index -------------------------------------------------------------------------------- */
 
 uint64_t tl_block_end(const struct timeline *tl, size_t i)
 {
@@ -106,8 +107,8 @@ static int read_block_index(struct timeline *tl, const uint8_t *p, size_t len, s
 	uint64_t last = 0, n_events = 0;
 
 	if (len % BLOCK_ENTRY)
-		return err_set(err, ERR_FORMAT, "damaged index: %zu bytes are no multiple of %d", len,
-			       BLOCK_ENTRY);
+		return err_set(err, ERR_FORMAT, "damaged index: %zu bytes are no multiple of %d",
+			       len, BLOCK_ENTRY);
 	tl->info.n_blocks = len / BLOCK_ENTRY;
 	tl->block = malloc((tl->info.n_blocks + 1) * sizeof(*tl->block));
 	tl->events_before = malloc((tl->info.n_blocks + 1) * sizeof(*tl->events_before));
@@ -120,9 +121,9 @@ static int read_block_index(struct timeline *tl, const uint8_t *p, size_t len, s
 			.crc = get_le32(p + 28),
 		};
 
-		if (e.begin < last || (!i && e.begin) || e.begin > tl->info.end || !e.n_events || e.n_events > BLOCK_EVENTS ||
-		    e.off > tl->size || e.len > tl->size - e.off || e.raw_len < e.len ||
-		    e.raw_len > BLOCK_MAX_RAW)
+		if (e.begin < last || (!i && e.begin) || e.begin > tl->info.end || !e.n_events ||
+		    e.n_events > BLOCK_EVENTS || e.off > tl->size || e.len > tl->size - e.off ||
+		    e.raw_len < e.len || e.raw_len > BLOCK_MAX_RAW)
 			return err_set(err, ERR_FORMAT, "damaged index: block %zu", i);
 		tl->block[i] = e;
 		tl->events_before[i] = n_events;
@@ -152,8 +153,12 @@ static int read_node_index(struct timeline *tl, const uint8_t *p, size_t len, st
 	p += 8;
 	for (uint32_t i = 0; i < tl->info.n_nodes; i++, p += NODE_ENTRY) {
 		const struct node_entry e = {
-			.x = get_le64(p), .off = get_le64(p + 8), .len = get_le32(p + 16),
-			.level = get_le32(p + 20), .crc = get_le32(p + 24), .raw_len = get_le32(p + 28),
+			.x = get_le64(p),
+			.off = get_le64(p + 8),
+			.len = get_le32(p + 16),
+			.level = get_le32(p + 20),
+			.crc = get_le32(p + 24),
+			.raw_len = get_le32(p + 28),
 		};
 
 		if (e.level < level || e.level > 62 || (i && e.level == level && e.x <= last) ||
@@ -194,9 +199,10 @@ static int read_patches(struct timeline *tl, const uint8_t *p, size_t len, struc
 	return 0;
 }
 
-/* --- opening -------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
-static int read_table(struct timeline *tl, struct section *section, struct buf *scratch, struct err *err)
+static int read_table(struct timeline *tl, struct section *section, struct buf *scratch,
+		      struct err *err)
 {
 	const uint8_t *p = tl_bytes(tl, 0, tl->size < GTL_HEADER_SIZE ? tl->size : GTL_HEADER_SIZE,
 				    scratch, err);
@@ -217,8 +223,10 @@ static int read_table(struct timeline *tl, struct section *section, struct buf *
 	if (get_le32(p + 36) != tl_crc(p, 36))
 		return err_set(err, ERR_FORMAT, "damaged header of a timeline: wrong checksum");
 	if (version > GTL_VERSION)
-		return err_set(err, ERR_VERSION, "a timeline of version %u, and this gilscope reads up to %d:"
-			       " use a newer gilscope", version, GTL_VERSION);
+		return err_set(err, ERR_VERSION,
+			       "a timeline of version %u, and this gilscope reads up to %d:"
+			       " use a newer gilscope",
+			       version, GTL_VERSION);
 	if (file_size != tl->size)
 		return err_set(err, ERR_FORMAT, "a timeline of %" PRIu64 " bytes that should have %"
 			       PRIu64, tl->size, file_size);
@@ -236,8 +244,10 @@ static int read_table(struct timeline *tl, struct section *section, struct buf *
 				     .len = get_le64(p + 16), .there = true };
 
 		if (s.off > tl->size || s.len > tl->size - s.off)
-			return err_set(err, ERR_FORMAT, "section %u: bytes %" PRIu64 "+%" PRIu64
-				       " do not fit in a file of %" PRIu64, kind, s.off, s.len, tl->size);
+			return err_set(err, ERR_FORMAT,
+				       "section %u: bytes %" PRIu64 "+%" PRIu64
+				       " do not fit in a file of %" PRIu64,
+				       kind, s.off, s.len, tl->size);
 		if (kind < N_GTL_SECTIONS)	/* what a later version adds is passed over */
 			section[kind] = s;
 	}
@@ -251,8 +261,8 @@ static int have_section(const struct section *s, unsigned kind, struct err *err)
 	return 0;
 }
 
-static const uint8_t *section_bytes(const struct timeline *tl, const struct section *s, unsigned kind,
-				    struct buf *scratch, struct err *err)
+static const uint8_t *section_bytes(const struct timeline *tl, const struct section *s,
+				    unsigned kind, struct buf *scratch, struct err *err)
 {
 	const uint8_t *p = tl_bytes(tl, s->off, s->len, scratch, err);
 
@@ -322,7 +332,8 @@ bool timeline_is(const char *path)
 	if (stat(path, &st) || !S_ISREG(st.st_mode))
 		return false;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, GTL_MAGIC, sizeof(head));
+	is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) &&
+	     !memcmp(head, GTL_MAGIC, sizeof(head));
 	if (fd >= 0)
 		close(fd);
 	return is;
@@ -422,10 +433,10 @@ const struct timeline_fact *timeline_fact(const struct timeline *tl, uint32_t i)
 	return &tl->fact[i];
 }
 
-/* --- histograms ----------------------------------------------------------------------------------- */
+/* --- histograms ------------------------------------------------------------------------------- */
 
-static int decode_hists(struct hist (*hist)[N_HISTS], uint32_t n_lanes, const uint8_t *p, const uint8_t *end,
-			struct err *err)
+static int decode_hists(struct hist (*hist)[N_HISTS], uint32_t n_lanes, const uint8_t *p,
+			const uint8_t *end, struct err *err)
 {
 	for (uint32_t i = 0; i < n_lanes; i++)
 		for (unsigned h = 0; h < N_HISTS; h++) {
@@ -459,7 +470,8 @@ int timeline_load_hists(struct timeline *tl, struct err *err)
 	return ret;
 }
 
-uint64_t timeline_quantile(const struct timeline *tl, enum timeline_hist which, uint32_t i, double q)
+uint64_t timeline_quantile(const struct timeline *tl, enum timeline_hist which, uint32_t i,
+			   double q)
 {
 	assert(tl->hist && (i < tl->info.n_lanes || i == NO_THREAD));
 	return hist_quantile(&tl->hist[i == NO_THREAD ? tl->info.n_lanes : i][which], q);
@@ -483,8 +495,9 @@ static uint64_t about_before(const struct timeline *tl, uint64_t t)
 	end = tl_block_end(tl, i);
 	if (t >= end)
 		return tl->events_before[i + 1];
-	return tl->events_before[i] + (uint64_t)((double)tl->block[i].n_events * (double)(t - tl->block[i].begin) /
-						 (double)(end - tl->block[i].begin));
+	return tl->events_before[i] +
+	       (uint64_t)((double)tl->block[i].n_events * (double)(t - tl->block[i].begin) /
+			  (double)(end - tl->block[i].begin));
 }
 
 uint64_t timeline_count_about(const struct timeline *tl, uint64_t from, uint64_t to)
@@ -492,7 +505,7 @@ uint64_t timeline_count_about(const struct timeline *tl, uint64_t from, uint64_t
 	return about_before(tl, to) - about_before(tl, from);
 }
 
-/* --- cursors -------------------------------------------------------------------------------------- */
+/* --- cursors ---------------------------------------------------------------------------------- */
 
 struct timeline_cursor *timeline_cursor_new(struct timeline *tl, struct err *err)
 {
@@ -525,7 +538,8 @@ void timeline_cursor_free(struct timeline_cursor *c)
 }
 
 /* The slot that holds the key, or the one used longest ago with its key cleared. */
-static struct cached *cache_find(struct timeline_cursor *c, struct cached *slot, unsigned n, uint64_t key)
+static struct cached *cache_find(struct timeline_cursor *c, struct cached *slot, unsigned n,
+				 uint64_t key)
 {
 	struct cached *oldest = slot;
 
@@ -544,8 +558,8 @@ static struct cached *cache_find(struct timeline_cursor *c, struct cached *slot,
 }
 
 /* Decompresses len bytes at p to raw_len bytes in out; equal lengths: they are not compressed. */
-static int unpack(struct timeline_cursor *c, const uint8_t *p, size_t len, size_t raw_len, struct buf *out,
-		  struct err *err)
+static int unpack(struct timeline_cursor *c, const uint8_t *p, size_t len, size_t raw_len,
+		  struct buf *out, struct err *err)
 {
 	size_t n;
 
@@ -592,9 +606,12 @@ int tl_open_block(struct timeline_cursor *c, size_t i, struct err *err)
 	return block_open(&c->reader, slot->data.data, slot->data.len, &bounds, err);
 }
 
-/* --- bins ----------------------------------------------------------------------------------------- */
+/* --- bins ------------------------------------------------------------------------------------- */
 
-/* Bytes of one group of a node: the table of frames is behind each other {len, raw_len, crc}, 12 bytes. */
+/*
+ * Bytes of one group of a node: the table of frames is behind each other {len, raw_len, crc}, 12
+ * bytes.
+ */
 static int open_group(struct timeline_cursor *c, const struct node_entry *e, uint32_t group,
 		      const struct cached **out, struct err *err)
 {
@@ -609,7 +626,8 @@ static int open_group(struct timeline_cursor *c, const struct node_entry *e, uin
 	if (slot->key)
 		return 0;
 	if (e->len < 12 * (uint64_t)n_groups)
-		return err_set(err, ERR_FORMAT, "damaged node: %u bytes for %u groups", e->len, n_groups);
+		return err_set(err, ERR_FORMAT, "damaged node: %u bytes for %u groups", e->len,
+			       n_groups);
 	p = tl_bytes(tl, e->off, 12 * (size_t)n_groups, &c->scratch, err);
 	if (!p)
 		return -1;
@@ -644,7 +662,10 @@ struct window {
 	struct timeline_bin *out;
 };
 
-/* Adds those bins of a node that lie in the window, some at least; the node's level is at most the window's. */
+/*
+ * Adds those bins of a node that lie in the window, some at least; the node's level is at most the
+ * window's.
+ */
 static int add_node(struct timeline_cursor *c, const struct window *w, const struct node_entry *e,
 		    struct err *err)
 {
@@ -653,7 +674,8 @@ static int add_node(struct timeline_cursor *c, const struct window *w, const str
 	unsigned up = w->level - e->level;
 	struct node_window part = { .stride = w->n, .to = per_node, .up = up };
 
-	part.offset = begin - (w->first << up);		/* less than 0, that is wrapped, where from is not 0 */
+	/* less than 0, that is wrapped, where from is not 0 */
+	part.offset = begin - (w->first << up);
 	if (begin >> up < w->first)
 		part.from = (uint32_t)((w->first << up) - begin);
 	if (((begin + per_node - 1) >> up) - w->first >= w->n)
@@ -667,7 +689,8 @@ static int add_node(struct timeline_cursor *c, const struct window *w, const str
 		part.n_lanes = (lane_end - lane < n ? lane_end - lane : n) - part.lane0;
 		part.out = w->out + (size_t)(lane + part.lane0 - w->lane0) * w->n;
 		if (open_group(c, e, g, &slot, err) ||
-		    node_decode(&part, n, per_node, 1ull << e->level, slot->data.data, slot->data.len, err))
+		    node_decode(&part, n, per_node, 1ull << e->level, slot->data.data,
+				slot->data.len, err))
 			return -1;
 	}
 	return 0;
@@ -686,15 +709,16 @@ static int draw_range(struct timeline_cursor *c, const struct window *w, uint64_
 		to = b;
 	if (from >= to)
 		return 0;
-	return draw_blocks(c, w->level, w->first, from, to, w->lane0, w->n_lanes, w->n, w->out, err);
+	return draw_blocks(c, w->level, w->first, from, to, w->lane0, w->n_lanes, w->n, w->out,
+			   err);
 }
 
 /*
- * Nodes where there are some, at the level that is stored next below; events elsewhere.  Above the highest
- * stored level the highest one is folded.
+ * Nodes where there are some, at the level that is stored next below; events elsewhere.  Above the
+ * highest stored level the highest one is folded.
  */
-int timeline_bins(struct timeline_cursor *c, unsigned level, uint64_t first, uint32_t n, uint32_t lane0,
-		  uint32_t n_lanes, struct timeline_bin *out, struct err *err)
+int timeline_bins(struct timeline_cursor *c, unsigned level, uint64_t first, uint32_t n,
+		  uint32_t lane0, uint32_t n_lanes, struct timeline_bin *out, struct err *err)
 {
 	const struct timeline *tl = c->tl;
 	struct window w = { level, first, n, lane0, n_lanes, out };
@@ -711,7 +735,8 @@ int timeline_bins(struct timeline_cursor *c, unsigned level, uint64_t first, uin
 		end = (tl->info.end >> level) + 1;
 	else
 		end = first + n;
-	while (base && (base % NODE_LEVEL_STEP || tl->level_first[base] == tl->level_first[base + 1]))
+	while (base &&
+	       (base % NODE_LEVEL_STEP || tl->level_first[base] == tl->level_first[base + 1]))
 		base--;
 	shift = base + tl->bins_per_node_bits;
 	w.n = n;
@@ -735,8 +760,8 @@ int timeline_bins(struct timeline_cursor *c, unsigned level, uint64_t first, uin
 }
 
 static int sum_range(struct timeline_cursor *c, uint64_t from, uint64_t to, uint32_t lane0,
-		     uint32_t n_lanes, struct timeline_bin *out, struct timeline_bin *bins, unsigned depth,
-		     struct err *err)
+		     uint32_t n_lanes, struct timeline_bin *out, struct timeline_bin *bins,
+		     unsigned depth, struct err *err)
 {
 	enum { N = 64 };
 	unsigned level = 0;
@@ -748,7 +773,8 @@ static int sum_range(struct timeline_cursor *c, uint64_t from, uint64_t to, uint
 		return draw_blocks(c, 62, 0, from, to, lane0, n_lanes, 1, out, err);
 	while ((to - from) >> level > N / 2)
 		level++;
-	a = ((from - 1) >> level) + 1;		/* from > 0 here or level's bins begin at 0 anyway */
+	/* from > 0 here or level's bins begin at 0 anyway */
+	a = ((from - 1) >> level) + 1;
 	if (!from)
 		a = 0;
 	b = to >> level;
@@ -763,8 +789,8 @@ static int sum_range(struct timeline_cursor *c, uint64_t from, uint64_t to, uint
 	       sum_range(c, b << level, to, lane0, n_lanes, out, bins, depth + 1, err) ? -1 : 0;
 }
 
-int timeline_sum(struct timeline_cursor *c, uint64_t from, uint64_t to, uint32_t lane0, uint32_t n_lanes,
-		 struct timeline_bin *out, struct err *err)
+int timeline_sum(struct timeline_cursor *c, uint64_t from, uint64_t to, uint32_t lane0,
+		 uint32_t n_lanes, struct timeline_bin *out, struct err *err)
 {
 	struct timeline_bin *bins;
 	int ret;

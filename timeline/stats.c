@@ -35,7 +35,8 @@ struct walk_lane {
 
 struct walk_lock {
 	uint32_t owner;			/* NO_THREAD: free */
-	uint32_t below, above;		/* the locks that its owner took before and after, or NO_LOCK */
+	/* the locks that its owner took before and after, or NO_LOCK */
+	uint32_t below, above;
 	uint64_t since;
 	struct values *values;
 };

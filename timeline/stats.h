@@ -1,15 +1,18 @@
 /*
- * stats.h - the figures of a stretch of a timeline, and what stands out in it: cmd_stats.c prints them
+ * stats.h - the figures of a stretch of a timeline, and what stands out in it: cmd_stats.c prints
+ * them
  *
  *                   the whole trace, one lock a process          anything else, and the findings
- *   figures      <- the threads' stored sums, stored histograms  <- one walk over the events of the stretch
+ *   figures      <- the threads' stored sums, stored histograms  <- one walk over the events of the
+ * stretch
  *
- * Both ways give the same figures (tests/timeline/stats.c).  Memory: about 1 kB a lane and lock, and up to
- * 30 kB of histograms for each lane and lock that has values; nothing per event.
+ * Both ways give the same figures (tests/timeline/stats.c).  Memory: about 1 kB a lane and lock,
+ * and up to 30 kB of histograms for each lane and lock that has values; nothing per event.
  *
- * A stretch is [from, to), and each figure has one rule for what lies in it (docs/stats.md): time in a
- * state is cut at its edges; an event counts where it lies; a wait, hold or hand-off is a value of the
- * stretch in which it ends, at its whole length.  So the figures of neighbouring stretches add up.
+ * A stretch is [from, to), and each figure has one rule for what lies in it (docs/stats.md): time
+ * in a state is cut at its edges; an event counts where it lies; a wait, hold or hand-off is a
+ * value of the stretch in which it ends, at its whole length.  So the figures of neighbouring
+ * stretches add up.
  */
 #ifndef GILSCOPE_TIMELINE_STATS_H
 #define GILSCOPE_TIMELINE_STATS_H
@@ -28,7 +31,8 @@ struct stats_figures {
 	uint64_t held;			/* how long the lock was held; of a lane: run + stall */
 	uint64_t events;		/* of a lock: NO_TIME */
 	uint64_t acquires, releases, busy, retry, timeouts, drop_requests, switches;
-	uint64_t switch_waits;		/* SWITCH_WAIT events: forced switches, where a log tells them */
+	/* SWITCH_WAIT events: forced switches, where a log tells them */
+	uint64_t switch_waits;
 	uint64_t lost_acquires, lost_releases;
 	uint64_t lost_events;		/* of a lock: NO_TIME */
 	struct stats_values value[N_HISTS];
@@ -39,7 +43,8 @@ enum stats_interval_from { INTERVAL_DEFAULT, INTERVAL_FACT, INTERVAL_OPTION };
 struct stats_options {
 	uint64_t from, to;		/* to is cut at the trace's end + 1 */
 	bool findings;
-	uint64_t interval;		/* the switch interval in clock units; 0: as the trace says */
+	/* the switch interval in clock units; 0: as the trace says */
+	uint64_t interval;
 	/* 0: the defaults of findings.h, which says what they mean */
 	uint64_t long_hold, convoy, starvation;
 	bool from_events;	/* for tests: the figures are not taken from what is stored */
@@ -63,7 +68,8 @@ struct stats {
 };
 
 /* 0, or -1 with *err set.  In both cases stats_release() is called at the end. */
-int stats_collect(struct stats *s, struct timeline *tl, const struct stats_options *o, struct err *err);
+int stats_collect(struct stats *s, struct timeline *tl, const struct stats_options *o,
+		  struct err *err);
 void stats_release(struct stats *s);
 
 #endif

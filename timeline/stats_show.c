@@ -458,8 +458,17 @@ static void put_locks(struct buf *out, const struct stats_shown *x)
 {
 	const struct stats *s = x->s;
 	const char *const head[] = {
-		"lock", "held %", "free %", "threads waiting", "acquires", per(s), "switches", per(s),
-		"waits", "failed", s->checks ? "a check" : "a take",
+		"lock",
+		"held %",
+		"free %",
+		"threads waiting",
+		"acquires",
+		per(s),
+		"switches",
+		per(s),
+		"waits",
+		"failed",
+		s->checks ? "a check" : "a take",
 	};
 	struct grid g = { 0 };
 	uint32_t n;
@@ -711,8 +720,9 @@ static void put_findings(struct buf *out, const struct stats_shown *x)
 		shown = 0;
 	}
 	if (!f->n)
-		buf_str(out, "  None: no convoy, no long hold, no starvation, no battle, no stalls, "
-			     "no forced switches.\n");
+		buf_str(out,
+			"  None: no convoy, no long hold, no starvation, no battle, no stalls, "
+			"no forced switches.\n");
 }
 
 void stats_show_table(struct buf *out, const struct stats_shown *x)

@@ -11,7 +11,8 @@
 #include "stats.h"
 
 struct stats_shown {
-	const char *path;	/* as the user wrote it: it stands in the commands that are proposed */
+	/* as the user wrote it: it stands in the commands that are proposed */
+	const char *path;
 	const struct stats *s;
 	bool all;		/* tables: every thread, lock and finding */
 };

@@ -10,7 +10,10 @@ static const struct unit { const char *name; unsigned digits; } units[] = {
 };
 #define N_UNITS (sizeof(units) / sizeof(*units))
 
-/* The number of decimal places that a unit has over the clock's own, or -1 if the clock has no such unit. */
+/*
+ * The number of decimal places that a unit has over the clock's own, or -1 if the clock has no such
+ * unit.
+ */
 static int unit_digits(const char *s, enum timeline_clock clock)
 {
 	if (!*s)
@@ -23,7 +26,8 @@ static int unit_digits(const char *s, enum timeline_clock clock)
 	return -1;
 }
 
-int time_parse(const char *s, enum timeline_clock clock, uint64_t origin, uint64_t *t, struct err *err)
+int time_parse(const char *s, enum timeline_clock clock, uint64_t origin, uint64_t *t,
+	       struct err *err)
 {
 	const char *p = s + (*s == '@'), *unit, *fraction = NULL;
 	size_t n_fraction = 0;
@@ -31,7 +35,8 @@ int time_parse(const char *s, enum timeline_clock clock, uint64_t origin, uint64
 	int digits;
 
 	if (*p < '0' || *p > '9')
-		return err_set(err, ERR_USAGE, "'%.60s' is no time (try 1.25s, 300us, 42ns or 539373t)", s);
+		return err_set(err, ERR_USAGE,
+			       "'%.60s' is no time (try 1.25s, 300us, 42ns or 539373t)", s);
 	for (; *p >= '0' && *p <= '9'; p++)
 		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *p - '0', &v))
 			return err_set(err, ERR_USAGE, "'%.60s' is too large", s);
@@ -45,7 +50,8 @@ int time_parse(const char *s, enum timeline_clock clock, uint64_t origin, uint64
 	digits = unit_digits(unit, clock);
 	if (digits < 0)
 		return err_set(err, ERR_USAGE, "'%.60s': a trace with this clock takes %s", s,
-			       clock == CLOCK_TICKS ? "ticks: 539373t" : "1.25s, 7ms, 300us or 42ns");
+			       clock == CLOCK_TICKS ? "ticks: 539373t"
+						    : "1.25s, 7ms, 300us or 42ns");
 	for (int i = 0; i < digits; i++) {
 		unsigned d = (size_t)i < n_fraction ? (unsigned)(fraction[i] - '0') : 0;
 
@@ -54,11 +60,13 @@ int time_parse(const char *s, enum timeline_clock clock, uint64_t origin, uint64
 	}
 	for (size_t i = (size_t)digits; i < n_fraction; i++)
 		if (fraction[i] != '0')
-			return err_set(err, ERR_USAGE, "'%.60s' is finer than the trace's clock", s);
+			return err_set(err, ERR_USAGE, "'%.60s' is finer than the trace's clock",
+				       s);
 	if (*s == '@') {
 		if (v < origin)
-			return err_set(err, ERR_USAGE, "'%.60s' lies before the trace's start, @%" PRIu64,
-				       s, origin);
+			return err_set(err, ERR_USAGE,
+				       "'%.60s' lies before the trace's start, @%" PRIu64, s,
+				       origin);
 		v -= origin;
 	}
 	*t = v;
@@ -90,7 +98,8 @@ const char *time_text(char out[32], uint64_t t, enum timeline_clock clock)
 			snprintf(out, 32, "%" PRIu64 ".%02u%s", whole, (unsigned)(milli / 10),
 				 units[u].name);
 		else
-			snprintf(out, 32, "%" PRIu64 ".%03u%s", whole, (unsigned)milli, units[u].name);
+			snprintf(out, 32, "%" PRIu64 ".%03u%s", whole, (unsigned)milli,
+				 units[u].name);
 	}
 	return out;
 }

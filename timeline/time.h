@@ -17,8 +17,12 @@
 #include "err.h"
 #include "timeline.h"
 
-/* Parses s for a trace with this clock and origin; *t is since the origin.  0, or -1 with ERR_USAGE. */
-int time_parse(const char *s, enum timeline_clock clock, uint64_t origin, uint64_t *t, struct err *err);
+/*
+ * Parses s for a trace with this clock and origin; *t is since the origin.  0, or -1 with
+ * ERR_USAGE.
+ */
+int time_parse(const char *s, enum timeline_clock clock, uint64_t origin, uint64_t *t,
+	       struct err *err);
 /* A length in at most 4 significant digits with its unit ("5.184ms", "129240t"), into out. */
 const char *time_text(char out[32], uint64_t t, enum timeline_clock clock);
 /* An exact one, that time_parse() reads back ("1.250000001s", "539373t"). */

@@ -1,9 +1,9 @@
 /*
  * tree.c - see tree.h
  *
- * Level by level from the finest: a node's bins are asked from the reader, which finds the nodes that were
- * written two levels below, and draws from events what they do not cover.  So every level is a sum of
- * integers that are exact at the level below.
+ * Level by level from the finest: a node's bins are asked from the reader, which finds the nodes
+ * that were written two levels below, and draws from events what they do not cover.  So every level
+ * is a sum of integers that are exact at the level below.
  */
 #include "tree.h"
 
@@ -40,7 +40,8 @@ struct tree_early {
 	struct build build;		/* of tl, a timeline of the blocks so far */
 	struct worker *worker;
 	size_t cap_blocks;
-	size_t at[64 / NODE_LEVEL_STEP];	/* for each level, blocks before it were looked at */
+	/* for each level, blocks before it were looked at */
+	size_t at[64 / NODE_LEVEL_STEP];
 	uint8_t *bytes;
 	bool full;			/* or broken: it builds no more */
 };
@@ -89,8 +90,8 @@ static void built_free(void *result)
 }
 
 /*
- * Whether a node is summed up from others.  Those are a quarter of the bytes, most of them noise that packs badly,
- * and what is looked at first: they are not compressed.
+ * Whether a node is summed up from others.  Those are a quarter of the bytes, most of them noise
+ * that packs badly, and what is looked at first: they are not compressed.
  */
 static bool is_sum(const struct build *b, uint64_t x)
 {
@@ -101,7 +102,8 @@ static bool is_sum(const struct build *b, uint64_t x)
 }
 
 /* Appends one group: its frame behind the others, its lengths into the table. */
-static int add_group(struct worker *w, struct built *r, uint32_t group, bool compress, struct err *err)
+static int add_group(struct worker *w, struct built *r, uint32_t group, bool compress,
+		     struct err *err)
 {
 	const struct timeline *tl = w->b->tl;
 	uint32_t lane = group * NODE_GROUP, per_node = 1u << tl->bins_per_node_bits;
@@ -110,13 +112,15 @@ static int add_group(struct worker *w, struct built *r, uint32_t group, bool com
 	uint8_t *p, *entry;
 
 	buf_clear(&w->raw);
-	if (node_encode(&w->raw, w->bin + (size_t)lane * per_node, n, per_node, 1ull << w->b->level))
+	if (node_encode(&w->raw, w->bin + (size_t)lane * per_node, n, per_node,
+			1ull << w->b->level))
 		return err_memory(err, "a node");
 	bound = ZSTD_compressBound(w->raw.len);
 	p = buf_reserve(&r->data, bound);
 	if (!p)
 		return err_memory(err, "a node");
-	len = compress ? ZSTD_compressCCtx(w->cctx, p, bound, w->raw.data, w->raw.len, 1) : w->raw.len;
+	len = compress ? ZSTD_compressCCtx(w->cctx, p, bound, w->raw.data, w->raw.len, 1)
+		       : w->raw.len;
 	if (ZSTD_isError(len))
 		return err_set(err, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(len));
 	if (len >= w->raw.len) {
@@ -146,8 +150,8 @@ static int make_node(struct worker *w, uint64_t x, struct built *r, struct err *
 	memset(table, 0, 12 * (size_t)n_groups);
 	r->data.len = 12 * (size_t)n_groups;
 	r->entry = (struct node_entry){ .level = w->b->level, .x = x };
-	if (timeline_bins(w->cursor, w->b->level, x << tl->bins_per_node_bits, 1u << tl->bins_per_node_bits, 0,
-			  tl->info.n_lanes, w->bin, err))
+	if (timeline_bins(w->cursor, w->b->level, x << tl->bins_per_node_bits,
+			  1u << tl->bins_per_node_bits, 0, tl->info.n_lanes, w->bin, err))
 		return -1;
 	compress = !is_sum(w->b, x);
 	for (uint32_t g = 0; g < n_groups; g++)
@@ -188,7 +192,9 @@ static int emit_node(void *ctx, uint64_t job, void *result, struct err *err)
 
 	r->entry.off = b->out->len;
 	r->entry.len = (uint32_t)r->data.len;
-	/* Counted in info.n_nodes only when the level is whole: its readers must not see it half. */
+	/*
+	 * Counted in info.n_nodes only when the level is whole: its readers must not see it half.
+	 */
 	b->tl->node[b->tl->info.n_nodes + job] = r->entry;
 	ret = outfile_append(b->out, r->data.data, r->data.len, err);
 	built_free(r);
@@ -264,7 +270,7 @@ static unsigned node_bits(uint32_t n_lanes)
 	return bits;
 }
 
-/* --- early nodes ---------------------------------------------------------------------------------- */
+/* --- early nodes ------------------------------------------------------------------------------ */
 
 struct tree_early *tree_early_new(int fd, const struct tree_outline *o)
 {
@@ -391,7 +397,10 @@ static bool find_early(struct tree_early *t, size_t *at, uint64_t *x)
 	return false;
 }
 
-/* Finds the first node that can be built: of the finest level first, as those above are its sums.  false: none. */
+/*
+ * Finds the first node that can be built: of the finest level first, as those above are its sums.
+ * false: none.
+ */
 static bool choose_early(struct tree_early *t, uint64_t *x)
 {
 	const struct timeline *tl = t->build.tl;
@@ -419,7 +428,10 @@ static bool build_early(struct tree_early *t)
 	tl->info.end = tl->block[tl->info.n_blocks - 1].begin;
 	if (!choose_early(t, &x))
 		return false;
-	/* As when levels are built one by one: a reader takes what it needs from those below, if this one has none. */
+	/*
+	 * As when levels are built one by one: a reader takes what it needs from those below, if
+	 * this one has none.
+	 */
 	memcpy(first, tl->level_first, sizeof(first));
 	for (unsigned l = t->build.level + 1; l <= 64; l++)
 		tl->level_first[l] = tl->level_first[t->build.level];
@@ -438,7 +450,9 @@ bool tree_early_step(struct tree_early *t, uint64_t in_file)
 
 	if (t->full)
 		return false;
-	while (tl->info.n_blocks && tl->block[tl->info.n_blocks - 1].off + tl->block[tl->info.n_blocks - 1].len > in_file)
+	while (tl->info.n_blocks &&
+	       tl->block[tl->info.n_blocks - 1].off + tl->block[tl->info.n_blocks - 1].len >
+		       in_file)
 		tl->info.n_blocks--;
 	tl->size = in_file;
 	if (tl->info.n_blocks)
@@ -456,34 +470,42 @@ static const struct tree_early *right_ones(const struct tree_early *t, const str
 	    timeline_checks_follow(&e->info) != timeline_checks_follow(&tl->info))
 		return NULL;
 	for (uint32_t i = 0; i < e->info.n_threads; i++)
-		if (e->perm[i] != tl->perm[i] && (e->perm[i] < tl->info.n_lanes || tl->perm[i] < tl->info.n_lanes))
+		if (e->perm[i] != tl->perm[i] &&
+		    (e->perm[i] < tl->info.n_lanes || tl->perm[i] < tl->info.n_lanes))
 			return NULL;
 	return t;
 }
 
-/* The bytes of a node that was built early and is still right: no patch says otherwise of its time.  NULL: none. */
+/*
+ * The bytes of a node that was built early and is still right: no patch says otherwise of its time.
+ * NULL: none.
+ */
 static const uint8_t *early_node(const struct build *b, uint64_t x, struct node_entry *e)
 {
 	const struct timeline *tl = b->tl;
 	unsigned shift = b->level + tl->bins_per_node_bits;
 	const struct node_entry *found = b->early ? tl_node(b->early->build.tl, b->level, x) : NULL;
 
-	if (!found || (tl->n_patches && b->patched_from >> shift <= x && b->patched_to >> shift >= x))
+	if (!found ||
+	    (tl->n_patches && b->patched_from >> shift <= x && b->patched_to >> shift >= x))
 		return NULL;
 	*e = *found;
 	return b->early->bytes + (found->off - TL_EARLY);
 }
 
-/* --- the whole tree ------------------------------------------------------------------------------- */
+/* --- the whole tree --------------------------------------------------------------------------- */
 
-int tree_build(struct timeline *tl, struct outfile *o, unsigned n_threads, const struct tree_early *early,
-	       struct err *err)
+int tree_build(struct timeline *tl, struct outfile *o, unsigned n_threads,
+	       const struct tree_early *early, struct err *err)
 {
-	struct build b = { .tl = tl, .out = o, .early = right_ones(early, tl), .patched_from = UINT64_MAX };
+	struct build b = {
+		.tl = tl, .out = o, .early = right_ones(early, tl), .patched_from = UINT64_MAX
+	};
 	int ret = 0;
 
 	for (size_t i = 0; i < tl->n_patches; i++) {
-		b.patched_from = tl->patch[i].from < b.patched_from ? tl->patch[i].from : b.patched_from;
+		b.patched_from =
+			tl->patch[i].from < b.patched_from ? tl->patch[i].from : b.patched_from;
 		b.patched_to = tl->patch[i].to > b.patched_to ? tl->patch[i].to : b.patched_to;
 	}
 	tl->bins_per_node_bits = node_bits(tl->info.n_lanes);

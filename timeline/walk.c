@@ -17,7 +17,8 @@ int timeline_events(struct timeline_cursor *c, uint64_t from, uint64_t to, timel
 {
 	const struct timeline *tl = c->tl;
 
-	for (size_t i = first_block(tl, from); i < tl->info.n_blocks && tl->block[i].begin < to; i++) {
+	for (size_t i = first_block(tl, from); i < tl->info.n_blocks && tl->block[i].begin < to;
+	     i++) {
 		const struct block_symbol *s;
 		struct attr attrs[N_ATTRS];
 		struct event e;
@@ -46,7 +47,8 @@ int timeline_events(struct timeline_cursor *c, uint64_t from, uint64_t to, timel
 
 /* A lane between two events. */
 struct walk_lane {
-	struct period now;	/* the state that it is in; state WAIT may turn out to end in SIGNAL */
+	/* the state that it is in; state WAIT may turn out to end in SIGNAL */
+	struct period now;
 	bool wanted;		/* the open period touches the range */
 };
 
@@ -86,7 +88,8 @@ static int close_period(struct walk *w, struct walk_lane *l, uint64_t t, uint64_
 	return ret ? ret : emit(w, *p, signal, t, STATE_SIGNAL);
 }
 
-static int walk_event(struct walk *w, const struct block_symbol *s, const struct attr *attrs, uint64_t t)
+static int walk_event(struct walk *w, const struct block_symbol *s, const struct attr *attrs,
+		      uint64_t t)
 {
 	struct walk_lane *l = &w->lane[s->thread];
 	struct period *p = &l->now;
@@ -126,7 +129,8 @@ static bool any_open(const struct timeline *tl, const struct walk *w)
 	return false;
 }
 
-static int walk_block(struct timeline_cursor *c, struct walk *w, size_t i, bool first, struct err *err)
+static int walk_block(struct timeline_cursor *c, struct walk *w, size_t i, bool first,
+		      struct err *err)
 {
 	const struct block_symbol *s;
 	struct attr attrs[N_ATTRS];
@@ -160,7 +164,10 @@ static int walk_block(struct timeline_cursor *c, struct walk *w, size_t i, bool 
 	return err->code == ERR_NONE ? 0 : -1;
 }
 
-/* Patched signals: takes whose signal is not told by the event that ends them are told by it anyway. */
+/*
+ * Patched signals: takes whose signal is not told by the event that ends them are told by it
+ * anyway.
+ */
 int timeline_periods(struct timeline_cursor *c, uint64_t from, uint64_t to, timeline_period_fn *fn,
 		     void *ctx, struct err *err)
 {
@@ -252,7 +259,10 @@ int timeline_states_at(struct timeline_cursor *c, uint64_t t, uint32_t lane0, ui
 		out[i - lane0] = (struct lane_state){ p->state, p->lock, p->since };
 		waiting += p->state == STATE_WAIT;
 	}
-	/* Takes that are open at the block's end: its tails, and what was learned later, tell of them. */
+	/*
+	 * Takes that are open at the block's end: its tails, and what was learned later, tell of
+	 * them.
+	 */
 	for (size_t k = 0; !ret && waiting && k < c->reader.n_tails; k++) {
 		const struct block_tail *tail = &c->reader.tail[k];
 		uint32_t lane = tail->thread - lane0;

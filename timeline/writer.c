@@ -12,7 +12,8 @@
 
 #define MANY_WAIT 3	/* blocks to encode, which the encoder does not leave to its caller */
 #define EARLY_BLOCKS 64	/* from so many on nodes are built early */
-#define RING (OPEN_BLOCKS + 16)	/* the open ones, the one being filled, and some that wait to be encoded */
+/* the open ones, the one being filled, and some that wait to be encoded */
+#define RING (OPEN_BLOCKS + 16)
 
 /* A thread whose take was open in blocks that had to be written. */
 struct forced {
@@ -26,15 +27,20 @@ struct timeline_writer {
 	const struct writer_ops *ops;
 	void *ctx;
 
-	/* Block number k is ring[k % RING]: encoded < done, given to the encoder < sent, open < cur. */
+	/*
+	 * Block number k is ring[k % RING]: encoded < done, given to the encoder < sent, open <
+	 * cur.
+	 */
 	struct block ring[RING];
-	size_t unresolved[RING];	/* takes open at the block's end of which the end is not known */
+	/* takes open at the block's end of which the end is not known */
+	size_t unresolved[RING];
 	uint64_t cur, sent;
 	struct forced *forced;
 	size_t n_forced, cap_forced;
 	struct patch *patch;
 	size_t n_patches, cap_patches;
-	bool no_memory;			/* in a call that cannot fail; told at the next one that can */
+	/* in a call that cannot fail; told at the next one that can */
+	bool no_memory;
 	int64_t checks;			/* of the last event that had ATTR_CHECKS */
 
 	/* The encoder's side; from codec on whoever has set encoding. */
@@ -43,7 +49,8 @@ struct timeline_writer {
 	pthread_mutex_t lock;
 	pthread_cond_t waits, done_one;	/* for the encoder; for its caller */
 	uint64_t to_encode, done;	/* under lock */
-	bool encoding;			/* under lock: one of the two threads has block number done */
+	/* under lock: one of the two threads has block number done */
+	bool encoding;
 	bool finish;			/* under lock */
 	bool failed;			/* under lock; err says why */
 	struct err err;
@@ -79,9 +86,10 @@ static int block_init(struct block *b)
 	return b->event && b->pairs && b->attr ? 0 : -1;
 }
 
-/* --- the encoder's thread ------------------------------------------------------------------------- */
+/* --- the encoder's thread --------------------------------------------------------------------- */
 
-static int encode_block(struct timeline_writer *w, const struct block *b, struct block_entry *e, struct err *err)
+static int encode_block(struct timeline_writer *w, const struct block *b, struct block_entry *e,
+			struct err *err)
 {
 	const uint8_t *data;
 	size_t bound, len;
@@ -125,7 +133,9 @@ static int add_entry(struct timeline_writer *w, const struct block_entry *e, str
 	return 0;
 }
 
-/* Encodes the next block that waits; the lock is held.  false: there is none, or somebody has it. */
+/*
+ * Encodes the next block that waits; the lock is held.  false: there is none, or somebody has it.
+ */
 static bool encode_next(struct timeline_writer *w)
 {
 	int ret = 0;
@@ -186,8 +196,11 @@ static void begin_early(struct timeline_writer *w, size_t n_blocks)
 	w->early_stamp = stamp;
 	if (!w->ops->outline(w->ctx, &o))
 		w->early = tree_early_new(w->out.fd, &(struct tree_outline){
-			.n_threads = o.n_threads, .n_lanes = o.n_lanes, .order = o.order, .checks_follow = o.checks_follow,
-		});
+							     .n_threads = o.n_threads,
+							     .n_lanes = o.n_lanes,
+							     .order = o.order,
+							     .checks_follow = o.checks_follow,
+						     });
 	if (!w->early)
 		w->early_from = 2 * n_blocks;
 	free(o.order);
@@ -224,7 +237,7 @@ bool timeline_writer_help(struct timeline_writer *w)
 	return helped || help_tree(w);
 }
 
-/* --- open blocks ---------------------------------------------------------------------------------- */
+/* --- open blocks ------------------------------------------------------------------------------ */
 
 static struct block_tail *find_tail(struct block *b, uint32_t thread)
 {
@@ -331,7 +344,8 @@ static struct forced *find_forced(struct timeline_writer *w, uint32_t thread)
 	return NULL;
 }
 
-void timeline_writer_signal(struct timeline_writer *w, uint32_t thread, uint64_t seg, uint64_t signal)
+void timeline_writer_signal(struct timeline_writer *w, uint32_t thread, uint64_t seg,
+			    uint64_t signal)
 {
 	struct forced *f = find_forced(w, thread);
 
@@ -350,7 +364,8 @@ void timeline_writer_signal(struct timeline_writer *w, uint32_t thread, uint64_t
 		add_patch(w, (struct patch){ thread, signal, f->until, 1 });
 }
 
-void timeline_writer_take_end(struct timeline_writer *w, uint32_t thread, uint64_t since, uint64_t end)
+void timeline_writer_take_end(struct timeline_writer *w, uint32_t thread, uint64_t since,
+			      uint64_t end)
 {
 	struct forced *f = find_forced(w, thread);
 
@@ -369,10 +384,11 @@ void timeline_writer_take_end(struct timeline_writer *w, uint32_t thread, uint64
 	}
 }
 
-/* --- the caller's side ---------------------------------------------------------------------------- */
+/* --- the caller's side ------------------------------------------------------------------------ */
 
-int timeline_writer_open(struct timeline_writer **out, const char *path, bool force, unsigned n_threads,
-			 const struct writer_ops *ops, void *ctx, struct err *err)
+int timeline_writer_open(struct timeline_writer **out, const char *path, bool force,
+			 unsigned n_threads, const struct writer_ops *ops, void *ctx,
+			 struct err *err)
 {
 	struct timeline_writer *w = calloc(1, sizeof(*w));
 	uint8_t header[GTL_HEADER_SIZE] = { 0 };
@@ -547,10 +563,14 @@ void timeline_writer_abort(struct timeline_writer *w)
 	free(w);
 }
 
-/* --- the end of the file -------------------------------------------------------------------------- */
+/* --- the end of the file ---------------------------------------------------------------------- */
 
-/* A timeline over what has been written so far, for the tree; everything but fd is released by close. */
-static struct timeline *half_open(struct timeline_writer *w, const struct writer_end *end, struct err *err)
+/*
+ * A timeline over what has been written so far, for the tree; everything but fd is released by
+ * close.
+ */
+static struct timeline *half_open(struct timeline_writer *w, const struct writer_end *end,
+				  struct err *err)
 {
 	struct timeline *tl = calloc(1, sizeof(*tl));
 
@@ -703,7 +723,9 @@ int timeline_writer_finish(struct timeline_writer *w, const struct writer_end *e
 	int ret = -1;
 
 	if (block_count(b)) {
-		/* The end of the trace is a boundary like any other: what is open there, waits on. */
+		/*
+		 * The end of the trace is a boundary like any other: what is open there, waits on.
+		 */
 		b->end = end->info.end;
 		w->cur++;
 		if (wait_for_room(w, err))

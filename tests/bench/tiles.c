@@ -1,11 +1,11 @@
 /*
  * tiles.c - what tests/bench/run.py cannot measure from outside: single tiles
  *
- *   tiles sizes ARCHIVE              bytes of a sample of its distinct tiles, and of libpng's at level 9
- *   tiles strip ARCHIVE Z N OUT.pgm  the pixels of N neighbouring tiles of zoom Z, side by side
- *   tiles rate T.gtl Z WORKERS       tiles per second: every tile down to zoom Z, encoded, thrown away
- *   tiles latency T.gtl [Z]          how long one tile takes, at every zoom: hot (the timeline is open, other
- *                                    tiles of the zoom were asked for) and cold (opened for this one)
+ *   tiles sizes ARCHIVE              bytes of a sample of its distinct tiles, and of libpng's at
+ * level 9 tiles strip ARCHIVE Z N OUT.pgm  the pixels of N neighbouring tiles of zoom Z, side by
+ * side tiles rate T.gtl Z WORKERS       tiles per second: every tile down to zoom Z, encoded,
+ * thrown away tiles latency T.gtl [Z]          how long one tile takes, at every zoom: hot (the
+ * timeline is open, other tiles of the zoom were asked for) and cold (opened for this one)
  *
  * Results are JSON on stdout.  ARCHIVE is a .pmtiles.
  */
@@ -131,8 +131,8 @@ static size_t libpng_size(const struct pixels *px, int filters)
 	if (setjmp(png_jmpbuf(png)))
 		die("libpng cannot write");
 	png_set_write_fn(png, &out, write_mem, flush_mem);
-	png_set_IHDR(png, info, px->width, px->height, 4, PNG_COLOR_TYPE_PALETTE, PNG_INTERLACE_NONE,
-		     PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+	png_set_IHDR(png, info, px->width, px->height, 4, PNG_COLOR_TYPE_PALETTE,
+		     PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
 	png_set_PLTE(png, info, px->palette, px->n_palette);
 	png_set_tRNS(png, info, alpha, 1, NULL);
 	png_set_compression_level(png, 9);
@@ -232,7 +232,8 @@ static int strip(const char *path, unsigned z, uint32_t n, const char *out)
 	for (; got < n; got++) {
 		uint64_t off;
 		uint32_t len;
-		int r = pmtiles_find(a.p, tile_id(z + pmtiles_header(a.p)->min_z, got, 0), &off, &len, &err);
+		int r = pmtiles_find(a.p, tile_id(z + pmtiles_header(a.p)->min_z, got, 0), &off,
+				     &len, &err);
 
 		if (r < 0)
 			die("%s: %s", path, err.msg);
@@ -247,7 +248,8 @@ static int strip(const char *path, unsigned z, uint32_t n, const char *out)
 				die("out of memory");
 		}
 		for (uint32_t y = 0; y < height; y++)
-			memcpy(all + ((size_t)y * n + got) * width, px.index + (size_t)y * width, width);
+			memcpy(all + ((size_t)y * n + got) * width, px.index + (size_t)y * width,
+			       width);
 		free(px.index);
 	}
 	if (!got)
@@ -288,7 +290,8 @@ static void set_open(struct tile_set *set, const char *path, unsigned z_limit)
 	*set = (struct tile_set){ .lane_height = LANE_HEIGHT, .theme = THEME_LIGHT };
 	if (timeline_open(&set->tl, path, &err))
 		die("%s: %s", path, err.msg);
-	pyramid_init(&set->pyramid, timeline_info(set->tl)->end, timeline_info(set->tl)->n_lanes, TILE_WIDTH);
+	pyramid_init(&set->pyramid, timeline_info(set->tl)->end, timeline_info(set->tl)->n_lanes,
+		     TILE_WIDTH);
 	set->rule.full = true;
 	set->rule.z_limit = z_limit < set->pyramid.z_max ? z_limit : set->pyramid.z_max;
 	set->rule.cut = z_limit < set->pyramid.z_max;		/* as render --depth Z */
@@ -368,7 +371,8 @@ static int rate_emit(void *ctx, uint64_t job, void *result, struct err *err)
 /* Repeated until half a second has gone by, so that small sets give a figure, too. */
 static int rate(const char *path, unsigned z, unsigned workers)
 {
-	static const struct pool_ops ops = { rate_start, rate_stop, rate_work, rate_emit, rate_drop };
+	static const struct pool_ops ops = { rate_start, rate_stop, rate_work, rate_emit,
+					     rate_drop };
 	struct rate r = { 0 };
 	struct err err;
 	double began, took = 0;
@@ -377,7 +381,8 @@ static int rate(const char *path, unsigned z, unsigned workers)
 	set_open(&r.set, path, z);
 	began = seconds();
 	while (took < 0.5) {
-		if (tile_plan_make(&r.plan, &r.set, &err) || pool_run(&ops, &r, r.plan.n, workers, &err))
+		if (tile_plan_make(&r.plan, &r.set, &err) ||
+		    pool_run(&ops, &r, r.plan.n, workers, &err))
 			die("%s: %s", path, err.msg);
 		tile_plan_release(&r.plan);
 		r.plan = (struct tile_plan){ 0 };
@@ -386,7 +391,8 @@ static int rate(const char *path, unsigned z, unsigned workers)
 	}
 	printf("{\"tiles\": %" PRIu64 ", \"distinct\": %" PRIu64 ", \"tiles_per_s\": %.0f,"
 	       " \"distinct_per_s\": %.0f}\n",
-	       r.tiles / rounds, r.distinct / rounds, (double)r.tiles / took, (double)r.distinct / took);
+	       r.tiles / rounds, r.distinct / rounds, (double)r.tiles / took,
+	       (double)r.distinct / took);
 	timeline_close(r.set.tl);
 	return 0;
 }
@@ -415,7 +421,10 @@ static uint64_t next_random(uint64_t *state)
 	return *state >> 20;
 }
 
-/* One tile of zoom z, anywhere; returns how long it took, in microseconds, since began or since now. */
+/*
+ * One tile of zoom z, anywhere; returns how long it took, in microseconds, since began or since
+ * now.
+ */
 static double one_tile(struct tiler *t, const struct pyramid *p, unsigned z, uint64_t *random,
 		       struct buf *out, double began)
 {
@@ -482,8 +491,10 @@ static int latency(const char *path, unsigned from, unsigned to)
 	for (unsigned z = from; z <= to && z <= set.pyramid.z_max; z++) {
 		struct latency h = hot(path, z, &random, &out), c = cold(path, z, &random, &out);
 
-		printf("%s\n {\"z\": %u, \"hot_median_us\": %.1f, \"hot_p99_us\": %.1f, \"cold_median_us\": %.1f,"
-		       " \"cold_p99_us\": %.1f}", z > from ? "," : "", z, h.median, h.p99, c.median, c.p99);
+		printf("%s\n {\"z\": %u, \"hot_median_us\": %.1f, \"hot_p99_us\": %.1f, "
+		       "\"cold_median_us\": %.1f,"
+		       " \"cold_p99_us\": %.1f}",
+		       z > from ? "," : "", z, h.median, h.p99, c.median, c.p99);
 	}
 	printf("\n]\n");
 	buf_release(&out);

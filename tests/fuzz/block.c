@@ -1,6 +1,6 @@
 /*
- * Whatever a block of events holds once it is decompressed, its reader ends, within the block's bounds; and who
- * takes pairs at once reads the same events as who reads one by one.
+ * Whatever a block of events holds once it is decompressed, its reader ends, within the block's
+ * bounds; and who takes pairs at once reads the same events as who reads one by one.
  */
 #define FUZZ_NAME "block"
 #define FUZZ_DEFAULT_ROUNDS 4000
@@ -67,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	bounds.n_events = (uint32_t)data[0] << 8 | data[1];
 	bounds.begin = (uint64_t)data[2] << 8 | data[3];
-	bounds.end = bounds.begin + ((uint64_t)data[4] << 24 | (uint64_t)data[5] << 16 | (uint64_t)data[6] << 8 | data[7]);
+	bounds.end = bounds.begin + ((uint64_t)data[4] << 24 | (uint64_t)data[5] << 16 |
+				     (uint64_t)data[6] << 8 | data[7]);
 	for (unsigned with_attrs = 0; with_attrs < 2; with_attrs++) {
 		const struct block_symbol *s;
 
@@ -79,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		time = bounds.begin;
 		n = 0;
-		while ((s = with_attrs ? block_next_attrs(&r, attrs, &err) : block_next(&r, &signal, &err))) {
+		while ((s = with_attrs ? block_next_attrs(&r, attrs, &err)
+				       : block_next(&r, &signal, &err))) {
 			if (s->thread >= THREADS || s->lock >= LOCKS || s->state >= N_STATES ||
 			    s->n_attrs > N_ATTRS || r.time < time || r.time > bounds.end ||
 			    ++n > bounds.n_events)

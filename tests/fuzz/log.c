@@ -1,6 +1,6 @@
 /*
- * Whatever the bytes of a log are, of whatever format, ingest says what is wrong or writes a timeline that can
- * be read; tests/fuzz/corpus/log has a small log of every format.
+ * Whatever the bytes of a log are, of whatever format, ingest says what is wrong or writes a
+ * timeline that can be read; tests/fuzz/corpus/log has a small log of every format.
  */
 #define FUZZ_NAME "log"
 #define FUZZ_DEFAULT_ROUNDS 250

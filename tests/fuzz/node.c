@@ -1,4 +1,7 @@
-/* Whatever a node's bins or a histogram hold once they are decompressed, their decoders stay within bounds. */
+/*
+ * Whatever a node's bins or a histogram hold once they are decompressed, their decoders stay within
+ * bounds.
+ */
 #define FUZZ_NAME "node"
 #define FUZZ_DEFAULT_ROUNDS 4000
 #include "fuzz/replay.h"
@@ -24,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.out = bin, .stride = BINS, .lane0 = data[0] >> 6 & 1, .n_lanes = LANES - 1,
 		.from = data[0] & 7, .to = BINS - (data[0] >> 3 & 7),
 	};
-	if (node_decode(&w, LANES, BINS, 1ull << data[0] % 63, data + 1, size - 1, &err) && !err.msg[0])
+	if (node_decode(&w, LANES, BINS, 1ull << data[0] % 63, data + 1, size - 1, &err) &&
+	    !err.msg[0])
 		abort();
 	free(bin);
 	end = hist_decode(&h, data, data + size);

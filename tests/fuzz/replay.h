@@ -1,8 +1,9 @@
 /*
  * replay.h - the main() of a fuzz target where no fuzzer brings its own
  *
- * Every target is one LLVMFuzzerTestOneInput() and a FUZZ_NAME.  `make fuzz F=NAME` links it with clang's
- * libFuzzer; `make test` replays tests/fuzz/corpus/NAME/ and, from a fixed seed, some changes of each file.
+ * Every target is one LLVMFuzzerTestOneInput() and a FUZZ_NAME.  `make fuzz F=NAME` links it with
+ * clang's libFuzzer; `make test` replays tests/fuzz/corpus/NAME/ and, from a fixed seed, some
+ * changes of each file.
  *
  *   NAME [FILE...]		replays the files, without changes
  *   FUZZ_ROUNDS=100000 FUZZ_SEED=7 NAME		more changes, others
@@ -37,10 +38,12 @@ static uint64_t replay_next(uint64_t *s)
 /* Changes a few bytes, cuts, doubles or moves a piece: what libFuzzer begins with too. */
 static size_t replay_change(uint8_t *data, size_t len, size_t cap, uint64_t *s)
 {
-	static const uint8_t liked[] = { 0, 1, 0x7f, 0x80, 0xff, '\n', ' ', '"', '=', '0', '9', '[', ':' };
+	static const uint8_t liked[] = { 0,   1,   0x7f, 0x80, 0xff, '\n', ' ',
+					 '"', '=', '0',	 '9',  '[',  ':' };
 
 	for (unsigned n = 1 + replay_next(s) % 4; n && len; n--) {
-		size_t at = replay_next(s) % len, piece = 1 + replay_next(s) % (len < 64 ? len : 64);
+		size_t at = replay_next(s) % len,
+		       piece = 1 + replay_next(s) % (len < 64 ? len : 64);
 
 		switch (replay_next(s) % 6) {
 		case 0:
@@ -124,7 +127,8 @@ int main(int argc, char **argv)
 
 	for (int i = 0; i < n_entries; i++) {
 		if (entry[i]->d_name[0] != '.') {
-			snprintf(path, sizeof(path), "tests/fuzz/corpus/" FUZZ_NAME "/%s", entry[i]->d_name);
+			snprintf(path, sizeof(path), "tests/fuzz/corpus/" FUZZ_NAME "/%s",
+				 entry[i]->d_name);
 			replay_file(path, rounds, seed + n++);
 		}
 		free(entry[i]);

@@ -1,6 +1,6 @@
 /*
- * Whatever the bytes of a .gtl are, the reader answers or refuses: checksums are put right first, so that
- * the changes reach what lies behind them.
+ * Whatever the bytes of a .gtl are, the reader answers or refuses: checksums are put right first,
+ * so that the changes reach what lies behind them.
  */
 #define FUZZ_NAME "timeline"
 #define FUZZ_DEFAULT_ROUNDS 400
@@ -24,7 +24,9 @@ static void repair_node(uint8_t *data, size_t size, uint8_t *entry)
 
 	if (!table)
 		return;
-	/* the frames' table has no count of its own: it ends where the frames and it fill the node */
+	/*
+	 * the frames' table has no count of its own: it ends where the frames and it fill the node
+	 */
 	for (uint64_t sum = 0; 12 * (n + 1) <= len; ) {
 		sum += get_le32(table + 12 * n++);
 		if (12 * n + sum >= len)
@@ -59,7 +61,8 @@ static void repair(uint8_t *data, size_t size)
 							   get_le32(s + at + 16));
 
 					if (b)
-						put_le32(s + at + 28, tl_crc(b, get_le32(s + at + 16)));
+						put_le32(s + at + 28,
+							 tl_crc(b, get_le32(s + at + 16)));
 				}
 			if (get_le32(p + GTL_SECTION_SIZE * i) == GTL_NODE_INDEX)
 				for (uint64_t at = 8; at + NODE_ENTRY <= len; at += NODE_ENTRY)

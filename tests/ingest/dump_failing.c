@@ -1,6 +1,6 @@
 /*
- * Whichever allocation or write fails while a timeline is dumped, dump says so or prints all that it should;
- * and where nobody reads any more it ends without an error.
+ * Whichever allocation or write fails while a timeline is dumped, dump says so or prints all that
+ * it should; and where nobody reads any more it ends without an error.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -31,7 +31,10 @@ static int dump(enum what what, struct timeline *tl, int fd, struct err *err)
 
 static struct timeline *make(uint64_t n_events)
 {
-	const struct sim_options o = { .n_threads = 3, .n_events = n_events, .max_step = 5000, .checks = true,
+	const struct sim_options o = { .n_threads = 3,
+				       .n_events = n_events,
+				       .max_step = 5000,
+				       .checks = true,
 				       .block_events = 400 };
 	char path[1100];
 	struct timeline *tl;
@@ -91,7 +94,8 @@ static void test_every_allocation(void **state)
 			if (ret && !err.msg[0])
 				fail_msg("allocation %ld fails without a sentence", i);
 			if (!ret && (n != n_good || memcmp(data, good, n)))
-				fail_msg("allocation %ld of %ld fails, and the text is another one", i, total);
+				fail_msg("allocation %ld of %ld fails, and the text is another one",
+					 i, total);
 			refused += ret != 0;
 			free(data);
 		}
@@ -130,7 +134,8 @@ static void test_full(void **state)
 			limit.rlim_cur = i < 5 ? n_good * i / 5 : n_good - 1;
 			assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 			if (dump(what, tl, fileno(f), &err) != -1)
-				fail_msg("no room behind byte %zu of %zu, and no error", (size_t)limit.rlim_cur, n_good);
+				fail_msg("no room behind byte %zu of %zu, and no error",
+					 (size_t)limit.rlim_cur, n_good);
 			assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 			if (!strstr(err.msg, "cannot write"))
 				fail_msg("no room: '%s'", err.msg);

@@ -1,7 +1,8 @@
 /*
- * Whether somebody has the time to build the tree while the events still come, changes no byte of the timeline: with threads
- * that begin later, so that what was built must be built again; with takes that outlast the blocks that wait, so that patches
- * say otherwise of what was built; on either clock.
+ * Whether somebody has the time to build the tree while the events still come, changes no byte of
+ * the timeline: with threads that begin later, so that what was built must be built again; with
+ * takes that outlast the blocks that wait, so that patches say otherwise of what was built; on
+ * either clock.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@
 
 #define EVENTS 900000
 #define AT_ONCE 3000
-#define MAX_THREADS 24
+#define MANY 24
 
 enum idle { NEVER, ALWAYS, AT_TIMES };
 
@@ -46,8 +47,9 @@ static void add_threads(struct trace *t, unsigned n)
 
 		/* In order of display the later ones come first. */
 		snprintf(id, sizeof(id), "t%u", t->names.n_threads);
-		assert_int_equal(names_find(&t->names, NAME_THREAD, t->names.n_threads < n / 2, id, strlen(id), &number, NULL,
-					    &t->err), 0);
+		assert_int_equal(names_find(&t->names, NAME_THREAD, t->names.n_threads < n / 2, id,
+					    strlen(id), &number, NULL, &t->err),
+				 0);
 		assert_int_equal(names_lane(&t->names, number, &t->err), 0);
 	}
 }
@@ -62,13 +64,18 @@ static void fill(struct trace *t, const struct shape *s, uint64_t *time, unsigne
 		if (s->long_takes && (next == 0 || *owner == 0) && random_below(50000))
 			next = *owner ? *owner : 1;
 		*time += 1 + random_below(500) * random_below(20);
-		t->rec[i] = (struct record){ .time = *time, .thread = s->long_takes && !random_below(40) ? 0 : next, .kind = EV_BUSY };
+		t->rec[i] =
+			(struct record){ .time = *time,
+					 .thread = s->long_takes && !random_below(40) ? 0 : next,
+					 .kind = EV_BUSY };
 		if (t->rec[i].thread == *owner)
 			t->rec[i].kind = EV_TIMEOUT;
 		*time += random_below(300);
-		t->rec[i + 1] = (struct record){ .time = *time, .thread = *owner, .kind = EV_RELEASE };
+		t->rec[i + 1] =
+			(struct record){ .time = *time, .thread = *owner, .kind = EV_RELEASE };
 		*time += random_below(60);
-		t->rec[i + 2] = (struct record){ .time = *time, .thread = next, .kind = EV_ACQUIRE };
+		t->rec[i + 2] =
+			(struct record){ .time = *time, .thread = next, .kind = EV_ACQUIRE };
 		*owner = next;
 	}
 }
@@ -77,7 +84,9 @@ static void fill(struct trace *t, const struct shape *s, uint64_t *time, unsigne
 static uint64_t make(const char *path, const struct shape *s, uint64_t seed, enum idle idle)
 {
 	struct trace *t = calloc(1, sizeof(*t));
-	struct timeline_info info = { .version = 1, .title = "early", .clock = s->ticks ? CLOCK_TICKS : CLOCK_NS };
+	struct timeline_info info = { .version = 1,
+				      .title = "early",
+				      .clock = s->ticks ? CLOCK_TICKS : CLOCK_NS };
 	uint64_t time = 1000, helped = 0;
 	uint32_t chance = 1;		/* apart from random.h's, so that the events are the same */
 	unsigned owner = 0;
@@ -88,7 +97,11 @@ static uint64_t make(const char *path, const struct shape *s, uint64_t seed, enu
 		assert_int_equal(names_add_process(&t->names, 100 + i, &number, &t->err), 0);
 	assert_int_equal(names_find(&t->names, NAME_LOCK, 0, "", 0, &number, NULL, &t->err), 0);
 	t->names.check_interval = s->ticks ? 100 : 0;
-	t->log = (struct log){ .path = path, .names = &t->names, .err = &t->err, .clock = info.clock, .waits = WAITS_BUSY,
+	t->log = (struct log){ .path = path,
+			       .names = &t->names,
+			       .err = &t->err,
+			       .clock = info.clock,
+			       .waits = WAITS_BUSY,
 			       .rec = t->rec };
 	if (tracker_new(&t->tracker, &t->names, path, true, 2, &t->err))
 		fail_msg("%s", t->err.msg);
@@ -100,7 +113,9 @@ static uint64_t make(const char *path, const struct shape *s, uint64_t seed, enu
 		t->log.n = t->log.ready = AT_ONCE / 3 * 3;
 		if (tracker_events(t->tracker, &t->log, 0, AT_ONCE / 3 * 3, &t->err))
 			fail_msg("%s", t->err.msg);
-		while (idle != NEVER && (idle == ALWAYS || (chance = chance * 1664525u + 1013904223u) >> 30) && tracker_idle(t->tracker))
+		while (idle != NEVER &&
+		       (idle == ALWAYS || (chance = chance * 1664525u + 1013904223u) >> 30) &&
+		       tracker_idle(t->tracker))
 			helped++;
 	}
 	if (tracker_finish(t->tracker, &info, &t->err))
@@ -128,8 +143,9 @@ static void same_bytes(const char *a, const char *b)
 static void same_with_any_idleness(void **state)
 {
 	static const struct shape shapes[] = {
-		{ 3, 0, false, false }, { 4, 0, true, false }, { MAX_THREADS, 0, false, false },
-		{ 5, 2, false, false }, { 12, 3, true, false }, { 4, 0, false, true }, { 6, 1, false, true },
+		{ 3, 0, false, false }, { 4, 0, true, false },	{ MANY, 0, false, false },
+		{ 5, 2, false, false }, { 12, 3, true, false }, { 4, 0, false, true },
+		{ 6, 1, false, true },
 	};
 
 	char never[512], always[512], times[512];
@@ -149,9 +165,13 @@ static void same_with_any_idleness(void **state)
 		same_bytes(never, always);
 		same_bytes(never, times);
 		assert_int_equal(timeline_open(&tl, always, &err), 0);
-		/* So that this is a test at all: there is more to do than the blocks, if they do not wait for takes to end. */
+		/*
+		 * So that this is a test at all: there is more to do than the blocks, if they do
+		 * not wait for takes to end.
+		 */
 		assert_true(timeline_info(tl)->n_blocks > 100 && timeline_info(tl)->n_nodes > 20);
-		assert_true(shapes[i].late || shapes[i].long_takes || helped > timeline_info(tl)->n_blocks);
+		assert_true(shapes[i].late || shapes[i].long_takes ||
+			    helped > timeline_info(tl)->n_blocks);
 		timeline_close(tl);
 	}
 	unlink(never);

@@ -1,6 +1,6 @@
 /*
- * A JSON text gives the same tokens however it is cut into pieces, and those that it was made of; what is no JSON
- * ends with a sentence; decimals are exact.
+ * A JSON text gives the same tokens however it is cut into pieces, and those that it was made of;
+ * what is no JSON ends with a sentence; decimals are exact.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,8 @@
 #include "random.h"
 
 /* Tokens as text: a letter, the depth, the text in hex. */
-static void put_token(struct buf *b, enum json_token type, unsigned depth, bool cut, const char *s, size_t n)
+static void put_token(struct buf *b, enum json_token type, unsigned depth, bool cut, const char *s,
+		      size_t n)
 {
 	buf_printf(b, "%c%u%s", "{}[]ksnw"[type], depth, cut ? "!" : "");
 	for (size_t i = 0; i < n; i++)
@@ -25,7 +26,8 @@ static void put_token(struct buf *b, enum json_token type, unsigned depth, bool 
 	buf_str(b, "\n");
 }
 
-static int on_token(void *ctx, const struct json_reader *r, enum json_token type, const char *s, size_t n)
+static int on_token(void *ctx, const struct json_reader *r, enum json_token type, const char *s,
+		    size_t n)
 {
 	put_token(ctx, type, r->depth, r->cut, s, n);
 	return 0;
@@ -60,7 +62,7 @@ static int read_pieces(struct buf *tokens, const char *text, size_t n, size_t mo
 	return ret;
 }
 
-/* --- random documents, with the tokens that they must give ----------------------------------------- */
+/* --- random documents, with the tokens that they must give ------------------------------------ */
 
 struct document { struct buf text, tokens; };
 
@@ -73,12 +75,27 @@ static void space(struct document *d)
 
 static void make_string(struct document *d, enum json_token type, unsigned depth)
 {
-	static const struct { const char *text, *means; } parts[] = {
-		{ "a", "a" }, { "key", "key" }, { "\\n", "\n" }, { "\\\"", "\"" }, { "\\\\", "\\" }, { "\\/", "/" },
-		{ "\\u00e9", "\xc3\xa9" }, { "\\u20AC", "\xe2\x82\xac" }, { "\\ud83d\\ude00", "\xf0\x9f\x98\x80" },
-		{ "\\ud83dx", "\xef\xbf\xbdx" }, { "\\ude00", "\xef\xbf\xbd" }, { "\\ud83d\\ud83d\\ude00", "\xef\xbf\xbd\xf0\x9f\x98\x80" },
-		{ "\\u0000", "\xef\xbf\xbd" }, { "\xc3\xa9", "\xc3\xa9" }, { "\xff", "\xff" }, { "\t", "\t" },
-		{ "\\ud83d\\n", "\xef\xbf\xbd\n" }, { "{[,:]}", "{[,:]}" }, { "\\b\\f\\r\\t", "\b\f\r\t" },
+	static const struct { const char *text, *means;
+	} parts[] = {
+		{ "a", "a" },
+		{ "key", "key" },
+		{ "\\n", "\n" },
+		{ "\\\"", "\"" },
+		{ "\\\\", "\\" },
+		{ "\\/", "/" },
+		{ "\\u00e9", "\xc3\xa9" },
+		{ "\\u20AC", "\xe2\x82\xac" },
+		{ "\\ud83d\\ude00", "\xf0\x9f\x98\x80" },
+		{ "\\ud83dx", "\xef\xbf\xbdx" },
+		{ "\\ude00", "\xef\xbf\xbd" },
+		{ "\\ud83d\\ud83d\\ude00", "\xef\xbf\xbd\xf0\x9f\x98\x80" },
+		{ "\\u0000", "\xef\xbf\xbd" },
+		{ "\xc3\xa9", "\xc3\xa9" },
+		{ "\xff", "\xff" },
+		{ "\t", "\t" },
+		{ "\\ud83d\\n", "\xef\xbf\xbd\n" },
+		{ "{[,:]}", "{[,:]}" },
+		{ "\\b\\f\\r\\t", "\b\f\r\t" },
 	};
 	struct buf means = BUF_INIT;
 
@@ -100,8 +117,8 @@ static void make_string(struct document *d, enum json_token type, unsigned depth
 static void make_value(struct document *d, unsigned depth)
 {
 	static const char *const scalars[] = {
-		"0", "-1", "1.5", "1e9", "-0.5E-3", "12345678901234567890", "true", "false", "null", "NaN", "Infinity",
-		"-Infinity",
+		"0",	"-1",	 "1.5",	 "1e9", "-0.5E-3",  "12345678901234567890",
+		"true", "false", "null", "NaN", "Infinity", "-Infinity",
 	};
 	size_t kind = random_below(depth > 6 ? 3 : 5);
 
@@ -110,7 +127,8 @@ static void make_value(struct document *d, unsigned depth)
 		size_t k = random_below(12);
 
 		buf_str(&d->text, scalars[k]);
-		put_token(&d->tokens, k < 6 ? JSON_NUMBER : JSON_WORD, depth, false, scalars[k], strlen(scalars[k]));
+		put_token(&d->tokens, k < 6 ? JSON_NUMBER : JSON_WORD, depth, false, scalars[k],
+			  strlen(scalars[k]));
 	} else if (kind == 2) {
 		make_string(d, JSON_STRING, depth);
 	} else {
@@ -118,7 +136,8 @@ static void make_value(struct document *d, unsigned depth)
 		size_t n = random_below(5);
 
 		buf_str(&d->text, object ? "{" : "[");
-		put_token(&d->tokens, object ? JSON_BEGIN_OBJECT : JSON_BEGIN_ARRAY, depth, false, "", 0);
+		put_token(&d->tokens, object ? JSON_BEGIN_OBJECT : JSON_BEGIN_ARRAY, depth, false,
+			  "", 0);
 		for (size_t i = 0; i < n; i++) {
 			space(d);
 			if (object) {
@@ -132,7 +151,8 @@ static void make_value(struct document *d, unsigned depth)
 			space(d);
 		}
 		buf_str(&d->text, object ? "}" : "]");
-		put_token(&d->tokens, object ? JSON_END_OBJECT : JSON_END_ARRAY, depth, false, "", 0);
+		put_token(&d->tokens, object ? JSON_END_OBJECT : JSON_END_ARRAY, depth, false, "",
+			  0);
 	}
 	space(d);
 }
@@ -149,18 +169,26 @@ static void test_documents(void **state)
 		make_value(&d, 0);
 		buf_add(&d.tokens, "", 1);
 		for (unsigned k = 0; k < 4; k++) {
-			int ret = read_pieces(&tokens, (char *)d.text.data, d.text.len, k == 0 ? 0 : k == 1 ? 1 : 9, &err);
+			int ret = read_pieces(&tokens, (char *)d.text.data, d.text.len,
+					      k == 0   ? 0
+					      : k == 1 ? 1
+						       : 9,
+					      &err);
 
 			if (ret)
 				fail_msg("%.*s: %s", (int)d.text.len, (char *)d.text.data, err.msg);
 			assert_string_equal((char *)tokens.data, (char *)d.tokens.data);
 		}
-		/* Every beginning: a prefix of the tokens, and said to be cut, but where only blanks are missing. */
+		/*
+		 * Every beginning: a prefix of the tokens, and said to be cut, but where only
+		 * blanks are missing.
+		 */
 		for (size_t n = 0; i < 200 && n < d.text.len; n++) {
 			int ret = read_pieces(&tokens, (char *)d.text.data, n, 5, &err);
 			bool number = tokens.len > 1 && tokens.data[0] == 'n';
 
-			if (!number && strncmp((char *)tokens.data, (char *)d.tokens.data, tokens.len - 1))
+			if (!number &&
+			    strncmp((char *)tokens.data, (char *)d.tokens.data, tokens.len - 1))
 				fail_msg("%.*s: other tokens", (int)n, (char *)d.text.data);
 			if (!ret && !number)
 				assert_int_equal(tokens.len, d.tokens.len);
@@ -238,7 +266,7 @@ static void test_limits(void **state)
 	buf_release(&tokens);
 }
 
-/* --- decimals ------------------------------------------------------------------------------------- */
+/* --- decimals --------------------------------------------------------------------------------- */
 
 static void same(const char *s, int shift, uint64_t want)
 {
@@ -290,7 +318,8 @@ static void test_decimals(void **state)
 		uint64_t v = random_next() >> (2 + random_below(62));
 		char s[64];
 
-		snprintf(s, sizeof(s), "%llu.%03llu", (unsigned long long)(v / 1000), (unsigned long long)(v % 1000));
+		snprintf(s, sizeof(s), "%llu.%03llu", (unsigned long long)(v / 1000),
+			 (unsigned long long)(v % 1000));
 		same(s, 3, v);
 		snprintf(s, sizeof(s), "%llue-3", (unsigned long long)v);
 		same(s, 3, v);
@@ -305,7 +334,9 @@ static void test_decimals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_documents), cmocka_unit_test(test_rubbish), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_rubbish),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_decimals),
 	};
 

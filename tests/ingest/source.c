@@ -1,6 +1,7 @@
 /*
- * A log's bytes are the same however it is compressed, cut into frames, handed over and decompressed by however many
- * threads; of a damaged or cut log all that came before is given, and the sentence says where.
+ * A log's bytes are the same however it is compressed, cut into frames, handed over and
+ * decompressed by however many threads; of a damaged or cut log all that came before is given, and
+ * the sentence says where.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,7 +22,7 @@
 #include "random.h"
 #include "source.h"
 
-/* --- logs, packed by the formats' own libraries ------------------------------------------------------ */
+/* --- logs, packed by the formats' own libraries ----------------------------------------------- */
 
 /* Lines like a log's, between them bytes that compress badly or very well. */
 static struct buf random_log(size_t n)
@@ -37,15 +38,16 @@ static struct buf random_log(size_t n)
 		else if (kind == 1)
 			buf_printf(&b, "%0*u\n", (int)random_below(20000), 7u);
 		else
-			buf_printf(&b, "t%u %u %u BUSY\n", (unsigned)random_below(5), (unsigned)random_below(100),
-				   (unsigned)b.len);
+			buf_printf(&b, "t%u %u %u BUSY\n", (unsigned)random_below(5),
+				   (unsigned)random_below(100), (unsigned)b.len);
 	}
 	b.len = n;
 	assert_false(buf_failed(&b));
 	return b;
 }
 
-static void zstd_pack(struct buf *out, const uint8_t *p, size_t n, int level, bool checksum, bool sized, int window)
+static void zstd_pack(struct buf *out, const uint8_t *p, size_t n, int level, bool checksum,
+		      bool sized, int window)
 {
 	ZSTD_CCtx *c = ZSTD_createCCtx();
 	ZSTD_inBuffer in = { p, n, 0 };
@@ -58,8 +60,8 @@ static void zstd_pack(struct buf *out, const uint8_t *p, size_t n, int level, bo
 	if (sized)
 		ZSTD_CCtx_setPledgedSrcSize(c, n);
 	else	/* else libzstd takes the size from the first call, and the frame is one segment */
-		ZSTD_compressStream2(c, &(ZSTD_outBuffer){ buf_reserve(out, 64), 64, 0 }, &(ZSTD_inBuffer){ p, 0, 0 },
-				     ZSTD_e_continue);
+		ZSTD_compressStream2(c, &(ZSTD_outBuffer){ buf_reserve(out, 64), 64, 0 },
+				     &(ZSTD_inBuffer){ p, 0, 0 }, ZSTD_e_continue);
 	do {
 		ZSTD_outBuffer o = { buf_reserve(out, 1 << 16), 1 << 16, 0 };
 
@@ -100,8 +102,11 @@ static void pack_zstd_skippable(struct buf *out, const uint8_t *p, size_t n)
 static void gzip_pack(struct buf *out, const uint8_t *p, size_t n, int level, bool named)
 {
 	size_t room = n + n / 100 + 1000;
-	gz_header h = { .name = (Bytef *)"a name.log", .comment = (Bytef *)"remark", .extra = (Bytef *)"ab\4\0wxyz",
-			.extra_len = 8, .hcrc = 1 };
+	gz_header h = { .name = (Bytef *)"a name.log",
+			.comment = (Bytef *)"remark",
+			.extra = (Bytef *)"ab\4\0wxyz",
+			.extra_len = 8,
+			.hcrc = 1 };
 	z_stream z = { 0 };
 
 	assert_int_equal(deflateInit2(&z, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
@@ -123,11 +128,13 @@ static void pack_gzip(struct buf *out, const uint8_t *p, size_t n)
 
 static void pack_xz(struct buf *out, const uint8_t *p, size_t n)
 {
-	static const lzma_check checks[] = { LZMA_CHECK_CRC32, LZMA_CHECK_CRC64, LZMA_CHECK_SHA256 };
+	static const lzma_check checks[] = { LZMA_CHECK_CRC32, LZMA_CHECK_CRC64,
+					     LZMA_CHECK_SHA256 };
 	size_t room = lzma_stream_buffer_bound(n), at = 0;
 
-	assert_int_equal(lzma_easy_buffer_encode(0, checks[random_below(3)], NULL, p, n, buf_reserve(out, room), &at,
-						 room), LZMA_OK);
+	assert_int_equal(lzma_easy_buffer_encode(0, checks[random_below(3)], NULL, p, n,
+						 buf_reserve(out, room), &at, room),
+			 LZMA_OK);
 	out->len += at;
 }
 
@@ -144,7 +151,8 @@ static const struct packer {
 	{ "plain", pack_plain, false },
 	{ "zstd", pack_zstd, true },
 	{ "zstd without checksums", pack_zstd_unchecked, false },
-	{ "zstd with skippable frames", pack_zstd_skippable, false },	/* a longer one swallows what follows */
+	/* a longer one swallows what follows */
+	{ "zstd with skippable frames", pack_zstd_skippable, false },
 	{ "gzip", pack_gzip, true },
 	{ "xz", pack_xz, true },
 };
@@ -166,7 +174,8 @@ static void pack_parts(struct packed *p, const struct packer *how, const struct 
 	p->file = (struct buf)BUF_INIT;
 	p->n = n;
 	for (size_t i = 0; i < n; i++) {
-		size_t end = i + 1 == n ? log->len : at + random_below(2 * (log->len - at) / (n - i) + 1);
+		size_t end = i + 1 == n ? log->len
+					: at + random_below(2 * (log->len - at) / (n - i) + 1);
 
 		end = end > log->len || !random_below(50) ? (i + 1 == n ? log->len : at) : end;
 		how->pack(&p->file, log->data + at, end - at);
@@ -177,7 +186,7 @@ static void pack_parts(struct packed *p, const struct packer *how, const struct 
 	assert_false(buf_failed(&p->file));
 }
 
-/* --- reading ----------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static bool same(const uint8_t *a, const uint8_t *b, size_t n)
 {
@@ -298,14 +307,15 @@ static void check_whole(const struct got *g, const struct buf *log, const char *
 		fail_msg("%s: %zu bytes for %zu, or others", what, g->data.len, log->len);
 }
 
-/* --- the tests --------------------------------------------------------------------------------------- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 static struct packed packed;
 
 static void test_whole(void **state)
 {
-	static const size_t sizes[] = { 0, 1, 40, 5000, SOURCE_PIECE - 1, SOURCE_PIECE, SOURCE_PIECE + 1, 3u << 19,
-					5u << 20 };
+	static const size_t sizes[] = {
+		0, 1, 40, 5000, SOURCE_PIECE - 1, SOURCE_PIECE, SOURCE_PIECE + 1, 3u << 19, 5u << 20
+	};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
@@ -315,7 +325,8 @@ static void test_whole(void **state)
 			char what[100];
 			int fd;
 
-			pack_parts(&packed, &packers[k], &log, 1 + random_below(random_below(3) ? 4 : 300));
+			pack_parts(&packed, &packers[k], &log,
+				   1 + random_below(random_below(3) ? 4 : 300));
 			fd = memory_file(packed.file.data, packed.file.len);
 			for (unsigned threads = 0; threads <= 5; threads++) {
 				snprintf(what, sizeof(what), "%s, %zu bytes in %zu, %u threads",
@@ -325,8 +336,8 @@ static void test_whole(void **state)
 				buf_release(&g.data);
 			}
 			close(fd);
-			snprintf(what, sizeof(what), "%s, %zu bytes in %zu, a pipe", packers[k].name, log.len,
-				 packed.n);
+			snprintf(what, sizeof(what), "%s, %zu bytes in %zu, a pipe",
+				 packers[k].name, log.len, packed.n);
 			read_pipe(&packed.file, &g);
 			check_whole(&g, &log, what);
 			buf_release(&g.data);
@@ -339,7 +350,8 @@ static void test_whole(void **state)
 static void test_large_frames(void **state)
 {
 	struct buf log = random_log(24u << 20), file = BUF_INIT;
-	static const size_t ends[] = { 100, 100, 9u << 20, (9u << 20) + 1, 20u << 20, 22u << 20, 24u << 20 };
+	static const size_t ends[] = { 100,	  100,	     9u << 20, (9u << 20) + 1,
+				       20u << 20, 22u << 20, 24u << 20 };
 	size_t at = 0;
 	struct got g;
 	int fd;
@@ -420,14 +432,15 @@ static void test_prefixes(void **state)
 				assert_true(n < 4);	/* too little to tell it from text */
 			} else if (g.data.len < least || g.data.len > log.len ||
 				   !same(g.data.data, log.data, g.data.len)) {
-				fail_msg("%s, first %zu bytes: %zu given, %zu at least", packers[k].name, n, g.data.len,
-					 least);
+				fail_msg("%s, first %zu bytes: %zu given, %zu at least",
+					 packers[k].name, n, g.data.len, least);
 			} else if (whole && packers[k].pack != pack_zstd_skippable) {
 				assert_false(g.cut);
 			} else if (!whole && packers[k].pack == pack_zstd_skippable) {
 				assert_true(!g.cut || strstr(g.err.msg, byte));
 			} else if (!whole && (!g.cut || !strstr(g.err.msg, byte))) {
-				fail_msg("%s, first %zu bytes: cut %d, %s", packers[k].name, n, g.cut, g.err.msg);
+				fail_msg("%s, first %zu bytes: cut %d, %s", packers[k].name, n,
+					 g.cut, g.err.msg);
 			}
 			buf_release(&g.data);
 			close(fd);
@@ -465,14 +478,15 @@ static void test_changed_bytes(void **state)
 			assert_string_equal(g[0].err.msg, g[1].err.msg);
 			assert_int_equal(g[0].data.len, g[1].data.len);
 			if (!same(g[0].data.data, g[1].data.data, g[0].data.len))
-				fail_msg("%s, byte %zu changed: other bytes from two threads; %s", packers[k].name, at,
-					 g[0].err.msg);
+				fail_msg("%s, byte %zu changed: other bytes from two threads; %s",
+					 packers[k].name, at, g[0].err.msg);
 			if (g[0].cut || g[0].failed)
 				seen++;
 			else
 				unseen++;
 			if (g[0].data.len < least || !same(g[0].data.data, log.data, least))
-				fail_msg("%s, byte %zu changed: %zu bytes given, or others; %zu came before it",
+				fail_msg("%s, byte %zu changed: %zu bytes given, or others; %zu "
+					 "came before it",
 					 packers[k].name, at, g[0].data.len, least);
 			if (!g[0].cut && !g[0].failed && packers[k].checked &&
 			    (g[0].data.len != packed.file.len ||
@@ -500,7 +514,8 @@ static void test_checksums(void **state)
 		size_t begin, end;
 		char says[100];
 
-		for (size_t k = 0; k < log.len; k++)	/* so that blocks hold the bytes as they are */
+		/* so that blocks hold the bytes as they are */
+		for (size_t k = 0; k < log.len; k++)
 			log.data[k] = (uint8_t)random_next();
 		zstd_pack(&file, log.data, log.len, 1, true, true, 0);
 		begin = file.len;
@@ -508,8 +523,10 @@ static void test_checksums(void **state)
 		end = file.len;
 		zstd_pack(&file, log.data, log.len, 1, true, true, 0);
 		file.data[i % 3 == 0 ? end - 1 : i % 3 == 1 ? end - 5 : begin + log.len / 2] ^= 4;
-		snprintf(says, sizeof(says), "damaged at byte %zu, in the zstd frame that begins at byte %zu: "
-			 "the checksum", end - 4, begin);
+		snprintf(says, sizeof(says),
+			 "damaged at byte %zu, in the zstd frame that begins at byte %zu: "
+			 "the checksum",
+			 end - 4, begin);
 		for (unsigned threads = 1; threads <= 4; threads++) {
 			int fd = memory_file(file.data, file.len);
 			struct got g;
@@ -551,14 +568,16 @@ static void test_far_match(void **state)
 	add_bits(&file, &used, 6, 3);			/* the last block, fixed codes */
 	add_bits(&file, &used, 0x30 + 'a', 8);
 	add_bits(&file, &used, 0xc5, 8);		/* 258 bytes */
-	add_bits(&file, &used, 0x1c, 5);		/* from 16385 bytes before, and 13 bits more */
+	/* from 16385 bytes before, and 13 bits more */
+	add_bits(&file, &used, 0x1c, 5);
 	add_bits(&file, &used, 0, 13);
 	for (unsigned i = 0; i < 100; i++)
 		buf_add(&file, "", 1);
 	fd = memory_file(file.data, file.len);
 	read_fd(fd, 1, &g);
 	assert_true(g.cut && strstr(g.err.msg, "a match reaches back before its first byte"));
-	assert_true(g.data.len == log.len || (g.data.len == log.len + 1 && g.data.data[log.len] == 'a'));
+	assert_true(g.data.len == log.len ||
+		    (g.data.len == log.len + 1 && g.data.data[log.len] == 'a'));
 	assert_true(same(g.data.data, log.data, log.len));
 	buf_release(&g.data);
 	buf_release(&file);
@@ -566,7 +585,10 @@ static void test_far_match(void **state)
 	close(fd);
 }
 
-/* Damage in the midst of many frames, large ones among them: bytes and sentence are those of one thread. */
+/*
+ * Damage in the midst of many frames, large ones among them: bytes and sentence are those of one
+ * thread.
+ */
 static void test_damage_threads(void **state)
 {
 	struct buf log = random_log(6u << 20);
@@ -633,7 +655,10 @@ static void test_close(void **state)
 	source_close(NULL);
 }
 
-/* A pipe from which nothing more comes: what is there is given at once, and closing does not wait for more. */
+/*
+ * A pipe from which nothing more comes: what is there is given at once, and closing does not wait
+ * for more.
+ */
 static void test_close_pipe(void **state)
 {
 	(void)state;
@@ -700,9 +725,11 @@ static void test_stdin(void **state)
 	buf_release(&log);
 }
 
-/* What is read with o: all of log, or (says) its first least bytes and an error with these words. */
-static void check_limit(const struct buf *file, const struct source_options *o, const struct buf *log, size_t least,
-			const char *says)
+/*
+ * What is read with o: all of log, or (says) its first least bytes and an error with these words.
+ */
+static void check_limit(const struct buf *file, const struct source_options *o,
+			const struct buf *log, size_t least, const char *says)
 {
 	int fd = memory_file(file->data, file->len);
 	struct err err = { 0 };
@@ -753,7 +780,10 @@ static void test_windows(void **state)
 		check_limit(&file, &large, &log, 0, "2304 MiB, more than libzstd takes (2048)");
 		file.len = 0;
 	}
-	/* xz: the block header behind 12 bytes holds a filter (0x21, 1, dictionary), and its crc behind it */
+	/*
+	 * xz: the block header behind 12 bytes holds a filter (0x21, 1, dictionary), and its crc
+	 * behind it
+	 */
 	pack_xz(&file, log.data, log.len);
 	while (file.data[at] != 0x21 || file.data[at + 1] != 1)
 		at++;
@@ -800,12 +830,13 @@ static void test_open_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole), cmocka_unit_test(test_large_frames), cmocka_unit_test(test_padding),
-		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_changed_bytes),
-		cmocka_unit_test(test_checksums), cmocka_unit_test(test_far_match),
-		cmocka_unit_test(test_damage_threads), cmocka_unit_test(test_close),
-		cmocka_unit_test(test_close_pipe), cmocka_unit_test(test_stdin),
-		cmocka_unit_test(test_windows), cmocka_unit_test(test_open_errors),
+		cmocka_unit_test(test_whole),	      cmocka_unit_test(test_large_frames),
+		cmocka_unit_test(test_padding),	      cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_changed_bytes), cmocka_unit_test(test_checksums),
+		cmocka_unit_test(test_far_match),     cmocka_unit_test(test_damage_threads),
+		cmocka_unit_test(test_close),	      cmocka_unit_test(test_close_pipe),
+		cmocka_unit_test(test_stdin),	      cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_open_errors),
 	};
 
 	random_seed_from_env();

@@ -46,7 +46,8 @@ static struct outcome read_all(const void *data, size_t n)
 			assert_true(err.msg[0]);
 		} else {
 			for (uint32_t i = 0; i < b.n_events; i++) {
-				assert_true(e[i].time >= (i ? e[i - 1].time : b.first) && e[i].time <= b.last);
+				assert_true(e[i].time >= (i ? e[i - 1].time : b.first) &&
+					    e[i].time <= b.last);
 				assert_true(gillog_kind_name(e[i].kind) && e[i].lock < b.n_locks);
 				for (unsigned a = 0; a < e[i].n_attrs; a++)
 					assert_true(gillog_attr_name(attrs[e[i].attr + a].id));
@@ -81,7 +82,8 @@ static void test_prefixes(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < log.len; n++) {
-		uint8_t *copy = malloc(n ? n : 1);		/* exact: asan sees a byte too far */
+		/* exact: asan sees a byte too far */
+		uint8_t *copy = malloc(n ? n : 1);
 		struct outcome o;
 
 		memcpy(copy, log.data, n);
@@ -125,8 +127,13 @@ static void test_hostile_blocks(void **state)
 	for (unsigned round = 0; round < 60000; round++) {
 		uint32_t n = 1 + (uint32_t)random_below(40);
 		uint8_t *data = malloc(n);
-		struct gillog_block b = { .first = 5, .raw = n, .stored = n, .data = data, .n_locks = 2,
-					  .n_threads = 2, .n_funcs = 2 };
+		struct gillog_block b = { .first = 5,
+					  .raw = n,
+					  .stored = n,
+					  .data = data,
+					  .n_locks = 2,
+					  .n_threads = 2,
+					  .n_funcs = 2 };
 		struct err err = { 0 };
 
 		for (uint32_t i = 0; i < n; i++)
@@ -197,16 +204,28 @@ static void test_claims(void **state)
 {
 	enum { OP = 7 };
 #define OPERATION(op, x) ((uint64_t)(x) << 6 | (op) << 3 | OP)
-	/* Numbers of a block from time 5 to 5 with two locks, threads and functions; then one event at 5. */
-	static const struct { uint64_t v[4]; unsigned n; bool good; } cases[] = {
+	/*
+	 * Numbers of a block from time 5 to 5 with two locks, threads and functions; then one event
+	 * at 5.
+	 */
+	static const struct { uint64_t v[4]; unsigned n; bool good;
+	} cases[] = {
 		{ { 0 }, 0, true },
-		{ { OPERATION(0, 1) }, 1, true }, { { OPERATION(0, 2) }, 1, false },
-		{ { OPERATION(1, INT32_MAX) }, 1, true }, { { OPERATION(1, UINT64_C(1) << 31) }, 1, false },
-		{ { OPERATION(2, 2) }, 1, true }, { { OPERATION(2, 3) }, 1, false },
-		{ { OPERATION(3, 16) }, 1, true }, { { OPERATION(3, 17) }, 1, false }, { { OPERATION(3, 0) }, 1, false },
-		{ { OPERATION(4, 3), 5 }, 2, true }, { { OPERATION(4, 8), 5 }, 2, false },
-		{ { OPERATION(4, 0), 5 }, 2, false }, { { OPERATION(4, 2), 2 }, 2, true },
-		{ { OPERATION(4, 2), 4 }, 2, false }, { { OPERATION(4, 2), 1 }, 2, false },
+		{ { OPERATION(0, 1) }, 1, true },
+		{ { OPERATION(0, 2) }, 1, false },
+		{ { OPERATION(1, INT32_MAX) }, 1, true },
+		{ { OPERATION(1, UINT64_C(1) << 31) }, 1, false },
+		{ { OPERATION(2, 2) }, 1, true },
+		{ { OPERATION(2, 3) }, 1, false },
+		{ { OPERATION(3, 16) }, 1, true },
+		{ { OPERATION(3, 17) }, 1, false },
+		{ { OPERATION(3, 0) }, 1, false },
+		{ { OPERATION(4, 3), 5 }, 2, true },
+		{ { OPERATION(4, 8), 5 }, 2, false },
+		{ { OPERATION(4, 0), 5 }, 2, false },
+		{ { OPERATION(4, 2), 2 }, 2, true },
+		{ { OPERATION(4, 2), 4 }, 2, false },
+		{ { OPERATION(4, 2), 1 }, 2, false },
 		{ { OPERATION(7, 0) }, 1, false },
 	};
 	struct gillog_decoder *d = gillog_decoder_new(NULL);
@@ -217,8 +236,13 @@ static void test_claims(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		uint8_t raw[64], *p = raw;
-		struct gillog_block b = { .first = 5, .last = 5, .n_events = 1, .data = raw, .n_locks = 2,
-					  .n_threads = 2, .n_funcs = 2 };
+		struct gillog_block b = { .first = 5,
+					  .last = 5,
+					  .n_events = 1,
+					  .data = raw,
+					  .n_locks = 2,
+					  .n_threads = 2,
+					  .n_funcs = 2 };
 
 		for (unsigned k = 0; k < cases[i].n; k++)
 			p = put_varint(p, cases[i].v[k]);
@@ -230,7 +254,9 @@ static void test_claims(void **state)
 	}
 	/* Times that go once around: sixteen times 2^60 is nothing. */
 	uint8_t raw[256], *p = put_varint(raw, 0);
-	struct gillog_block b = { .first = 5, .last = 5, .n_events = 17, .data = raw, .n_locks = 1 };
+	struct gillog_block b = {
+		.first = 5, .last = 5, .n_events = 17, .data = raw, .n_locks = 1
+	};
 
 	for (unsigned k = 0; k < 16; k++)
 		p = put_varint(p, UINT64_C(1) << 63);

@@ -1,4 +1,7 @@
-/* Every event that is put into a binary gillog comes out of it as it was, in its thread's order and epoch. */
+/*
+ * Every event that is put into a binary gillog comes out of it as it was, in its thread's order and
+ * epoch.
+ */
 #include "record/logs.h"
 
 /* The events of a thread in the order in which they were put, from *at on. */
@@ -10,8 +13,8 @@ static const struct plain *next_of(const struct plain_log *l, uint32_t thread, s
 	return &l->events[(*at)++];
 }
 
-static void same_attrs(const struct plain *p, const struct gillog_event *e, const struct gillog_attr *attrs,
-		       int64_t *cpu)
+static void same_attrs(const struct plain *p, const struct gillog_event *e,
+		       const struct gillog_attr *attrs, int64_t *cpu)
 {
 	int64_t found[N_GL_ATTRS];
 
@@ -63,7 +66,8 @@ static void read_back(const struct plain_log *l, const struct buf *log)
 		for (uint32_t i = 0; i < b.n_events; i++) {
 			const struct plain *p = next_of(l, b.thread, &at[b.thread]);
 
-			assert_true(p->time == e[i].time && p->lock == e[i].lock && p->kind == e[i].kind);
+			assert_true(p->time == e[i].time && p->lock == e[i].lock &&
+				    p->kind == e[i].kind);
 			same_attrs(p, &e[i], attrs + e[i].attr, &cpu[b.thread]);
 		}
 		seen += b.n_events;
@@ -75,7 +79,8 @@ static void read_back(const struct plain_log *l, const struct buf *log)
 	assert_string_equal(gillog_info(g)->process, "py\xff");
 	assert_int_equal(gillog_info(g)->n_facts, 1);
 	assert_string_equal(gillog_info(g)->facts[0].value, "3.13");
-	assert_true(gillog_info(g)->pid == 42 && gillog_info(g)->ppid == -1 && gillog_info(g)->locks[2].park);
+	assert_true(gillog_info(g)->pid == 42 && gillog_info(g)->ppid == -1 &&
+		    gillog_info(g)->locks[2].park);
 	assert_int_equal(gillog_info(g)->funcs[4].line, 4000);
 	gillog_close(g);
 	gillog_decoder_free(d);
@@ -85,9 +90,11 @@ static void read_back(const struct plain_log *l, const struct buf *log)
 
 static void test_roundtrip(void **state)
 {
-	static const struct { size_t n; uint32_t threads, block_size; bool checks; } cases[] = {
-		{ 0, 1, 0, false }, { 1, 1, 0, false }, { 3000, 1, 0, false }, { 3000, 4, 100, true },
-		{ 20000, 64, 0, true }, { 60000, 2, 1 << 20, false }, { 5000, 512, 50, true },
+	static const struct { size_t n; uint32_t threads, block_size; bool checks;
+	} cases[] = {
+		{ 0, 1, 0, false },	 { 1, 1, 0, false },	 { 3000, 1, 0, false },
+		{ 3000, 4, 100, true },	 { 20000, 64, 0, true }, { 60000, 2, 1 << 20, false },
+		{ 5000, 512, 50, true },
 	};
 
 	(void)state;
@@ -95,7 +102,8 @@ static void test_roundtrip(void **state)
 		struct buf log = BUF_INIT;
 		struct plain_log l;
 
-		random_log(&l, &log, cases[i].n, cases[i].threads, cases[i].block_size, cases[i].checks);
+		random_log(&l, &log, cases[i].n, cases[i].threads, cases[i].block_size,
+			   cases[i].checks);
 		read_back(&l, &log);
 		plain_release(&l);
 		buf_release(&log);
@@ -119,7 +127,9 @@ static void test_small(void **state)
 		struct gillog_event e = { .time = time += 100 + random_below(400), .n_attrs = 1,
 					  .kind = i % 2 ? GL_RELEASE : GL_ACQUIRE };
 
-		assert_int_equal(gillog_put_event(w, 0, &e, &(struct gillog_attr){ GL_ATTR_CPU, 1 }, &err), 0);
+		assert_int_equal(
+			gillog_put_event(w, 0, &e, &(struct gillog_attr){ GL_ATTR_CPU, 1 }, &err),
+			0);
 	}
 	assert_int_equal(gillog_finish(w, &err), 0);
 	assert_true(gillog_written(w)->raw_bytes <= 2 * 200000 + 100);
@@ -173,7 +183,9 @@ static void test_refused(void **state)
 	struct gillog_writer_options o = { 0 };
 	struct gillog_writer *w;
 	struct gillog_event e = { .time = 10, .kind = GL_ACQUIRE };
-	struct gillog_attr bad[] = { { GL_ATTR_FUNC, 0 }, { GL_ATTR_CPU, -1 }, { GL_ATTR_TARGET, 7 }, { 99, 0 } };
+	struct gillog_attr bad[] = {
+		{ GL_ATTR_FUNC, 0 }, { GL_ATTR_CPU, -1 }, { GL_ATTR_TARGET, 7 }, { 99, 0 }
+	};
 	struct buf log = BUF_INIT;
 	struct err err = { 0 };
 
@@ -191,10 +203,12 @@ static void test_refused(void **state)
 	e.n_attrs = 0;
 	e.time = 9;
 	assert_int_equal(gillog_put_event(w, 0, &e, NULL, &err), -1);		/* backwards */
-	assert_int_equal(gillog_mark(w, 10, &err), -1);				/* an event lies at 10 */
+	/* an event lies at 10 */
+	assert_int_equal(gillog_mark(w, 10, &err), -1);
 	assert_int_equal(gillog_mark(w, 11, &err), 0);
 	e.time = 10;
-	assert_int_equal(gillog_put_event(w, 0, &e, NULL, &err), -1);		/* before the mark */
+	/* before the mark */
+	assert_int_equal(gillog_put_event(w, 0, &e, NULL, &err), -1);
 	e.kind = 77;
 	assert_int_equal(gillog_put_event(w, 0, &e, NULL, &err), -1);
 	assert_int_equal(gillog_finish(w, &err), 0);

@@ -48,19 +48,26 @@ static inline struct plain random_event(struct plain_log *l, uint64_t time, bool
 			   .lock = (uint16_t)(random_below(8) ? 0 : random_below(l->n_locks)) };
 
 	if (!random_below(4))
-		e.attrs[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_CPU, (int64_t)random_below(64) };
+		e.attrs[e.n_attrs++] =
+			(struct gillog_attr){ GL_ATTR_CPU, (int64_t)random_below(64) };
 	if (with_checks && e.thread % 2) {
-		e.attrs[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_CHECKS, (int64_t)(time / 100) };
-		e.attrs[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_COUNTDOWN,
-							     (int64_t)(100 - time % 100) - (int64_t)random_below(2) };
+		e.attrs[e.n_attrs++] =
+			(struct gillog_attr){ GL_ATTR_CHECKS, (int64_t)(time / 100) };
+		e.attrs[e.n_attrs++] =
+			(struct gillog_attr){ GL_ATTR_COUNTDOWN, (int64_t)(100 - time % 100) -
+									 (int64_t)random_below(2) };
 	}
 	if ((e.kind == GL_ACQUIRE || e.kind == GL_RELEASE) && random_below(3))
-		e.attrs[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_FUNC, (int64_t)random_below(l->n_funcs) };
+		e.attrs[e.n_attrs++] =
+			(struct gillog_attr){ GL_ATTR_FUNC, (int64_t)random_below(l->n_funcs) };
 	if (e.kind == GL_WAKEUP)
-		e.attrs[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_TARGET, (int64_t)random_below(l->n_threads) };
+		e.attrs[e.n_attrs++] =
+			(struct gillog_attr){ GL_ATTR_TARGET, (int64_t)random_below(l->n_threads) };
 	if (e.kind == GL_LOST) {
-		e.attrs[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_COUNT, (int64_t)(random_next() >> 10) };
-		e.attrs[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_SINCE, (int64_t)random_below(time + 1) };
+		e.attrs[e.n_attrs++] =
+			(struct gillog_attr){ GL_ATTR_COUNT, (int64_t)(random_next() >> 10) };
+		e.attrs[e.n_attrs++] =
+			(struct gillog_attr){ GL_ATTR_SINCE, (int64_t)random_below(time + 1) };
 	}
 	return e;
 }
@@ -95,11 +102,15 @@ static inline void random_log(struct plain_log *l, struct buf *out, size_t n, ui
 	for (size_t i = 0; i < n; i++) {
 		struct gillog_event e;
 
-		time += random_below(4) ? random_below(3000) : random_next() >> (24 + random_below(40));
+		time += random_below(4) ? random_below(3000)
+					: random_next() >> (24 + random_below(40));
 		l->events[i] = random_event(l, time, with_checks);
-		e = (struct gillog_event){ .time = time, .lock = l->events[i].lock, .kind = l->events[i].kind,
+		e = (struct gillog_event){ .time = time,
+					   .lock = l->events[i].lock,
+					   .kind = l->events[i].kind,
 					   .n_attrs = l->events[i].n_attrs };
-		assert_int_equal(gillog_put_event(w, l->events[i].thread, &e, l->events[i].attrs, &err), 0);
+		assert_int_equal(
+			gillog_put_event(w, l->events[i].thread, &e, l->events[i].attrs, &err), 0);
 		if (!random_below(300)) {
 			assert_int_equal(gillog_mark(w, ++time, &err), 0);
 			l->marks[l->n_marks++] = i + 1;

@@ -1,6 +1,6 @@
 /*
- * A tile's giLs chunk, read as docs/site.md says and by nothing else, gives the exact sums of the tile, every event
- * in it, the state of each lane at every instant, and how an open take ends.
+ * A tile's giLs chunk, read as docs/site.md says and by nothing else, gives the exact sums of the
+ * tile, every event in it, the state of each lane at every instant, and how an open take ends.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,8 @@ struct tile {
 	struct timeline_cursor *c;
 	uint64_t from, to;
 	uint32_t lane0, n_lanes;
-	uint8_t *state;			/* [lane * SPAN_MAX + t - from], from the timeline's periods */
+	/* [lane * SPAN_MAX + t - from], from the timeline's periods */
+	uint8_t *state;
 	uint64_t since[8];		/* at the tile's begin */
 	struct event event[4096];
 	size_t n_events;
@@ -79,7 +80,8 @@ static int find_end(void *ctx, const struct event *e, const struct attr *attrs)
 	uint32_t lane = e->thread - t->lane0;
 
 	(void)attrs;
-	if (lane >= t->n_lanes || t->known[lane] || (e->state == STATE_WAIT && e->kind != EV_ACQUIRE))
+	if (lane >= t->n_lanes || t->known[lane] ||
+	    (e->state == STATE_WAIT && e->kind != EV_ACQUIRE))
 		return 0;
 	t->known[lane] = true;
 	if (e->kind == EV_ACQUIRE)
@@ -140,7 +142,8 @@ static void check_events(struct tile *t, struct reader *r)
 		time += v >> 3;
 		assert_true(lane < t->n_lanes && time < t->to && bits < 8);
 		for (; at[lane] < time; at[lane]++)
-			assert_int_equal(t->state[lane * SPAN_MAX + (at[lane] - t->from)], state[lane]);
+			assert_int_equal(t->state[lane * SPAN_MAX + (at[lane] - t->from)],
+					 state[lane]);
 		state[lane] = (uint8_t)(kind_state >> 5);
 		if ((kind_state & 31) == 31)
 			continue;
@@ -149,8 +152,9 @@ static void check_events(struct tile *t, struct reader *r)
 		assert_int_equal(e->time, time);
 		assert_int_equal(e->thread - t->lane0, lane);
 		assert_int_equal(e->kind, kind_state & 31);
-		assert_int_equal(e->flags, (bits & 1 ? EVF_LOST_ACQUIRE : 0) | (bits & 2 ? EVF_SWITCH : 0) |
-					   (bits & 4 ? EVF_LOST_RELEASE : 0));
+		assert_int_equal(e->flags, (bits & 1 ? EVF_LOST_ACQUIRE : 0) |
+						   (bits & 2 ? EVF_SWITCH : 0) |
+						   (bits & 4 ? EVF_LOST_RELEASE : 0));
 	}
 	assert_int_equal(seen, t->n_events);
 	for (uint32_t i = 0; i < t->n_lanes; i++) {
@@ -173,8 +177,10 @@ static void every_chunk_says_what_the_timeline_does(void **state)
 	scratch_path(path, sizeof(path), ".gtl");
 	for (unsigned i = 0; i < 60; i++) {
 		struct sim_options o = {
-			.n_threads = 1 + (uint32_t)random_below(i % 3 ? 5 : 20), .n_events = 1 + random_below(3000),
-			.max_step = 1 + random_below(i % 2 ? 40 : 1000), .checks = i & 1,
+			.n_threads = 1 + (uint32_t)random_below(i % 3 ? 5 : 20),
+			.n_events = 1 + random_below(3000),
+			.max_step = 1 + random_below(i % 2 ? 40 : 1000),
+			.checks = i & 1,
 			.block_events = random_below(2) ? 4 + (unsigned)random_below(60) : 0,
 		};
 		struct tile_set set = {
@@ -237,7 +243,8 @@ static void every_chunk_says_what_the_timeline_does(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_chunk_says_what_the_timeline_does) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(
+		every_chunk_says_what_the_timeline_does) };
 
 	random_seed_from_env();
 	return cmocka_run_group_tests(tests, NULL, NULL);

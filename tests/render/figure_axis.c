@@ -82,7 +82,8 @@ static void check(enum timeline_clock clock, uint64_t from, uint64_t to, unsigne
 		figure_axis_label(&a, t, label);
 		assert_true((label[0] == '+') == a.far);
 		if (base + read_number(label + a.far, size_of(a.unit), &end) != t || *end)
-			fail_msg("label %s, words %s for %llu", label, words, (unsigned long long)t);
+			fail_msg("label %s, words %s for %llu", label, words,
+				 (unsigned long long)t);
 		assert_string_not_equal(label, last);
 		assert_true(strlen(label) < 40);
 		strcpy(last, label);

@@ -95,7 +95,8 @@ static void the_corpus(void **state)
 	assert_non_null(d);
 	while ((e = readdir(d)))
 		if (e->d_name[0] != '.') {
-			snprintf(name, sizeof(name), "tests/fuzz/corpus/timeline/%.500s", e->d_name);
+			snprintf(name, sizeof(name), "tests/fuzz/corpus/timeline/%.500s",
+				 e->d_name);
 			draw(name, (enum figure_format)(i % 3), i);
 			i++;
 		}

@@ -97,7 +97,7 @@ static struct timeline *open_timeline(void)
 	return tl;
 }
 
-/* --- the tiles -------------------------------------------------------------------------------------- */
+/* --- the tiles -------------------------------------------------------------------------------- */
 
 static void check_tile(const struct drawn *d, struct timeline *tl, enum figure_look look,
 		       unsigned lane_height, unsigned width, unsigned z, uint64_t x, uint32_t first)
@@ -191,7 +191,7 @@ static void whole_tiles_are_the_same(void **state)
 	unlink(path);
 }
 
-/* --- any stretch ------------------------------------------------------------------------------------ */
+/* --- any stretch ------------------------------------------------------------------------------ */
 
 struct naive {
 	uint64_t from, to;
@@ -268,7 +268,8 @@ static void check_column(const struct drawn *d, const struct figure_placed *p,
 	int rows[N_INKS] = { 0 };
 
 	v->bin[p->lane * v->n + i].far = column_end(v, i) - column_begin(v, i) > v->bright;
-	naive_column(&v->bin[p->lane * v->n + i], column_end(v, i) - column_begin(v, i), p->h, want);
+	naive_column(&v->bin[p->lane * v->n + i], column_end(v, i) - column_begin(v, i), p->h,
+		     want);
 	for (uint32_t row = 0; row < p->h; row++) {
 		rows[ink_at(d, p, t, i, row)]++;
 		rows[want[row]]--;
@@ -386,7 +387,7 @@ static void bins_and_events_agree(void **state)
 	unlink(path);
 }
 
-/* --- shapes ----------------------------------------------------------------------------------------- */
+/* --- shapes ----------------------------------------------------------------------------------- */
 
 struct canvas { uint8_t *ink; uint32_t n; unsigned h, now; };
 
@@ -419,7 +420,10 @@ static void check_edge(const struct figure_lane *l, uint32_t i)
 		if (cell->ink[k] == INK_IDLE || at[k] == at[k + 1])
 			continue;
 		d = (at[k + 1] - at[k]) * l->h - rows;
-		/* two parts that are hardly there have a row each, which the third one has not; and rounding */
+		/*
+		 * two parts that are hardly there have a row each, which the third one has not; and
+		 * rounding
+		 */
 		assert_true(d > -1.6 && d < 2.1);
 	}
 }
@@ -468,7 +472,8 @@ static void shapes_are_the_columns(void **state)
 				for (unsigned k = 0; k < n; k++)
 					for (unsigned y = seg[k].row;
 					     y < (k + 1 < n ? seg[k + 1].row : c.h); y++)
-						assert_int_equal(canvas.ink[x * c.h + y], seg[k].ink);
+						assert_int_equal(canvas.ink[x * c.h + y],
+								 seg[k].ink);
 			}
 			free(canvas.ink);
 		}

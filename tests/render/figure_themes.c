@@ -83,9 +83,10 @@ static void print_needs_no_colour(void **state)
 static void neighbours_in_print_are_far_apart(void **state)
 {
 	static const uint8_t pairs[][2] = {
-		{ INK_RUN, INK_STALL }, { INK_RUN, INK_SIGNAL }, { INK_RUN, INK_ACQUIRE }, { INK_WAIT, INK_SIGNAL },
-		{ INK_WAIT, INK_RUN }, { INK_STALL, INK_SIGNAL }, { INK_STALL, INK_WAIT }, { INK_BUSY, INK_WAIT },
-		{ INK_RETRY, INK_WAIT }, { INK_RETRY, INK_SIGNAL }, { INK_RETRY, INK_BUSY }, { INK_RUN, INK_LOST },
+		{ INK_RUN, INK_STALL },	   { INK_RUN, INK_SIGNAL }, { INK_RUN, INK_ACQUIRE },
+		{ INK_WAIT, INK_SIGNAL },  { INK_WAIT, INK_RUN },   { INK_STALL, INK_SIGNAL },
+		{ INK_STALL, INK_WAIT },   { INK_BUSY, INK_WAIT },  { INK_RETRY, INK_WAIT },
+		{ INK_RETRY, INK_SIGNAL }, { INK_RETRY, INK_BUSY }, { INK_RUN, INK_LOST },
 	};
 	struct figure_theme t;
 
@@ -95,8 +96,8 @@ static void neighbours_in_print_are_far_apart(void **state)
 		const struct colour *a = &t.ink[pairs[i][0]], *b = &t.ink[pairs[i][1]];
 
 		if (fabs(lightness(a) - lightness(b)) < 18)
-			fail_msg("%s and %s: %.1f and %.1f", ink_names[pairs[i][0]], ink_names[pairs[i][1]],
-				 lightness(a), lightness(b));
+			fail_msg("%s and %s: %.1f and %.1f", ink_names[pairs[i][0]],
+				 ink_names[pairs[i][1]], lightness(a), lightness(b));
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
- * The number of loose files is known before they are made: tiles of the zoom that is chosen fit into the number
- * wished, those of one zoom more do not; and a tile that has no children carries its events, or is one state
- * alone, so nothing is lost below it.
+ * The number of loose files is known before they are made: tiles of the zoom that is chosen fit
+ * into the number wished, those of one zoom more do not; and a tile that has no children carries
+ * its events, or is one state alone, so nothing is lost below it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,8 +56,8 @@ static void check_ends(const struct tile_set *set)
 		for (size_t k = 0; k < (size_t)p.width * p.height; k++)
 			constant &= p.pixels[k] == p.pixels[k - k % p.width];
 		if (!(p.chunk[1] & 3) && !constant)
-			fail_msg("tile %u/%d/%u has neither events nor children", b.tile[i].z, (int)b.tile[i].x,
-				 b.tile[i].y);
+			fail_msg("tile %u/%d/%u has neither events nor children", b.tile[i].z,
+				 (int)b.tile[i].x, b.tile[i].y);
 		picture_release(&p);
 	}
 	tile_batch_release(&b);
@@ -69,7 +69,8 @@ static void as_deep_as_the_number_allows(void **state)
 	for (unsigned i = 0; i < 120; i++) {
 		struct sim_options o = {
 			.n_threads = 1 + (uint32_t)random_below(i % 4 ? 5 : 20),
-			.n_events = 1 + random_below(i % 3 ? 300 : 3000), .max_step = 1 + random_below(400),
+			.n_events = 1 + random_below(i % 3 ? 300 : 3000),
+			.max_step = 1 + random_below(400),
 			.block_events = 3 + (unsigned)random_below(40),
 		};
 		struct tile_set set = { .lane_height = 32, .all_bytes = true };
@@ -82,7 +83,8 @@ static void as_deep_as_the_number_allows(void **state)
 		if (timeline_open(&set.tl, path, &err))
 			fail_msg("%s", err.msg);
 		unlink(path);
-		pyramid_init(&set.pyramid, timeline_info(set.tl)->end, timeline_info(set.tl)->n_lanes, 64);
+		pyramid_init(&set.pyramid, timeline_info(set.tl)->end,
+			     timeline_info(set.tl)->n_lanes, 64);
 		set.rule.leaf_events = random_below(60);
 		set.rule.z_limit = set.pyramid.z_max;
 		fits = tile_count_fine(&set, max, &fine, &err);

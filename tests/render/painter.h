@@ -1,5 +1,6 @@
 /*
- * painter.h - docs/site.md's "What a tile looks like", painted the slow way: one pixel after another
+ * painter.h - docs/site.md's "What a tile looks like", painted the slow way: one pixel after
+ * another
  *
  * Knows nothing of render/column.h but the inks' numbers.
  */
@@ -130,7 +131,8 @@ static inline void picture_fail(png_structp png, png_const_charp msg)
 static inline int picture_decode(struct picture *p, const void *data, size_t len)
 {
 	struct picture_source s = { data, len };
-	png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, picture_fail, picture_fail);
+	png_structp png =
+		png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, picture_fail, picture_fail);
 	png_infop info = png_create_info_struct(png);
 
 	memset(p, 0, sizeof(*p));

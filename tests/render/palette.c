@@ -1,6 +1,6 @@
 /*
- * In both themes every ink stands out from the page by a contrast of 3 at least, and any two can be told apart, with
- * normal vision and with each kind of colour blindness.
+ * In both themes every ink stands out from the page by a contrast of 3 at least, and any two can be
+ * told apart, with normal vision and with each kind of colour blindness.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -85,8 +85,9 @@ static void any_two_differ(void **state)
 					for (int i = 0; i < 3; i++)
 						d += (x[i] - y[i]) * (x[i] - y[i]);
 					if (sqrt(d) < 14)
-						fail_msg("%s, vision %u: %s and %s: %.1f", theme_names[t],
-							 v, ink_names[a], ink_names[b], sqrt(d));
+						fail_msg("%s, vision %u: %s and %s: %.1f",
+							 theme_names[t], v, ink_names[a],
+							 ink_names[b], sqrt(d));
 				}
 }
 

@@ -1,6 +1,6 @@
 /*
- * A tile's PNG, whatever its columns are, decodes without a warning to exactly the pixels that docs/site.md
- * describes, painted one by one; and the same columns always give the same bytes.
+ * A tile's PNG, whatever its columns are, decodes without a warning to exactly the pixels that
+ * docs/site.md describes, painted one by one; and the same columns always give the same bytes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,7 +97,8 @@ static void check_tile(const struct tile *t, const struct buf *png)
 			naive_column(&t->bin[l * t->width + x], UINT64_C(1) << t->level, h, want);
 			for (unsigned r = 0; r < t->lane_height; r++)
 				if (p.pixels[(l * t->lane_height + r) * t->width + x] != want[r])
-					fail_msg("lane %u column %u row %u: ink %u, not %u", l, x, r,
+					fail_msg("lane %u column %u row %u: ink %u, not %u", l, x,
+						 r,
 						 p.pixels[(l * t->lane_height + r) * t->width + x],
 						 want[r]);
 		}

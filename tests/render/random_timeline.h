@@ -1,9 +1,9 @@
 /*
  * random_timeline.h - a timeline of random threads, written straight through timeline/writer.h
  *
- * Threads take, wait for, are signalled for, give back and lose one lock in any order that a log could tell.
- * Blocks end early now and then, so that small timelines have several.  Now and then two events of one thread
- * repeat themselves, as an old GIL's do.
+ * Threads take, wait for, are signalled for, give back and lose one lock in any order that a log
+ * could tell. Blocks end early now and then, so that small timelines have several.  Now and then
+ * two events of one thread repeat themselves, as an old GIL's do.
  */
 #ifndef GILSCOPE_TEST_RANDOM_TIMELINE_H
 #define GILSCOPE_TEST_RANDOM_TIMELINE_H
@@ -18,7 +18,8 @@
 struct sim_thread {
 	uint64_t since, segment;
 	uint8_t state;
-	uint64_t segment_block;		/* the number of blocks when the segment, and the take, began */
+	/* the number of blocks when the segment, and the take, began */
+	uint64_t segment_block;
 };
 
 struct sim {
@@ -62,8 +63,8 @@ static inline void sim_die(const struct err *err)
 	abort();
 }
 
-static inline void sim_event(struct sim *s, const struct sim_options *o, struct event e, uint64_t signal,
-			     unsigned lost)
+static inline void sim_event(struct sim *s, const struct sim_options *o, struct event e,
+			     uint64_t signal, unsigned lost)
 {
 	struct sim_thread *t = &s->t[e.thread];
 	struct block *b = timeline_writer_block(s->w);
@@ -79,7 +80,8 @@ static inline void sim_event(struct sim *s, const struct sim_options *o, struct 
 		sim_die(&err);
 	e.time = s->time;
 	if (waited && (e.kind == EV_ACQUIRE || e.kind == EV_RETRY || e.state != STATE_WAIT)) {
-		timeline_writer_signal(s->w, e.thread, t->segment, signal ? s->time - signal : NO_TIME);
+		timeline_writer_signal(s->w, e.thread, t->segment,
+				       signal ? s->time - signal : NO_TIME);
 		if (e.kind != EV_RETRY)
 			timeline_writer_take_end(s->w, e.thread, t->since,
 						 e.kind == EV_ACQUIRE ? s->time : NO_TIME);
@@ -93,7 +95,8 @@ static inline void sim_event(struct sim *s, const struct sim_options *o, struct 
 		/* attributes stand in the order of their numbers */
 		if (signal) {
 			b->attr[b->n_attrs + e.n_attrs] = b->attr[b->n_attrs + e.n_attrs - 1];
-			b->attr[b->n_attrs + e.n_attrs - 1] = (struct attr){ ATTR_CHECKS, s->checks };
+			b->attr[b->n_attrs + e.n_attrs - 1] =
+				(struct attr){ ATTR_CHECKS, s->checks };
 			e.n_attrs++;
 		} else {
 			b->attr[b->n_attrs + e.n_attrs++] = (struct attr){ ATTR_CHECKS, s->checks };
@@ -142,8 +145,12 @@ static inline void sim_begin_pairs(struct sim *s, const struct sim_options *o)
 		e[0].flags = e[1].flags = EVF_LOST_ACQUIRE;
 	}
 	for (unsigned k = 0; k < 2; k++)
-		s->pair_step[k] = random_below(3) ? random_below(random_below(2) ? 300 : 1 + o->max_step / 100) : 0;
-	if (e[1].kind == EV_ACQUIRE && random_below(4)) {	/* as at checks: they are stored as pairs */
+		s->pair_step[k] =
+			random_below(3)
+				? random_below(random_below(2) ? 300 : 1 + o->max_step / 100)
+				: 0;
+	/* as at checks: they are stored as pairs */
+	if (e[1].kind == EV_ACQUIRE && random_below(4)) {
 		e[1].flags = 0;
 		s->pair_step[0] = 0;
 	}
@@ -179,7 +186,9 @@ static inline void sim_step(struct sim *s, const struct sim_options *o)
 		default:
 			e.kind = EV_ACQUIRE;
 			e.state = STATE_RUN;
-			e.flags = random_below(2) ? EVF_SWITCH : random_below(5) ? 0 : EVF_LOST_RELEASE;
+			e.flags = random_below(2)   ? EVF_SWITCH
+				  : random_below(5) ? 0
+						    : EVF_LOST_RELEASE;
 		}
 		break;
 	case STATE_WAIT:

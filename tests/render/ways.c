@@ -1,7 +1,7 @@
 /*
- * A tile is the same whether it is drawn from bins, from a strip of its own, or as part of a larger strip; its
- * pixels are those that a naive painter makes from the plain list of periods and events; and a tile made on
- * demand has the same bytes as one of a full set.
+ * A tile is the same whether it is drawn from bins, from a strip of its own, or as part of a larger
+ * strip; its pixels are those that a naive painter makes from the plain list of periods and events;
+ * and a tile made on demand has the same bytes as one of a full set.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,8 @@ struct fixture {
 	struct tile_set set;
 };
 
-static void make(struct fixture *f, const struct sim_options *o, unsigned width, uint64_t leaf_events)
+static void make(struct fixture *f, const struct sim_options *o, unsigned width,
+		 uint64_t leaf_events)
 {
 	struct err err;
 
@@ -35,7 +36,8 @@ static void make(struct fixture *f, const struct sim_options *o, unsigned width,
 		.tl = f->tl, .lane_height = 32, .all_bytes = true,
 		.rule = { .full = true, .leaf_events = leaf_events },
 	};
-	pyramid_init(&f->set.pyramid, timeline_info(f->tl)->end, timeline_info(f->tl)->n_lanes, width);
+	pyramid_init(&f->set.pyramid, timeline_info(f->tl)->end, timeline_info(f->tl)->n_lanes,
+		     width);
 	f->set.rule.z_limit = f->set.pyramid.z_max;
 	f->set.bright_level = tile_bright_level(&f->set.pyramid, f->tl);
 }
@@ -78,8 +80,8 @@ static void show(const uint8_t *png, size_t len)
 	picture_release(&p);
 }
 
-static void assert_same(const struct tile_batch *a, const struct batch_tile *x, const struct tile_batch *b,
-			const struct batch_tile *y)
+static void assert_same(const struct tile_batch *a, const struct batch_tile *x,
+			const struct tile_batch *b, const struct batch_tile *y)
 {
 	if (x->len != y->len || memcmp(a->data.data + x->off, b->data.data + y->off, x->len)) {
 		show(a->data.data + x->off, x->len);
@@ -89,7 +91,7 @@ static void assert_same(const struct tile_batch *a, const struct batch_tile *x, 
 	assert_int_equal(x->hash.lo, y->hash.lo);
 }
 
-/* --- the naive painter ------------------------------------------------------------------------------ */
+/* --- the naive painter ------------------------------------------------------------------------ */
 
 struct naive {
 	uint64_t from, width;		/* of a column */
@@ -139,13 +141,17 @@ static int add_event(void *ctx, const struct event *e, const struct attr *attrs)
 	return 0;
 }
 
-static void check_pixels(const struct fixture *f, const struct batch_tile *t, const uint8_t *png, size_t len)
+static void check_pixels(const struct fixture *f, const struct batch_tile *t, const uint8_t *png,
+			 size_t len)
 {
 	const struct pyramid *p = &f->set.pyramid;
 	unsigned h = f->set.lane_height - LANE_GAP;
 	struct naive v = {
-		.from = t->x * pyramid_span(p, t->z), .width = UINT64_C(1) << pyramid_level(p, t->z),
-		.n = p->tile_width, .lane0 = t->y * LANES_PER_TILE, .n_lanes = pyramid_lanes(p, t->y),
+		.from = t->x * pyramid_span(p, t->z),
+		.width = UINT64_C(1) << pyramid_level(p, t->z),
+		.n = p->tile_width,
+		.lane0 = t->y * LANES_PER_TILE,
+		.n_lanes = pyramid_lanes(p, t->y),
 	};
 	uint64_t to = v.from + pyramid_span(p, t->z);
 	struct timeline_cursor *c;
@@ -165,15 +171,15 @@ static void check_pixels(const struct fixture *f, const struct batch_tile *t, co
 			naive_column(&v.bin[l * v.n + x], v.width, h, want);
 			for (unsigned r = 0; r < f->set.lane_height; r++)
 				if (pic.pixels[(l * f->set.lane_height + r) * v.n + x] != want[r])
-					fail_msg("tile %u/%d/%u lane %u column %u row %u", t->z, (int)t->x,
-						 t->y, l, x, r);
+					fail_msg("tile %u/%d/%u lane %u column %u row %u", t->z,
+						 (int)t->x, t->y, l, x, r);
 		}
 	picture_release(&pic);
 	timeline_cursor_free(c);
 	free(v.bin);
 }
 
-/* --- the tests -------------------------------------------------------------------------------------- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 static void random_options(struct sim_options *o, unsigned i)
 {
@@ -186,7 +192,8 @@ static void random_options(struct sim_options *o, unsigned i)
 	};
 	if (o->n_threads > 9 && random_below(2))
 		o->idle_threads = 8;
-	if (i % 50 == 49) {		/* beyond what is drawn from marks when one tile is asked for */
+	/* beyond what is drawn from marks when one tile is asked for */
+	if (i % 50 == 49) {
 		o->n_events = 40000;
 		o->max_step = 300;
 	}
@@ -218,7 +225,8 @@ static void bins_and_marks_agree(void **state)
 			for (size_t n = 0; n < one.n; n++)
 				assert_same(&one, &one.tile[n], &whole,
 					    find(&whole, z, x, one.tile[n].y));
-			check_pixels(&f, &one.tile[0], one.data.data + one.tile[0].off, one.tile[0].len);
+			check_pixels(&f, &one.tile[0], one.data.data + one.tile[0].off,
+				     one.tile[0].len);
 		}
 		tile_batch_release(&whole);
 		tile_batch_release(&one);
@@ -260,7 +268,8 @@ static void any_strip_gives_the_same_bytes(void **state)
 			run(t, z, x, true, &part);
 			for (size_t n = 0; n < part.n; n++)
 				assert_same(&part, &part.tile[n], &whole,
-					    find(&whole, part.tile[n].z, part.tile[n].x, part.tile[n].y));
+					    find(&whole, part.tile[n].z, part.tile[n].x,
+						 part.tile[n].y));
 		}
 		buf_release(&png);
 		tile_batch_release(&whole);

@@ -1,5 +1,6 @@
 /*
- * Tile numbers are PMTiles' own and go back and forth without loss; a pyramid covers its trace, and nothing else.
+ * Tile numbers are PMTiles' own and go back and forth without loss; a pyramid covers its trace, and
+ * nothing else.
  */
 #include <setjmp.h>
 #include <stdarg.h>

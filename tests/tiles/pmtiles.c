@@ -1,7 +1,7 @@
 /*
- * A PMTiles archive gives back exactly the tiles that were put, in whatever order they came, each different one
- * stored once, with the root inside the first 16 KiB at any number of tiles; and any damage to it is told, or
- * changes only what a tile's bytes are, but never crashes the reader.
+ * A PMTiles archive gives back exactly the tiles that were put, in whatever order they came, each
+ * different one stored once, with the root inside the first 16 KiB at any number of tiles; and any
+ * damage to it is told, or changes only what a tile's bytes are, but never crashes the reader.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,8 +28,8 @@ static void content_bytes(unsigned content, uint8_t *out, uint32_t *len)
 		out[i] = (uint8_t)(i < 4 ? content >> 8 * i : i * 7);
 }
 
-static void put(struct tile_store *s, unsigned z, uint64_t x, uint64_t n, uint32_t y, unsigned content,
-		bool with_bytes)
+static void put(struct tile_store *s, unsigned z, uint64_t x, uint64_t n, uint32_t y,
+		unsigned content, bool with_bytes)
 {
 	uint8_t bytes[128];
 	struct tile_run run = {
@@ -146,7 +146,8 @@ static void round_trip(unsigned z_max, uint32_t n_groups, unsigned contents, boo
 		struct expect alone = { one, 1, 0, data };
 		check_entry(&alone, one->id, 1, off, size);
 	}
-	assert_int_equal(pmtiles_find(a, tile_id(z_max + p.z_offset + 1, 0, 0), &off, &size, &err), 0);
+	assert_int_equal(pmtiles_find(a, tile_id(z_max + p.z_offset + 1, 0, 0), &off, &size, &err),
+			 0);
 	char *meta = pmtiles_metadata(a, &err);
 	assert_string_equal(meta, "{\"name\":\"a test\"}");
 	free(meta);

@@ -1,6 +1,6 @@
 /*
- * A Range header means what RFC 9110 says: the bytes asked for as far as they are there, an answer 416 where none
- * is, and the whole file for anything else.
+ * A Range header means what RFC 9110 says: the bytes asked for as far as they are there, an answer
+ * 416 where none is, and the whole file for anything else.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,12 @@
 
 static void ranges(void **state)
 {
-	static const struct { const char *s; uint64_t size; enum range is; uint64_t off, len; } cases[] = {
+	static const struct {
+		const char *s;
+		uint64_t size;
+		enum range is;
+		uint64_t off, len;
+	} cases[] = {
 		{ 0, 10, RANGE_ALL, 0, 10 },
 		{ "bytes=0-0", 10, RANGE_PART, 0, 1 },
 		{ "bytes=0-9", 10, RANGE_PART, 0, 10 },
@@ -48,7 +53,8 @@ static void ranges(void **state)
 
 		if (r != cases[i].is ||
 		    (r != RANGE_NONE && (off != cases[i].off || len != cases[i].len)))
-			fail_msg("'%s' of %d", cases[i].s ? cases[i].s : "(none)", (int)cases[i].size);
+			fail_msg("'%s' of %d", cases[i].s ? cases[i].s : "(none)",
+				 (int)cases[i].size);
 	}
 }
 

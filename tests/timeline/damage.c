@@ -1,6 +1,6 @@
 /*
- * A damaged timeline is refused with a sentence, or still gives the right answers; it never crashes the
- * reader: every prefix and every single changed byte of small .gtl files.
+ * A damaged timeline is refused with a sentence, or still gives the right answers; it never crashes
+ * the reader: every prefix and every single changed byte of small .gtl files.
  */
 #include <limits.h>
 #include <setjmp.h>
@@ -16,12 +16,16 @@
 #include "timeline/read_all.h"
 
 static const char small[] =
-	"# gillog 1\n# clock ns\n# title damage\n# process p pid=7 name=\"x\"\n# thread a process=p name=\"A\"\n"
-	"# thread b process=p name=\"B\"\n# lock g process=p name=\"GIL\"\n# func 0 name=\"f\" file=\"f.py\" line=3\n"
+	"# gillog 1\n# clock ns\n# title damage\n# process p pid=7 name=\"x\"\n# thread a "
+	"process=p name=\"A\"\n"
+	"# thread b process=p name=\"B\"\n# lock g process=p name=\"GIL\"\n# func 0 name=\"f\" "
+	"file=\"f.py\" line=3\n"
 	"# fact machine=\"test\"\n"
 	"1000 a ACQUIRE func=0\n1500 b BUSY\n2000 b TIMEOUT\n2001 b DROP_REQUEST\n2100 a RELEASE\n"
-	"2150 a WAKEUP target=b\n2200 a SCHED_OUT cpu=1\n2500 b RETRY\n2600 b ACQUIRE\n2700 b SCHED_OUT cpu=0\n"
-	"2900 b SCHED_IN cpu=0\n3000 a BUSY\n5000 b RELEASE\n5001 a ACQUIRE\n5002 a LOST count=3 since=1\n"
+	"2150 a WAKEUP target=b\n2200 a SCHED_OUT cpu=1\n2500 b RETRY\n2600 b ACQUIRE\n2700 b "
+	"SCHED_OUT cpu=0\n"
+	"2900 b SCHED_IN cpu=0\n3000 a BUSY\n5000 b RELEASE\n5001 a ACQUIRE\n5002 a LOST count=3 "
+	"since=1\n"
 	"9000 a RELEASE\n9001 c BUSY\n9900 c END\n";
 
 /* Makes a timeline of text by the program itself. */
@@ -91,7 +95,8 @@ static void damage(uint8_t *data, size_t size, unsigned step, unsigned most)
 			} else {
 				right++;
 				if (hash != good)
-					fail_msg("byte %zu ^ 0x%02x gives a wrong answer", i, flips[f]);
+					fail_msg("byte %zu ^ 0x%02x gives a wrong answer", i,
+						 flips[f]);
 			}
 			data[i] ^= flips[f];
 		}
@@ -113,7 +118,10 @@ static void test_small(void **state)
 /* Many blocks, nodes above them, patches. */
 static void test_nodes(void **state)
 {
-	const struct sim_options o = { .n_threads = 4, .n_events = 1500, .max_step = 2000, .checks = true,
+	const struct sim_options o = { .n_threads = 4,
+				       .n_events = 1500,
+				       .max_step = 2000,
+				       .checks = true,
 				       .block_events = 40 };
 	const char *build = getenv("GILSCOPE_BUILD"), *mode = getenv("GILSCOPE_MODE");
 	struct err err = { 0 };
@@ -135,7 +143,8 @@ static void test_nodes(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_small), cmocka_unit_test(test_nodes) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_small),
+					    cmocka_unit_test(test_nodes) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

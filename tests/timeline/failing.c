@@ -1,6 +1,6 @@
 /*
- * Whichever allocation fails while a timeline is opened and read, the call that needed it says so; nothing
- * crashes, and the next try gives the right answers.
+ * Whichever allocation fails while a timeline is opened and read, the call that needed it says so;
+ * nothing crashes, and the next try gives the right answers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,8 +32,9 @@ static void test_every_allocation(void **state)
 {
 	(void)state;
 #if OWN_MALLOC
-	const struct sim_options o = { .n_threads = 3, .n_events = 900, .max_step = 500, .checks = true,
-				       .block_events = 40 };
+	const struct sim_options o = {
+		.n_threads = 3, .n_events = 900, .max_step = 500, .checks = true, .block_events = 40
+	};
 	const char *build = getenv("GILSCOPE_BUILD");
 	struct err err = { 0 };
 	uint64_t good, hash;
@@ -64,7 +65,8 @@ static void test_every_allocation(void **state)
 			if (!err.msg[0])
 				fail_msg("allocation %ld fails without a sentence", n);
 		} else if (hash != good) {
-			fail_msg("allocation %ld of %ld fails, and the answers are wrong", n, total);
+			fail_msg("allocation %ld of %ld fails, and the answers are wrong", n,
+				 total);
 		}
 	}
 	print_message("%ld allocations, %ld of them refused\n", total, refused);

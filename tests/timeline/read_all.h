@@ -50,8 +50,9 @@ static int hash_period(void *ctx, const struct period *p)
 
 static inline uint64_t hash_bin(uint64_t hash, const struct timeline_bin *b)
 {
-	const uint64_t value[] = { b->run, b->stall, b->wait, b->signal, b->max_wait, b->acquires, b->releases,
-				   b->busy, b->retry, b->timeouts, b->switches, b->lost, b->events, b->checks };
+	const uint64_t value[] = { b->run,	b->stall,    b->wait,	b->signal, b->max_wait,
+				   b->acquires, b->releases, b->busy,	b->retry,  b->timeouts,
+				   b->switches, b->lost,     b->events, b->checks };
 
 	for (unsigned i = 0; i < sizeof(value) / sizeof(*value); i++)
 		hash = mix(hash, value[i]);
@@ -94,10 +95,12 @@ static inline uint64_t hash_facts(const struct timeline *tl)
 		hash = mix(mix(mix_text(mix_text(hash, l->id), l->name), l->process), l->kind);
 	}
 	for (uint32_t i = 0; i < info->n_funcs; i++)
-		hash = mix(mix_text(mix_text(hash, timeline_func(tl, i)->name), timeline_func(tl, i)->file),
+		hash = mix(mix_text(mix_text(hash, timeline_func(tl, i)->name),
+				    timeline_func(tl, i)->file),
 			   timeline_func(tl, i)->line);
 	for (uint32_t i = 0; i < info->n_facts; i++)
-		hash = mix_text(mix_text(hash, timeline_fact(tl, i)->key), timeline_fact(tl, i)->value);
+		hash = mix_text(mix_text(hash, timeline_fact(tl, i)->key),
+				timeline_fact(tl, i)->value);
 	for (unsigned h = 0; h < N_HISTS; h++)
 		hash = mix(hash, timeline_quantile(tl, (enum timeline_hist)h, NO_THREAD, 0.5));
 	return hash;
@@ -129,7 +132,8 @@ static inline int read_all(struct timeline *tl, uint64_t *hash, struct err *err)
 		goto out;
 	for (unsigned level = 0; level <= 62; level += 3) {
 		uint64_t last = info->end >> level;
-		uint64_t first[] = { 0, last / 2, last > READ_ALL_BINS / 2 ? last - READ_ALL_BINS / 2 : 0 };
+		uint64_t first[] = { 0, last / 2,
+				     last > READ_ALL_BINS / 2 ? last - READ_ALL_BINS / 2 : 0 };
 
 		for (unsigned i = 0; i < 3 && n_lanes; i++) {
 			if (timeline_bins(c, level, first[i], READ_ALL_BINS, 0, n_lanes, bins, err))
@@ -146,7 +150,8 @@ static inline int read_all(struct timeline *tl, uint64_t *hash, struct err *err)
 			goto out;
 		for (uint32_t k = 0; k < n_lanes; k++) {
 			*hash = hash_bin(*hash, &bins[k]);
-			*hash = mix(mix(mix(*hash, states[k].state), states[k].lock), states[k].since);
+			*hash = mix(mix(mix(*hash, states[k].state), states[k].lock),
+				    states[k].since);
 		}
 		*hash = mix(*hash, timeline_count_bound(tl, from, to));
 	}

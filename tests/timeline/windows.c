@@ -1,6 +1,7 @@
 /*
- * Any window at any level, any sum over any range and the states at any instant are what a plain loop over
- * the timeline's own events and periods makes of them (which tests/ingest compares with the oracle).
+ * Any window at any level, any sum over any range and the states at any instant are what a plain
+ * loop over the timeline's own events and periods makes of them (which tests/ingest compares with
+ * the oracle).
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -77,7 +78,8 @@ static uint64_t overlap(uint64_t a, uint64_t b, uint64_t from, uint64_t to)
 }
 
 /* The bin [from, to) of a lane, by going through everything. */
-static struct timeline_bin plain_bin(const struct plain *x, uint32_t lane, uint64_t from, uint64_t to)
+static struct timeline_bin plain_bin(const struct plain *x, uint32_t lane, uint64_t from,
+				     uint64_t to)
 {
 	struct timeline_bin b = { 0 };
 	int64_t checks = x->first_checks;
@@ -92,7 +94,8 @@ static struct timeline_bin plain_bin(const struct plain *x, uint32_t lane, uint6
 	for (size_t i = 0; i < x->n_takes; i++) {
 		const struct period *p = &x->take[i];
 
-		if (p->thread == lane && overlap(p->begin, p->end, from, to) && p->end - p->begin > b.max_wait)
+		if (p->thread == lane && overlap(p->begin, p->end, from, to) &&
+		    p->end - p->begin > b.max_wait)
 			b.max_wait = p->end - p->begin;
 	}
 	for (size_t i = 0; i < x->list.n_events; i++) {
@@ -123,23 +126,26 @@ static struct timeline_bin plain_bin(const struct plain *x, uint32_t lane, uint6
 	return b;
 }
 
-static void same_bin(const char *what, const struct timeline_bin *got, const struct timeline_bin *want)
+static void same_bin(const char *what, const struct timeline_bin *got,
+		     const struct timeline_bin *want)
 {
 	const uint64_t pair[][2] = {
-		{ got->run, want->run }, { got->stall, want->stall }, { got->wait, want->wait },
-		{ got->signal, want->signal }, { got->max_wait, want->max_wait },
-		{ got->acquires, want->acquires }, { got->releases, want->releases },
-		{ got->busy, want->busy }, { got->retry, want->retry }, { got->timeouts, want->timeouts },
+		{ got->run, want->run },	   { got->stall, want->stall },
+		{ got->wait, want->wait },	   { got->signal, want->signal },
+		{ got->max_wait, want->max_wait }, { got->acquires, want->acquires },
+		{ got->releases, want->releases }, { got->busy, want->busy },
+		{ got->retry, want->retry },	   { got->timeouts, want->timeouts },
 		{ got->switches, want->switches }, { got->lost, want->lost },
-		{ got->events, want->events }, { got->checks, want->checks },
+		{ got->events, want->events },	   { got->checks, want->checks },
 	};
-	static const char *const name[] = { "run", "stall", "wait", "signal", "max_wait", "acquires", "releases",
-					    "busy", "retry", "timeouts", "switches", "lost", "events", "checks" };
+	static const char *const name[] = { "run",	"stall",    "wait",   "signal", "max_wait",
+					    "acquires", "releases", "busy",   "retry",	"timeouts",
+					    "switches", "lost",	    "events", "checks" };
 
 	for (unsigned i = 0; i < sizeof(pair) / sizeof(*pair); i++)
 		if (pair[i][0] != pair[i][1])
-			fail_msg("%s: %s is %" PRIu64 ", the plain loop says %" PRIu64, what, name[i],
-				 pair[i][0], pair[i][1]);
+			fail_msg("%s: %s is %" PRIu64 ", the plain loop says %" PRIu64, what,
+				 name[i], pair[i][0], pair[i][1]);
 }
 
 /* The first event at time t or later. */
@@ -174,8 +180,10 @@ static void find_takes(struct plain *x)
 		if (k && x->take[k - 1].since == p->since && x->take[k - 1].end == p->begin)
 			x->take[k - 1].end = p->end;
 		else
-			x->take[x->n_takes++] = (struct period){ .thread = p->thread, .since = p->since,
-								 .begin = p->begin, .end = p->end };
+			x->take[x->n_takes++] = (struct period){ .thread = p->thread,
+								 .since = p->since,
+								 .begin = p->begin,
+								 .end = p->end };
 	}
 	for (size_t i = 0; i < x->n_takes; i++) {
 		bool acquired = false;
@@ -227,15 +235,20 @@ static void check(const char *name, struct timeline *tl, int64_t first_checks, u
 		if (timeline_bins(c, level, first, n, lane0, n_lanes, bins, &err))
 			fail_msg("%s: bins: %s", name, err.msg);
 		for (unsigned k = 0; k < 4; k++) {
-			uint32_t lane = (uint32_t)(random_next() % n_lanes), i = (uint32_t)(random_next() % n);
+			uint32_t lane = (uint32_t)(random_next() % n_lanes),
+				 i = (uint32_t)(random_next() % n);
 
-			want = plain_bin(&x, lane0 + lane, (first + i) << level, (first + i + 1) << level);
-			snprintf(what, sizeof(what), "%s: level %u, bin %" PRIu64 " (of %u from %" PRIu64 "), lane %u",
+			want = plain_bin(&x, lane0 + lane, (first + i) << level,
+					 (first + i + 1) << level);
+			snprintf(what, sizeof(what),
+				 "%s: level %u, bin %" PRIu64 " (of %u from %" PRIu64 "), lane %u",
 				 name, level, first + i, n, first, lane0 + lane);
 			same_bin(what, &bins[lane * n + i], &want);
 		}
 		from = random_next() % (end + 1);
-		to = random_next() % 3 ? from + random_next() % (end / (1 + random_next() % 1000) + 2) : end + 1;
+		to = random_next() % 3
+			     ? from + random_next() % (end / (1 + random_next() % 1000) + 2)
+			     : end + 1;
 		if (timeline_sum(c, from, to, lane0, n_lanes, bins, &err) ||
 		    timeline_states_at(c, from, lane0, n_lanes, states, &err))
 			fail_msg("%s: sum: %s", name, err.msg);
@@ -243,8 +256,9 @@ static void check(const char *name, struct timeline *tl, int64_t first_checks, u
 			struct lane_state is = { STATE_IDLE, 0, 0 };
 
 			want = plain_bin(&x, lane0 + lane, from, to);
-			snprintf(what, sizeof(what), "%s: sum of [%" PRIu64 ", %" PRIu64 "), lane %u", name,
-				 from, to, lane0 + lane);
+			snprintf(what, sizeof(what),
+				 "%s: sum of [%" PRIu64 ", %" PRIu64 "), lane %u", name, from, to,
+				 lane0 + lane);
 			same_bin(what, &bins[lane], &want);
 			for (size_t i = 0; i < x.list.n_periods; i++) {
 				const struct period *p = &x.list.period[i];
@@ -252,10 +266,13 @@ static void check(const char *name, struct timeline *tl, int64_t first_checks, u
 				if (p->thread == lane0 + lane && p->begin <= from && from < p->end)
 					is = (struct lane_state){ p->state, p->lock, p->since };
 			}
-			if (from < end && (states[lane].state != is.state ||
-			    (is.state != STATE_IDLE && (states[lane].lock != is.lock || states[lane].since != is.since))))
-				fail_msg("%s: at %" PRIu64 " lane %u is %s since %" PRIu64 ", the plain loop says %s since %"
-					 PRIu64, name, from, lane0 + lane, state_name(states[lane].state),
+			if (from < end &&
+			    (states[lane].state != is.state ||
+			     (is.state != STATE_IDLE &&
+			      (states[lane].lock != is.lock || states[lane].since != is.since))))
+				fail_msg("%s: at %" PRIu64 " lane %u is %s since %" PRIu64
+					 ", the plain loop says %s since %" PRIu64,
+					 name, from, lane0 + lane, state_name(states[lane].state),
 					 states[lane].since, state_name(is.state), is.since);
 		}
 		/* the periods of a part are those of the whole that touch it */
@@ -271,18 +288,24 @@ static void check(const char *name, struct timeline *tl, int64_t first_checks, u
 				if (p->begin >= to || p->end <= from)
 					continue;
 				for (k = 0; k < part.n_periods; k++)
-					if (part.period[k].thread == p->thread && part.period[k].begin == p->begin &&
-					    part.period[k].end == p->end && part.period[k].state == p->state &&
-					    part.period[k].since == p->since && part.period[k].lock == p->lock)
+					if (part.period[k].thread == p->thread &&
+					    part.period[k].begin == p->begin &&
+					    part.period[k].end == p->end &&
+					    part.period[k].state == p->state &&
+					    part.period[k].since == p->since &&
+					    part.period[k].lock == p->lock)
 						break;
 				if (k == part.n_periods)
-					fail_msg("%s: [%" PRIu64 ", %" PRIu64 "): no %s of thread %u from %" PRIu64 " to %"
-						 PRIu64, name, from, to, state_name(p->state), p->thread, p->begin, p->end);
+					fail_msg("%s: [%" PRIu64 ", %" PRIu64
+						 "): no %s of thread %u from %" PRIu64
+						 " to %" PRIu64,
+						 name, from, to, state_name(p->state), p->thread,
+						 p->begin, p->end);
 				part.period[k] = part.period[--part.n_periods];
 			}
 			if (part.n_periods)
-				fail_msg("%s: [%" PRIu64 ", %" PRIu64 "): %zu periods too many", name, from, to,
-					 part.n_periods);
+				fail_msg("%s: [%" PRIu64 ", %" PRIu64 "): %zu periods too many",
+					 name, from, to, part.n_periods);
 			free(part.period);
 		}
 		{
@@ -291,8 +314,9 @@ static void check(const char *name, struct timeline *tl, int64_t first_checks, u
 			for (size_t i = 0; i < x.list.n_events; i++)
 				n_in += x.list.event[i].time >= from && x.list.event[i].time < to;
 			if (n_in > bound)
-				fail_msg("%s: %" PRIu64 " events in [%" PRIu64 ", %" PRIu64 "), bound %" PRIu64, name,
-					 n_in, from, to, bound);
+				fail_msg("%s: %" PRIu64 " events in [%" PRIu64 ", %" PRIu64
+					 "), bound %" PRIu64,
+					 name, n_in, from, to, bound);
 		}
 	}
 	timeline_cursor_free(c);
@@ -306,7 +330,8 @@ static void check(const char *name, struct timeline *tl, int64_t first_checks, u
 /* ingests what genlog.py makes of the words, and checks it */
 static void check_log(const char *words, unsigned rounds)
 {
-	const char *gilscope = getenv("GILSCOPE"), *build = getenv("GILSCOPE_BUILD"), *mode = getenv("GILSCOPE_MODE");
+	const char *gilscope = getenv("GILSCOPE"), *build = getenv("GILSCOPE_BUILD"),
+		   *mode = getenv("GILSCOPE_MODE");
 	char gtl[1100], cmd[4096];
 	struct timeline *tl;
 	struct err err = { 0 };
@@ -321,7 +346,8 @@ static void check_log(const char *words, unsigned rounds)
 	fd = mkstemp(gtl);
 	assert_true(fd >= 0);
 	close(fd);
-	snprintf(cmd, sizeof(cmd), "python3 tests/oracle/genlog.py %s | '%s' ingest -f -o '%s' -", words, gilscope, gtl);
+	snprintf(cmd, sizeof(cmd), "python3 tests/oracle/genlog.py %s | '%s' ingest -f -o '%s' -",
+		 words, gilscope, gtl);
 	assert_int_equal(system(cmd), 0);
 	if (timeline_open(&tl, gtl, &err))
 		fail_msg("%s: %s", words, err.msg);
@@ -387,8 +413,9 @@ static void test_large(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_written), cmocka_unit_test(test_small),
-					   cmocka_unit_test(test_large) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_written),
+					    cmocka_unit_test(test_small),
+					    cmocka_unit_test(test_large) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
 /*
  * gilprint.c - prints a binary gillog: what the tests of the recorder read (no test itself)
  *
- *   gilprint LOG           facts as "# key: value", threads, locks; then one event a line, in the log's order:
- *                          TIME THREAD-INDEX KIND lock=N [attr=value...]
- *   gilprint --check LOG   and says by its exit code whether what every recording promises holds: no two
- *                          threads hold a lock at once, ACQUIRE and RELEASE alternate, the log is complete
+ *   gilprint LOG           facts as "# key: value", threads, locks; then one event a line, in the
+ * log's order: TIME THREAD-INDEX KIND lock=N [attr=value...] gilprint --check LOG   and says by its
+ * exit code whether what every recording promises holds: no two threads hold a lock at once,
+ * ACQUIRE and RELEASE alternate, the log is complete
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,13 +14,23 @@
 #include "gillog.h"
 
 /* Blocks of an epoch, merged by time. */
-struct entry { uint64_t time; uint32_t thread; struct gillog_event e; uint32_t n_attrs; struct gillog_attr attrs[8]; };
+struct entry {
+	uint64_t time;
+	uint32_t thread;
+	struct gillog_event e;
+	uint32_t n_attrs;
+	struct gillog_attr attrs[8];
+};
 
 static struct entry *entries;
 static size_t n_entries, cap_entries;
 static int64_t holder[65536];		/* thread + 1 */
-static uint8_t lost_in[1 << 20];	/* a thread with a gap: its next release may be without an acquire */
-/* Acquires of what another thread holds: forgiven where its release was in a gap, of which LOST tells afterwards. */
+/* a thread with a gap: its next release may be without an acquire */
+static uint8_t lost_in[1 << 20];
+/*
+ * Acquires of what another thread holds: forgiven where its release was in a gap, of which LOST
+ * tells afterwards.
+ */
 static struct conflict { uint64_t time; uint32_t thread, holder; } conflicts[4096];
 static size_t n_conflicts;
 static bool checking;
@@ -66,13 +76,15 @@ static void check(const struct gillog_info *info, const struct entry *x)
 		if (*h && n_conflicts == sizeof(conflicts) / sizeof(*conflicts))
 			wrong++;
 		else if (*h)
-			conflicts[n_conflicts++] = (struct conflict){ x->time, x->thread, (uint32_t)(*h - 1) };
+			conflicts[n_conflicts++] =
+				(struct conflict){ x->time, x->thread, (uint32_t)(*h - 1) };
 		*h = me;
 	}
 	if (x->e.kind == GL_RELEASE) {
 		if (*h != me && !lost_in[x->thread & 0xfffff] && !wrong++)
-			fprintf(stderr, "%" PRIu64 ": %" PRIu32 " releases what %" PRId64 " holds\n", x->time,
-				x->thread, *h - 1);
+			fprintf(stderr,
+				"%" PRIu64 ": %" PRIu32 " releases what %" PRId64 " holds\n",
+				x->time, x->thread, *h - 1);
 		*h = 0;
 	}
 }
@@ -86,8 +98,8 @@ static void flush(const struct gillog_info *info)
 		check(info, x);
 		if (checking)
 			continue;
-		printf("%" PRIu64 " %" PRIu32 " %s lock=%u", x->time, x->thread, gillog_kind_name(x->e.kind),
-		       x->e.lock);
+		printf("%" PRIu64 " %" PRIu32 " %s lock=%u", x->time, x->thread,
+		       gillog_kind_name(x->e.kind), x->e.lock);
 		for (unsigned a = 0; a < x->n_attrs; a++)
 			printf(" %s=%" PRId64, gillog_attr_name(x->attrs[a].id), x->attrs[a].value);
 		putchar('\n');
@@ -95,7 +107,8 @@ static void flush(const struct gillog_info *info)
 	n_entries = 0;
 }
 
-static void add(const struct gillog_block *b, const struct gillog_event *e, const struct gillog_attr *attrs)
+static void add(const struct gillog_block *b, const struct gillog_event *e,
+		const struct gillog_attr *attrs)
 {
 	for (uint32_t i = 0; i < b->n_events; i++, e++) {
 		struct entry *x;
@@ -175,8 +188,8 @@ int main(int argc, char **argv)
 	if (next != GILLOG_DONE)
 		fprintf(stderr, "gilprint: %s\n", err.msg);
 	if (n_conflicts)
-		fprintf(stderr, "%" PRIu64 ": %" PRIu32 " acquires what %" PRIu32 " holds\n", conflicts[0].time,
-			conflicts[0].thread, conflicts[0].holder);
+		fprintf(stderr, "%" PRIu64 ": %" PRIu32 " acquires what %" PRIu32 " holds\n",
+			conflicts[0].time, conflicts[0].thread, conflicts[0].holder);
 	wrong += n_conflicts;
 	if (wrong)
 		fprintf(stderr, "gilprint: %llu events cannot be\n", wrong);

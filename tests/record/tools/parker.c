@@ -1,8 +1,9 @@
 /*
  * parker.c - parks as the free-threaded builds of CPython do: a stand-in for a Python in the tests
  *
- * It makes the four objects of a GIL that is never taken, has the exported functions by which the recorder
- * knows a Python, and waits for a lock on a semaphore that lies on the stack behind the lock's address.
+ * It makes the four objects of a GIL that is never taken, has the exported functions by which the
+ * recorder knows a Python, and waits for a lock on a semaphore that lies on the stack behind the
+ * lock's address.
  *
  *   parker THREADS ROUNDS		prints "ADDRESS WAITS" of the one lock that all threads want
  */
