@@ -7,6 +7,8 @@
 
 enum {
 	CHUNK_VERSION = 1,
+	CHUNK_VERSION_FUNC = 2,		/* where a lane's start tells a function */
+	START_FUNC = 16,
 	FLAG_EVENTS = 1, FLAG_CHILDREN = 2,
 	KIND_STATE = 31,		/* no event, only the change of state */
 	RECORD_LOST_ACQUIRE = 1, RECORD_SWITCH = 2, RECORD_LOST_RELEASE = 4, RECORD_LOCK = 8,
@@ -39,21 +41,36 @@ static void put_sums(struct buf *out, const struct lane_sums *s)
 	out->len = (size_t)(p - out->data);
 }
 
-static void put_start(struct buf *out, const struct tile_marks *m, unsigned i, uint16_t *lock)
+/* The function + 1 of the hold that the lane is in at that mark, which is of mark[]; 0: none. */
+static uint32_t func_of_hold(const struct mark *mark, const struct mark *at)
+{
+	if (at->state != STATE_RUN && at->state != STATE_STALL)
+		return 0;
+	while (at > mark && at->kind != EV_ACQUIRE)
+		at--;
+	return at->func;
+}
+
+/* Returns whether it tells a function. */
+static bool put_start(struct buf *out, const struct tile_marks *m, unsigned i, uint16_t *lock)
 {
 	const struct mark *at = tile_start(m, i);
-	uint8_t *p = buf_reserve(out, 1 + 2 * VARINT_MAX);
+	uint32_t func = func_of_hold(m->lane[i].mark, at);
+	uint8_t *p = buf_reserve(out, 1 + 3 * VARINT_MAX);
 
 	*lock = 0;
 	if (!p)
-		return;
-	*p++ = at->state;
+		return false;
+	*p++ = (uint8_t)(at->state | (func ? START_FUNC : 0));
 	if (at->state != STATE_IDLE) {
 		*lock = at->lock;
 		p = put_varint(p, at->lock);
 		p = put_varint(p, m->from - at->since);
 	}
+	if (func)
+		p = put_varint(p, func - 1);
 	out->len = (size_t)(p - out->data);
+	return func;
 }
 
 static bool is_earlier(const struct mark *a, const struct mark *b)
@@ -162,7 +179,8 @@ void chunk_write(struct buf *out, const struct lane_sums *sums, unsigned n_lanes
 	if (!marks)
 		return;
 	for (unsigned i = 0; i < n_lanes; i++)
-		put_start(out, marks, i, &lock[i]);
+		if (put_start(out, marks, i, &lock[i]))
+			*out->data = CHUNK_VERSION_FUNC;
 	put_records(out, marks, lock);
 	for (unsigned i = 0; i < n_lanes; i++)
 		put_open_end(out, marks, i);

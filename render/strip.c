@@ -73,6 +73,12 @@ static bool is_waiting(const struct mark *m)
 	return m->state == STATE_WAIT || m->state == STATE_SIGNAL;
 }
 
+/* As a mark keeps it. */
+static uint32_t func_number(int64_t v)
+{
+	return v >= 0 && v < UINT32_MAX ? (uint32_t)v + 1 : 0;
+}
+
 /* Attributes that a mark keeps.  Returns ATTR_SIGNAL's value, or 0. */
 static uint64_t take_attrs(struct strip *s, struct mark *m, const struct event *e,
 			   const struct attr *attrs)
@@ -93,7 +99,7 @@ static uint64_t take_attrs(struct strip *s, struct mark *m, const struct event *
 			}
 			break;
 		case ATTR_FUNC:
-			m->func = v >= 0 && v < UINT32_MAX ? (uint32_t)v + 1 : 0;
+			m->func = func_number(v);
 			break;
 		case ATTR_COUNT:
 			if (e->kind == EV_LOST)
@@ -209,6 +215,7 @@ static int begin_lanes(void *ctx, const struct instant_lane *at, int64_t checks)
 		*m = (struct mark){
 			.t = s->from,
 			.since = at[i].since,
+			.func = func_number(at[i].func),
 			.lock = at[i].lock,
 			.state = at[i].state,
 		};

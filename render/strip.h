@@ -23,7 +23,8 @@ struct mark {
 	uint64_t take;
 	uint32_t seq;		/* order of the marks of one time, over all lanes */
 	uint32_t checks;	/* checks first seen here */
-	uint32_t func;		/* index of the function + 1 */
+	/* index of the event's function + 1; mark[0]: of the hold that the lane is in */
+	uint32_t func;
 	uint32_t lost;		/* how many acquires, releases, events were lost here */
 	uint16_t lock;
 	uint8_t kind;		/* enum event_kind; EV_STATE: no event, only the change of state */

@@ -32,7 +32,8 @@ struct walk {
 	uint32_t n_open;
 };
 
-static void roll(struct lane *l, const struct block_symbol *s, uint64_t t)
+/* func: the event's ATTR_FUNC, or -1. */
+static void roll(struct lane *l, const struct block_symbol *s, uint64_t t, int64_t func)
 {
 	struct instant_lane *at = &l->at;
 	bool begins =
@@ -41,6 +42,7 @@ static void roll(struct lane *l, const struct block_symbol *s, uint64_t t)
 	if (begins) {
 		at->since = t;
 		at->lock = s->lock;
+		at->func = func;
 	}
 	if (begins || s->kind == EV_RETRY)
 		l->segment = t;
@@ -121,6 +123,14 @@ static void count_open(struct walk *w)
 		w->n_open += w->lane[i].at.state == STATE_WAIT;
 }
 
+static int64_t func_of(const struct block_symbol *s, const struct attr *attrs)
+{
+	for (unsigned i = 0; s->attrs >> ATTR_FUNC & 1 && i < s->n_attrs; i++)
+		if (attrs[i].id == ATTR_FUNC)
+			return attrs[i].value;
+	return -1;
+}
+
 static int walk_event(struct walk *w, const struct block_symbol *s, const struct attr *attrs)
 {
 	const struct stretch *st = w->s;
@@ -158,7 +168,7 @@ static int walk_event(struct walk *w, const struct block_symbol *s, const struct
 				w->checks = attrs[i].value;
 	}
 	if (lane < st->n_lanes)
-		roll(&w->lane[lane], s, time);
+		roll(&w->lane[lane], s, time, func_of(s, attrs));
 	return 0;
 }
 
@@ -204,8 +214,8 @@ static int walk_pairs(struct walk *w)
 				return 0;
 		}
 		if (lane < st->n_lanes) {
-			roll(&w->lane[lane], &r->half[0], r->time + (uint64_t)n * r->step);
-			roll(&w->lane[lane], &r->half[1], r->time + (uint64_t)n * r->step);
+			roll(&w->lane[lane], &r->half[0], r->time + (uint64_t)n * r->step, -1);
+			roll(&w->lane[lane], &r->half[1], r->time + (uint64_t)n * r->step, -1);
 		}
 	/* there only those of lanes count that wait on */
 	} else if (is_open(w, r->half[0].thread)) {
@@ -229,6 +239,7 @@ static void take_heads(struct walk *w)
 		l->at.state = h->state;
 		l->at.lock = h->lock;
 		l->at.since = h->since;
+		l->at.func = h->func;
 		l->segment = h->seg;
 	}
 	w->checks = r->column[ATTR_CHECKS].last;

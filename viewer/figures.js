@@ -14,7 +14,7 @@ export const F_LOST_ACQUIRE = 1, F_SWITCH = 2, F_LOST_RELEASE = 4;
 export const SUMS = ["run", "stall", "wait", "signal", "maxWait", "acquires", "releases", "busy", "retry", "timeouts",
 	"switches", "lost", "events", "checks"];
 
-const VERSION = 1, MAX_LANES = 8;
+const VERSION = 2, MAX_LANES = 8;
 
 class Reader {
 	constructor(bytes) {
@@ -51,14 +51,14 @@ const class_of = (state) => state === IDLE ? 0 : state <= SIGNAL ? 1 : 2;	/* idl
 
 /*
  * {children, lanes: [sums], leaf}; leaf is null or {from, to, start, records, ends}: records
- * [{t, lane, kind, state, flags, lock, func}] in order, start [{state, lock, since}] and ends [instant or null] per lane.
+ * [{t, lane, kind, state, flags, lock, func}] in order, start [{state, lock, since, func}] and ends [instant or null] per lane.
  * from and to are the tile's span, of which nothing past `end` counts.
  */
 export function parse(bytes, from, to) {
 	const r = new Reader(bytes);
 	const version = r.byte();
 
-	if (version !== VERSION)
+	if (!version || version > VERSION)
 		throw new RangeError(`giLs: version ${version}; this page knows ${VERSION}`);
 	const flags = r.byte(), n = r.byte();
 
@@ -71,11 +71,11 @@ export function parse(bytes, from, to) {
 
 function parse_leaf(r, n, from, to) {
 	const start = Array.from({ length: n }, () => {
-		const state = r.byte();
+		const bits = r.byte(), state = bits & 15;
 
 		if (state > STALL)
 			throw new RangeError(`giLs: state ${state}`);
-		return state === IDLE ? { state, lock: 0, since: from } : { state, lock: r.varint(), since: from - r.varint() };
+		return { state, ...(state ? { lock: r.varint(), since: from - r.varint() } : { lock: 0, since: from }), func: bits & 16 ? r.varint() : -1 };
 	});
 	const locks = start.map((s) => s.lock), count = r.varint(), records = [];
 	let t = from;
@@ -111,7 +111,7 @@ export function periods(leaf, end) {
 	if (leaf.periods)
 		return leaf.periods;
 	const last = Math.min(leaf.to, end);
-	const open = leaf.start.map((s) => ({ begin: leaf.from, end: last, state: s.state, since: s.since, lock: s.lock, func: -1 }));
+	const open = leaf.start.map((s) => ({ begin: leaf.from, end: last, state: s.state, since: s.since, lock: s.lock, func: s.func }));
 	const out = leaf.start.map(() => []);
 	const close = (lane, t) => {
 		open[lane].end = t;

@@ -204,6 +204,38 @@ test("below a leaf, the page's pixels are the renderer's", () => {
 	assert.ok(compared > 60, `${compared} tiles`);
 });
 
+test("a hold's function is told in every tile that it lies in, wherever it began", () => {
+	const end = 900000000, out = ["# gillog 1", "# thread a", "# thread b", '# func 0 name="crunch" file="m.c" line=7', '# func 1 name="other" file="m.c" line=9', "500 b ACQUIRE", "600 b RELEASE", "1000 a ACQUIRE func=0", "2000 b BUSY"];
+
+	for (let t = 102000; t < end; t += 100000)
+		out.push(`${t} b TIMEOUT`);
+	out.push(`${end} a RELEASE func=0`, `${end + 50} b ACQUIRE`, `${end + 90000} b RELEASE`, `${end + 90050} a ACQUIRE func=1`, `${end + 95000} a RELEASE func=1`, "");
+	writeFileSync(join(top, "funcs"), out.join("\n"));
+	run("ingest", "-o", join(top, "funcs.gtl"), join(top, "funcs"));
+	run("render", "--store", "dir", "-o", join(top, "funcs.site"), join(top, "funcs.gtl"));
+	const t = manifest(join(top, "funcs.site")).traces[0], versions = new Set();
+	let told = 0, before = 0;
+
+	for (let z = 0; z <= t.zMax; z++)
+		for (let x = 0; x < grid.n_tiles(t, z); x++) {
+			const path = join(top, "funcs.site/tiles", `${z}/${x}/0.png`), chunk = existsSync(path) && find_chunk(readFileSync(path), "giLs"), from = grid.tile_from(t, z, x);
+			const leaf = chunk && figures.parse(chunk, from, from + grid.tile_span(t, z)).leaf;
+
+			if (!leaf)
+				continue;
+			versions.add(chunk[0]);
+			assert.equal(chunk[0], leaf.start.some((s) => s.func >= 0) ? 2 : 1, `${z}/${x}`);
+			for (const p of figures.periods(leaf, t.end)[0].filter((p) => p.state === 3)) {
+				assert.equal(p.func, p.begin < end - 1000 ? 0 : 1, `${z}/${x}: [${p.begin}, ${p.end})`);
+				told++;
+				before += p.since < from;
+			}
+			assert.ok(figures.periods(leaf, t.end)[1].every((p) => p.func === -1));
+		}
+	assert.ok(told > 30 && before > 20, `${told} holds, ${before} that began before their tile`);
+	assert.deepEqual([...versions].sort(), [1, 2]);
+});
+
 test("the first picture of a million addresses is there within a second of the page's own time", async () => {
 	const t = manifest(join(top, "pm")).traces[0];
 	let addresses = 0;
