@@ -50,6 +50,8 @@ struct tiler {
 	bool *skip;			/* per group */
 	/* a tile's bins, one for each zoom of a subtree; made when it is needed */
 	struct timeline_bin *folded[64];
+	/* whether its lanes' bins hold anything; those that do not were not written */
+	bool folded_some[64][LANES_PER_TILE];
 	struct dense *dense;		/* of a subtree, each in front of those below it */
 	size_t n_dense, cap_dense, next_dense;
 	uint64_t *dense_words;
@@ -303,12 +305,20 @@ static size_t draw_bins(const struct tiler *t, const struct timeline_bin *bin, u
 	struct bin_sums sums = { .max_wait = 0 };
 	struct pen pen = { .runs = runs };
 	bool plain = level > t->set->bright_level;
+	uint64_t width = UINT64_C(1) << level;
 
 	for (uint32_t x = 0; x < t->set->pyramid.tile_width; x++, bin++) {
 		struct shares s;
 
 		if (!sum_bin(&sums, bin)) {
 			pen_add(&pen, t->constant[STATE_IDLE], 1);
+			continue;
+		}
+		/* As column_of() would have it, which is told apart here for what most of a busy lane is. */
+		if (bin->run == width && !(bin->busy | bin->retry | bin->lost)) {
+			bool bright = bin->acquires && !(plain && !bin->switches);
+
+			pen_add(&pen, t->constant[STATE_RUN] | (uint64_t)bright << COLUMN_ACQUIRE, 1);
 			continue;
 		}
 		s = (struct shares){
@@ -407,16 +417,27 @@ static int load_bins(struct tiler *t, unsigned z, uint64_t x, uint32_t y, uint32
 			     lane0, lanes, t->bins, err);
 }
 
-/* bins: of the drawing's first lane. */
-static void draw_from_bins(struct tiler *t, struct drawing *d, const struct timeline_bin *bins)
+/* The runs of a lane of whose bins none holds anything. */
+static size_t draw_nothing(const struct tiler *t, uint64_t *runs)
+{
+	runs[0] = RUN_OF(t->constant[STATE_IDLE], t->set->pyramid.tile_width);
+	return 1;
+}
+
+/* bins, some: of the drawing's first lane. */
+static void draw_from_bins(struct tiler *t, struct drawing *d, const struct timeline_bin *bins,
+			   const bool *some)
 {
 	const struct pyramid *p = &t->set->pyramid;
 
 	d->constant = true;
-	for (unsigned i = 0; i < d->columns.n_lanes; i++)
+	for (unsigned i = 0; i < d->columns.n_lanes; i++, bins += p->tile_width) {
+		uint64_t *runs = t->words + d->n_words;
+
 		end_lane(t, d, i,
-			 draw_bins(t, bins + (size_t)i * p->tile_width, pyramid_level(p, d->z),
-				   t->words + d->n_words, &d->sums[i]));
+			 some[i] ? draw_bins(t, bins, pyramid_level(p, d->z), runs, &d->sums[i])
+				 : draw_nothing(t, runs));
+	}
 }
 
 /* --- a finished tile -------------------------------------------------------------------------- */
@@ -732,28 +753,38 @@ static bool is_dense(const struct tiler *t, unsigned z, uint64_t x)
 	return timeline_count_about(t->set->tl, x * span, (x + 1) * span) > DENSE_EVENTS;
 }
 
-/* Two bins of a child make one of the tile above: the left or right half of its lanes. */
-static void fold_bins(struct timeline_bin *out, const struct timeline_bin *in, uint32_t width,
-		      unsigned n_lanes, bool right)
+/*
+ * Two bins of a child, of folded[k + 1], make one of the tile above, of folded[k]: the left half of
+ * its lanes, and then the right one.
+ */
+static void fold_bins(struct tiler *t, unsigned k, bool right)
 {
-	for (unsigned l = 0; l < n_lanes; l++, in += width) {
-		struct timeline_bin *o = out + (size_t)l * width + (right ? width / 2 : 0);
+	uint32_t width = t->set->pyramid.tile_width, half = width / 2;
+	const struct timeline_bin *in = t->folded[k + 1];
+	struct timeline_bin *out = t->folded[k];
+	const bool *some = t->folded_some[k + 1];
 
-		for (uint32_t i = 0; i < width / 2; i++, o++) {
-			const struct timeline_bin *a = &in[2 * i], *b = &in[2 * i + 1];
+	for (unsigned l = 0; l < t->set->pyramid.n_lanes; l++, in += width, out += width) {
+		struct timeline_bin *o = right ? out + half : out;
+		bool left_some = right && t->folded_some[k][l];
 
-			join_bins(o, a, b);
-		}
+		t->folded_some[k][l] = some[l] || left_some;
+		if (some[l] && right && !left_some)
+			memset(out, 0, half * sizeof(*out));
+		if (!some[l] && left_some)
+			memset(o, 0, half * sizeof(*o));
+		for (uint32_t i = 0; some[l] && i < half; i++)
+			join_bins(&o[i], &in[2 * i], &in[2 * i + 1]);
 	}
 }
 
-/* Draws a dense tile from its bins, behind those that were drawn. */
-static int keep_dense(struct tiler *t, size_t at, const struct timeline_bin *bins, struct err *err)
+/* Draws a dense tile from its bins, folded[level], behind those that were drawn. */
+static int keep_dense(struct tiler *t, size_t at, unsigned level, struct err *err)
 {
 	struct dense *k = &t->dense[at];
 	uint64_t *p = t->dense_words;
 
-	draw_from_bins(t, &k->d, bins);
+	draw_from_bins(t, &k->d, t->folded[level], t->folded_some[level]);
 	if (t->n_dense_words + k->d.n_words > t->cap_dense_words) {
 		size_t cap = 2 * (t->n_dense_words + k->d.n_words);
 
@@ -812,14 +843,16 @@ static int make_dense(struct tiler *t, unsigned z, uint64_t x, unsigned k, bool 
 		if (timeline_bins(t->cursor, pyramid_level(p, z), x * p->tile_width, p->tile_width,
 				  0, p->n_lanes, bins, err))
 			return -1;
+		memcpy(t->folded_some[k], timeline_bins_some(t->cursor),
+		       p->n_lanes * sizeof(bool));
 	} else {
 		for (unsigned i = 0; i < 2; i++) {	/* behind the trace its bins are all zero */
 			if (make_dense(t, z + 1, 2 * x + i, k + 1, below[i], err))
 				return -1;
-			fold_bins(bins, t->folded[k + 1], p->tile_width, p->n_lanes, i);
+			fold_bins(t, k, i);
 		}
 	}
-	return dense ? keep_dense(t, at, bins, err) : 0;
+	return dense ? keep_dense(t, at, k, err) : 0;
 }
 
 /*
@@ -944,7 +977,8 @@ static int run_groups(struct tiler *t, unsigned z, uint64_t x, uint32_t first, u
 		if (!stored[i])
 			continue;
 		begin_drawing(t, &d, z, x, first + i);
-		draw_from_bins(t, &d, t->bins + lane * t->set->pyramid.tile_width);
+		draw_from_bins(t, &d, t->bins + lane * t->set->pyramid.tile_width,
+			       timeline_bins_some(t->cursor) + lane);
 		if (alone && ask_parent(t, z, x, first + i, d.events, &above[i], err))
 			return -1;
 		if (!is_stored(t->set, z, above[i]))
@@ -1068,7 +1102,7 @@ static int one_by_itself(struct tiler *t, struct drawing *d, bool from_bins, str
 	if (from_bins) {
 		if (load_bins(t, d->z, d->x, d->y, 1, err))
 			return -1;
-		draw_from_bins(t, d, t->bins);
+		draw_from_bins(t, d, t->bins, timeline_bins_some(t->cursor));
 		if (ask_auto(t, d, &in_auto, err))
 			return -1;
 	}

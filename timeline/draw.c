@@ -278,8 +278,12 @@ static void begin_block(struct timeline_cursor *c, const struct canvas *v, uint6
 
 			l->state = h->state;
 			l->since = h->since;
+			c->some[h->thread - v->lane0] |= h->state != STATE_IDLE;
 		}
 	}
+	for (size_t i = 0; i < c->reader.n_symbols; i++)
+		if (c->reader.symbol[i].thread - v->lane0 < v->n_lanes)
+			c->some[c->reader.symbol[i].thread - v->lane0] = true;
 }
 
 /* Draws what is open at the block's end. */
@@ -629,7 +633,7 @@ skip:
 }
 
 /* What was learned of takes when their blocks had been written already. */
-static void draw_patches(const struct timeline *tl, const struct canvas *v)
+static void draw_patches(const struct timeline *tl, const struct canvas *v, bool *some)
 {
 	for (size_t i = 0; i < tl->n_patches; i++) {
 		const struct patch *p = &tl->patch[i];
@@ -638,6 +642,7 @@ static void draw_patches(const struct timeline *tl, const struct canvas *v)
 
 		if (lane >= v->n_lanes || p->from >= v->to || p->to <= v->from)
 			continue;
+		some[lane] = true;
 		if (!p->signal) {
 			add_max_wait(v, lane, p->to - p->from, p->from, p->to);
 			continue;
@@ -659,6 +664,24 @@ static void draw_patches(const struct timeline *tl, const struct canvas *v)
 	}
 }
 
+int tl_reserve_lanes(struct timeline_cursor *c, uint32_t n_lanes, struct err *err)
+{
+	struct draw_lane *lane;
+	bool *some;
+
+	if (n_lanes <= c->cap_lanes)
+		return 0;
+	lane = realloc(c->lane, n_lanes * sizeof(*lane));
+	c->lane = lane ? lane : c->lane;
+	some = realloc(c->some, n_lanes * sizeof(*some));
+	c->some = some ? some : c->some;
+	if (!lane || !some)
+		return err_memory(err, "lanes to draw");
+	memset(c->some, 0, n_lanes * sizeof(*c->some));
+	c->cap_lanes = n_lanes;
+	return 0;
+}
+
 int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint64_t from,
 		uint64_t to, uint32_t lane0, uint32_t n_lanes, size_t stride,
 		struct timeline_bin *out, struct err *err)
@@ -672,14 +695,8 @@ int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint6
 	v.to = to < c->tl->info.end ? to : c->tl->info.end;
 	if (!c->tl->info.n_blocks || v.from > c->tl->info.end || from >= to)
 		return 0;
-	if (n_lanes > c->cap_lanes) {
-		struct draw_lane *lane = realloc(c->lane, n_lanes * sizeof(*lane));
-
-		if (!lane)
-			return err_memory(err, "lanes to draw");
-		c->lane = lane;
-		c->cap_lanes = n_lanes;
-	}
+	if (tl_reserve_lanes(c, n_lanes, err))
+		return -1;
 	for (size_t i = tl_block_from(c->tl, v.from) ? tl_block_from(c->tl, v.from) - 1 : 0;
 	     i < c->tl->info.n_blocks; i++) {
 		if (c->tl->block[i].begin >= to)
@@ -687,6 +704,6 @@ int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint6
 		if (draw_block(c, &v, i, err ? err : &local))
 			return -1;
 	}
-	draw_patches(c->tl, &v);
+	draw_patches(c->tl, &v, c->some);
 	return 0;
 }

@@ -95,11 +95,15 @@ struct timeline_cursor {
 	uint64_t clock;
 	struct block_reader reader;
 	struct draw_lane *lane;
-	size_t cap_lanes;
+	bool *some;			/* per lane: something was added to its bins */
+	size_t cap_lanes;		/* of both */
 };
 
 /* Opens block i for reading in c->reader. */
 int tl_open_block(struct timeline_cursor *c, size_t i, struct err *err);
+
+/* Room in c->lane and c->some. */
+int tl_reserve_lanes(struct timeline_cursor *c, uint32_t n_lanes, struct err *err);
 
 /*
  * Draws [from, to) from events, adding to out[lane * stride + ((t >> level) - first)].  [from, to)
@@ -115,6 +119,7 @@ int draw_blocks(struct timeline_cursor *c, unsigned level, uint64_t first, uint6
  */
 struct node_window {
 	struct timeline_bin *out;
+	bool *some;			/* per lane of out: is set where something is added */
 	size_t stride;
 	uint32_t lane0, n_lanes;	/* of the group's lanes */
 	uint32_t from, to;		/* bins */

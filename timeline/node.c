@@ -156,6 +156,7 @@ int node_encode(struct buf *out, const struct timeline_bin *bin, uint32_t n_lane
 /* Where the bins of a node are added that are told one by one, of those that are wanted. */
 struct details {
 	uint32_t n, skip, wanted;	/* all; before those that are wanted; wanted */
+	bool some;			/* something was added without them */
 	uint32_t at[1 << NODE_MAX_BITS];
 };
 
@@ -189,6 +190,7 @@ static const uint8_t *get_runs(const uint8_t *p, const uint8_t *end, const struc
 			       struct details *d)
 {
 	d->n = d->skip = d->wanted = 0;
+	d->some = false;
 	for (uint32_t i = 0, from, to; i < n; i = to) {
 		uint64_t v, max = 0;
 		unsigned type;
@@ -202,6 +204,7 @@ static const uint8_t *get_runs(const uint8_t *p, const uint8_t *end, const struc
 		to = i + (uint32_t)(v >> 3);
 		from = i > w->from ? i : w->from;
 		if (type != RUN_DETAIL) {
+			d->some |= type != STATE_IDLE;
 			if (type != STATE_IDLE)
 				add_constant(out, w, from, to < w->to ? to : w->to, type, width,
 					     max);
@@ -324,6 +327,7 @@ int node_decode(const struct node_window *w, uint32_t n_lanes, uint32_t n, uint6
 		q = get_runs(q, p, w, n, width, out, &d);
 		if (!q || add_details(q, p, out, &d))
 			return err_set(err, ERR_FORMAT, "damaged bins of a node");
+		w->some[l - w->lane0] |= d.some || d.wanted;
 	}
 	if (p != end)
 		return err_set(err, ERR_FORMAT, "bytes behind a node's last bin");

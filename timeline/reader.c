@@ -534,6 +534,7 @@ void timeline_cursor_free(struct timeline_cursor *c)
 	block_reader_release(&c->reader);
 	ZSTD_freeDCtx(c->dctx);
 	free(c->lane);
+	free(c->some);
 	free(c);
 }
 
@@ -688,6 +689,7 @@ static int add_node(struct timeline_cursor *c, const struct window *w, const str
 		part.lane0 = lane < w->lane0 ? w->lane0 - lane : 0;
 		part.n_lanes = (lane_end - lane < n ? lane_end - lane : n) - part.lane0;
 		part.out = w->out + (size_t)(lane + part.lane0 - w->lane0) * w->n;
+		part.some = c->some + (lane + part.lane0 - w->lane0);
 		if (open_group(c, e, g, &slot, err) ||
 		    node_decode(&part, n, per_node, 1ull << e->level, slot->data.data,
 				slot->data.len, err))
@@ -727,7 +729,10 @@ int timeline_bins(struct timeline_cursor *c, unsigned level, uint64_t first, uin
 	unsigned shift;
 
 	assert(level <= 62 && lane0 + n_lanes <= tl->info.n_lanes);
+	if (tl_reserve_lanes(c, n_lanes, err))
+		return -1;
 	memset(out, 0, (size_t)n_lanes * n * sizeof(*out));
+	memset(c->some, 0, n_lanes * sizeof(*c->some));
 	/* Nothing lies behind the bin of the last event. */
 	if (!n || first > tl->info.end >> level)
 		return 0;
@@ -757,6 +762,11 @@ int timeline_bins(struct timeline_cursor *c, unsigned level, uint64_t first, uin
 		drawn = (x + 1) << shift;
 	}
 	return draw_range(c, &w, drawn, end << level, err);
+}
+
+const bool *timeline_bins_some(const struct timeline_cursor *c)
+{
+	return c->some;
 }
 
 static int sum_range(struct timeline_cursor *c, uint64_t from, uint64_t to, uint32_t lane0,

@@ -154,12 +154,17 @@ struct timeline_cursor *timeline_cursor_new(struct timeline *tl, struct err *err
 void timeline_cursor_free(struct timeline_cursor *c);
 
 /*
- * Fills out[lane * n + i] with bin first + i of width 2^level for lanes lane0 .. lane0 + n_lanes
- * - 1. The trace's last event lies at its end, info.end, and is counted in the bin end >> level;
+ * Fills out[lane * n + i] with bin first + i of width 2^level for the n_lanes lanes from lane0 on.
+ * The trace's last event lies at its end, info.end, and is counted in the bin end >> level;
  * bins behind it are all zero, and no bin counts time past the end.  level 0 to 62.
  */
 int timeline_bins(struct timeline_cursor *c, unsigned level, uint64_t first, uint32_t n,
 		  uint32_t lane0, uint32_t n_lanes, struct timeline_bin *out, struct err *err);
+/*
+ * After timeline_bins(): [i] is false if all bins of lane lane0 + i are zero; it may be true, too,
+ * where they are.  The cursor's, until its next call.
+ */
+const bool *timeline_bins_some(const struct timeline_cursor *c);
 
 /*
  * The exact sums over [from, to) for n_lanes lanes: out[lane].  Any range; cost grows with

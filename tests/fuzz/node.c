@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct timeline_bin *bin;
 	struct hist h = { 0 };
+	bool some[LANES] = { false };
 	struct node_window w;
 	struct err err = { 0 };
 	const uint8_t *end;
@@ -24,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!bin)
 		return 0;
 	w = (struct node_window){
-		.out = bin, .stride = BINS, .lane0 = data[0] >> 6 & 1, .n_lanes = LANES - 1,
+		.out = bin, .some = some, .stride = BINS, .lane0 = data[0] >> 6 & 1,
+		.n_lanes = LANES - 1,
 		.from = data[0] & 7, .to = BINS - (data[0] >> 3 & 7),
 	};
 	if (node_decode(&w, LANES, BINS, 1ull << data[0] % 63, data + 1, size - 1, &err) &&

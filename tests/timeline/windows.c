@@ -204,6 +204,17 @@ static void find_takes(struct plain *x)
 	}
 }
 
+/* A lane that is said to have nothing has nothing. */
+static void nothing_hidden(const struct timeline_bin *bins, uint32_t n, uint32_t n_lanes,
+			   const bool *some)
+{
+	const struct timeline_bin none = { 0 };
+
+	for (uint32_t lane = 0; lane < n_lanes; lane++)
+		for (uint32_t i = 0; !some[lane] && i < n; i++)
+			assert_memory_equal(&bins[lane * n + i], &none, sizeof(none));
+}
+
 static void check(const char *name, struct timeline *tl, int64_t first_checks, unsigned rounds)
 {
 	const struct timeline_info *info = timeline_info(tl);
@@ -234,6 +245,7 @@ static void check(const char *name, struct timeline *tl, int64_t first_checks, u
 		first = random_next() % ((end >> level) + 3);
 		if (timeline_bins(c, level, first, n, lane0, n_lanes, bins, &err))
 			fail_msg("%s: bins: %s", name, err.msg);
+		nothing_hidden(bins, n, n_lanes, timeline_bins_some(c));
 		for (unsigned k = 0; k < 4; k++) {
 			uint32_t lane = (uint32_t)(random_next() % n_lanes),
 				 i = (uint32_t)(random_next() % n);
