@@ -783,9 +783,7 @@ static int put_pairs(struct tracker *t, const struct record *r, uint32_t n)
 	for (uint32_t i = 0; i < n && k->n < k->waiting; i++)
 		if (add_signal(t, k, first + (uint64_t)i * r->step, r->thread))
 			return -1;
-	block_add_pairs(t->block, (struct block_pairs){
-		.time = first, .thread = r->thread, .step = r->step, .lock = r->lock, .count = n,
-	});
+	block_add_pairs(t->block, first, r->thread, r->lock, r->step, n);
 	hist_add(&a->hist[HIST_HOLD], first - k->since, 1);
 	count_hold(a, k->since, first);
 	if (n > 1) {

@@ -27,27 +27,31 @@ static uint64_t last_time(const struct block_pairs *p)
 	return p->time + (uint64_t)p->step * (p->count - 1);
 }
 
-void block_add_pairs(struct block *b, struct block_pairs p)
+/* The values one by one, in registers: a struct on the stack would be read before it is written. */
+void block_add_pairs(struct block *b, uint64_t time, uint32_t thread, uint16_t lock, uint32_t step,
+		     uint32_t count)
 {
 	struct block_pairs *last = b->n_pairs ? &b->pairs[b->n_pairs - 1] : NULL;
-	uint64_t ago = last ? p.time - last_time(last) : 0;
+	uint64_t ago = last ? time - last_time(last) : 0;
 
-	b->n_paired += 2 * (size_t)p.count;
-	if (last && last->at == b->n_events && last->thread == p.thread && last->lock == p.lock &&
+	b->n_paired += 2 * (size_t)count;
+	if (last && last->at == b->n_events && last->thread == thread && last->lock == lock &&
 	    (last->count == 1 ? ago <= UINT32_MAX : ago == last->step)) {
 		last->step = (uint32_t)ago;
 		last->count++;
-		p.count--;
-		p.time += p.step;
-		if (p.count && p.step == last->step) {
-			last->count += p.count;
-			p.count = 0;
+		count--;
+		time += step;
+		if (count && step == last->step) {
+			last->count += count;
+			count = 0;
 		}
 	}
-	if (!p.count)
+	if (!count)
 		return;
-	p.at = (uint32_t)b->n_events;
-	b->pairs[b->n_pairs++] = p;
+	b->pairs[b->n_pairs++] = (struct block_pairs){
+		.time = time, .thread = thread, .step = step, .lock = lock, .count = count,
+		.at = (uint32_t)b->n_events,
+	};
 }
 
 void block_join_pair(struct block *b)
@@ -63,9 +67,7 @@ void block_join_pair(struct block *b)
 	    z->state != STATE_RUN || (a->flags | z->flags | a->n_attrs | z->n_attrs))
 		return;
 	b->n_events -= 2;
-	block_add_pairs(b, (struct block_pairs){
-		.time = a->time, .thread = a->thread, .lock = a->lock, .count = 1,
-	});
+	block_add_pairs(b, a->time, a->thread, a->lock, 0, 1);
 }
 
 /* A symbol in one word: what find_symbol() has answered for it in this block. */

@@ -139,7 +139,8 @@ static inline uint32_t block_room(const struct block *b)
  * Adds pairs behind what is there.  They join those of the same thread and lock that came last,
  * where these go on; so the same events make the same bytes, in whatever portions they came.
  */
-void block_add_pairs(struct block *b, struct block_pairs p);
+void block_add_pairs(struct block *b, uint64_t time, uint32_t thread, uint16_t lock, uint32_t step,
+		     uint32_t count);
 /*
  * The events that were added last make a pair, if they are one: an ACQUIRE was just added, without
  * attributes.

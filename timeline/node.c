@@ -64,27 +64,68 @@ static unsigned run_type(const struct timeline_bin *b, uint64_t width)
 }
 
 /* Counts that follow from others are stored as the difference: mostly nothing. */
-static uint64_t field_of(const struct timeline_bin *b, unsigned field)
+static inline uint64_t more_releases(const struct timeline_bin *b)
 {
-	switch (field) {
-	case F_RUN: return b->run;
-	case F_STALL: return b->stall;
-	case F_WAIT: return b->wait;
-	case F_SIGNAL: return b->signal;
-	case F_MAX_WAIT: return b->max_wait;
-	case F_ACQUIRES: return b->acquires;
-	case F_RELEASES: return zigzag((int64_t)b->releases - (int64_t)b->acquires);
-	case F_EVENTS:
-		return zigzag((int64_t)b->events - (int64_t)b->releases - (int64_t)b->acquires -
-			      (int64_t)b->busy - (int64_t)b->retry - (int64_t)b->timeouts);
-	case F_BUSY: return b->busy;
-	case F_RETRY: return b->retry;
-	case F_TIMEOUTS: return b->timeouts;
-	case F_SWITCHES: return b->switches;
-	case F_LOST: return b->lost;
-	case F_CHECKS: return b->checks;
+	return zigzag((int64_t)b->releases - (int64_t)b->acquires);
+}
+
+static inline uint64_t more_events(const struct timeline_bin *b)
+{
+	return zigzag((int64_t)b->events - (int64_t)b->releases - (int64_t)b->acquires -
+		      (int64_t)b->busy - (int64_t)b->retry - (int64_t)b->timeouts);
+}
+
+/* All bits that a field has in any of these bins. */
+static void find_bits(const struct timeline_bin *const *bin, uint32_t n, uint64_t any[N_FIELDS])
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const struct timeline_bin *b = bin[i];
+
+		any[F_RUN] |= b->run;
+		any[F_STALL] |= b->stall;
+		any[F_WAIT] |= b->wait;
+		any[F_SIGNAL] |= b->signal;
+		any[F_MAX_WAIT] |= b->max_wait;
+		any[F_ACQUIRES] |= b->acquires;
+		any[F_RELEASES] |= more_releases(b);
+		any[F_EVENTS] |= more_events(b);
+		any[F_BUSY] |= b->busy;
+		any[F_RETRY] |= b->retry;
+		any[F_TIMEOUTS] |= b->timeouts;
+		any[F_SWITCHES] |= b->switches;
+		any[F_LOST] |= b->lost;
+		any[F_CHECKS] |= b->checks;
 	}
-	return 0;
+}
+
+/* Writes a field of n bins, so many bytes each; up to 7 bytes behind them are written, too. */
+static uint8_t *put_field(uint8_t *p, const struct timeline_bin *const *bin, uint32_t n,
+			  unsigned field, unsigned bytes)
+{
+#define PUT(value) \
+	for (uint32_t i = 0; i < n; i++, p += bytes) { \
+		const struct timeline_bin *b = bin[i]; \
+		put_le64(p, value); \
+	} \
+	break
+	switch (field) {
+	case F_RUN: PUT(b->run);
+	case F_STALL: PUT(b->stall);
+	case F_WAIT: PUT(b->wait);
+	case F_SIGNAL: PUT(b->signal);
+	case F_MAX_WAIT: PUT(b->max_wait);
+	case F_ACQUIRES: PUT(b->acquires);
+	case F_RELEASES: PUT(more_releases(b));
+	case F_EVENTS: PUT(more_events(b));
+	case F_BUSY: PUT(b->busy);
+	case F_RETRY: PUT(b->retry);
+	case F_TIMEOUTS: PUT(b->timeouts);
+	case F_SWITCHES: PUT(b->switches);
+	case F_LOST: PUT(b->lost);
+	case F_CHECKS: PUT(b->checks);
+	}
+#undef PUT
+	return p;
 }
 
 /* Writes the lane behind p, which has room for the worst; returns the byte after it. */
@@ -109,23 +150,16 @@ static uint8_t *put_lane(uint8_t *p, const struct timeline_bin *bin, uint32_t n,
 	}
 	if (!n_details)
 		return p;
-	for (unsigned f = 0; f < N_FIELDS; f++) {
-		for (uint32_t k = 0; k < n_details; k++)
-			any[f] |= field_of(detail[k], f);
+	find_bits(detail, n_details, any);
+	for (unsigned f = 0; f < N_FIELDS; f++)
 		mask |= (unsigned)(any[f] != 0) << f;
-	}
 	p = put_varint(p, mask);
 	for (unsigned m = mask; m; m &= m - 1) {
 		unsigned f = (unsigned)__builtin_ctz(m);
 		unsigned bytes = (71 - (unsigned)__builtin_clzll(any[f])) / 8;
 
 		*p++ = (uint8_t)bytes;
-		for (uint32_t k = 0; k < n_details; k++) {
-			uint64_t v = field_of(detail[k], f);
-
-			for (unsigned i = 0; i < bytes; i++)
-				*p++ = (uint8_t)(v >> 8 * i);
-		}
+		p = put_field(p, detail, n_details, f, bytes);
 	}
 	return p;
 }
@@ -134,7 +168,8 @@ int node_encode(struct buf *out, const struct timeline_bin *bin, uint32_t n_lane
 		uint64_t width)
 {
 	/* A run of each bin and all fields of each, both of which do not happen together. */
-	const size_t worst = (2 * VARINT_MAX + N_FIELDS * 8) * (size_t)n + N_FIELDS + VARINT_MAX;
+	const size_t worst =
+		(2 * VARINT_MAX + N_FIELDS * 8) * (size_t)n + N_FIELDS + VARINT_MAX + 8;
 
 	assert(n <= 1 << NODE_MAX_BITS);
 	for (uint32_t l = 0; l < n_lanes; l++, bin += n) {
