@@ -91,7 +91,8 @@ static void check(const struct gillog_info *info, const struct entry *x)
 
 static void flush(const struct gillog_info *info)
 {
-	qsort(entries, n_entries, sizeof(*entries), by_time);
+	if (n_entries)		/* else entries may be NULL, which qsort() may not be given */
+		qsort(entries, n_entries, sizeof(*entries), by_time);
 	for (size_t i = 0; i < n_entries; i++) {
 		const struct entry *x = &entries[i];
 
