@@ -877,6 +877,12 @@ static int by_place(const void *x, const void *y)
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
+/* Whether the thread is shown as a lane: it has had an event. */
+static bool is_shown(const struct tracker *t, uint32_t i)
+{
+	return t->names->thread[i].is_lane && t->lane[i].figures.events;
+}
+
 /* The first n threads in order of display, lanes first; order has room for them. */
 static int order_threads(const struct tracker *t, uint32_t n, uint32_t *order, uint32_t *n_lanes)
 {
@@ -886,10 +892,7 @@ static int order_threads(const struct tracker *t, uint32_t n, uint32_t *order, u
 		return -1;
 	*n_lanes = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct name_thread *name = &t->names->thread[i];
-
-		shown[i] = (struct shown){ i, name->process,
-					   name->is_lane && t->lane[i].figures.events };
+		shown[i] = (struct shown){ i, t->names->thread[i].process, is_shown(t, i) };
 		*n_lanes += shown[i].is_lane;
 	}
 	qsort(shown, n, sizeof(*shown), by_place);
@@ -1018,7 +1021,7 @@ static int tables_fill(struct tracker *t, struct tables *x, struct timeline_info
 		x->thread[i].id = n->thread[i].id;
 		x->thread[i].name = text(n->thread[i].name);
 		x->thread[i].process = n->thread[i].process;
-		x->thread[i].is_lane = n->thread[i].is_lane && t->lane[i].figures.events;
+		x->thread[i].is_lane = is_shown(t, i);
 		x->hist[i] = (struct hist (*)[N_HISTS])t->lane[i].hist;
 		info->lost_events += t->lane[i].figures.lost_events;
 		if (x->thread[i].is_lane)

@@ -305,20 +305,12 @@ static size_t draw_bins(const struct tiler *t, const struct timeline_bin *bin, u
 	struct bin_sums sums = { .max_wait = 0 };
 	struct pen pen = { .runs = runs };
 	bool plain = level > t->set->bright_level;
-	uint64_t width = UINT64_C(1) << level;
 
 	for (uint32_t x = 0; x < t->set->pyramid.tile_width; x++, bin++) {
 		struct shares s;
 
 		if (!sum_bin(&sums, bin)) {
 			pen_add(&pen, t->constant[STATE_IDLE], 1);
-			continue;
-		}
-		/* As column_of() would have it, which is told apart here for what most of a busy lane is. */
-		if (bin->run == width && !(bin->busy | bin->retry | bin->lost)) {
-			bool bright = bin->acquires && !(plain && !bin->switches);
-
-			pen_add(&pen, t->constant[STATE_RUN] | (uint64_t)bright << COLUMN_ACQUIRE, 1);
 			continue;
 		}
 		s = (struct shares){

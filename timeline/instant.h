@@ -16,7 +16,7 @@ struct instant_lane {
 	/* WAIT: since when the thread is signalled, NO_TIME if that comes at t or later */
 	uint64_t signal;
 	uint64_t end;		/* WAIT: when the take ends in ACQUIRE, NO_TIME if never */
-	int64_t func;		/* RUN, STALL: ATTR_FUNC of the ACQUIRE that the hold began with, or -1 */
+	int64_t func;		/* RUN, STALL: of the ACQUIRE that the hold began with, or -1 */
 	uint16_t lock;
 	uint8_t state;		/* after all events before t; never SIGNAL */
 };

@@ -64,68 +64,27 @@ static unsigned run_type(const struct timeline_bin *b, uint64_t width)
 }
 
 /* Counts that follow from others are stored as the difference: mostly nothing. */
-static inline uint64_t more_releases(const struct timeline_bin *b)
+static inline uint64_t field_of(const struct timeline_bin *b, unsigned field)
 {
-	return zigzag((int64_t)b->releases - (int64_t)b->acquires);
-}
-
-static inline uint64_t more_events(const struct timeline_bin *b)
-{
-	return zigzag((int64_t)b->events - (int64_t)b->releases - (int64_t)b->acquires -
-		      (int64_t)b->busy - (int64_t)b->retry - (int64_t)b->timeouts);
-}
-
-/* All bits that a field has in any of these bins. */
-static void find_bits(const struct timeline_bin *const *bin, uint32_t n, uint64_t any[N_FIELDS])
-{
-	for (uint32_t i = 0; i < n; i++) {
-		const struct timeline_bin *b = bin[i];
-
-		any[F_RUN] |= b->run;
-		any[F_STALL] |= b->stall;
-		any[F_WAIT] |= b->wait;
-		any[F_SIGNAL] |= b->signal;
-		any[F_MAX_WAIT] |= b->max_wait;
-		any[F_ACQUIRES] |= b->acquires;
-		any[F_RELEASES] |= more_releases(b);
-		any[F_EVENTS] |= more_events(b);
-		any[F_BUSY] |= b->busy;
-		any[F_RETRY] |= b->retry;
-		any[F_TIMEOUTS] |= b->timeouts;
-		any[F_SWITCHES] |= b->switches;
-		any[F_LOST] |= b->lost;
-		any[F_CHECKS] |= b->checks;
-	}
-}
-
-/* Writes a field of n bins, so many bytes each; up to 7 bytes behind them are written, too. */
-static uint8_t *put_field(uint8_t *p, const struct timeline_bin *const *bin, uint32_t n,
-			  unsigned field, unsigned bytes)
-{
-#define PUT(value) \
-	for (uint32_t i = 0; i < n; i++, p += bytes) { \
-		const struct timeline_bin *b = bin[i]; \
-		put_le64(p, value); \
-	} \
-	break
 	switch (field) {
-	case F_RUN: PUT(b->run);
-	case F_STALL: PUT(b->stall);
-	case F_WAIT: PUT(b->wait);
-	case F_SIGNAL: PUT(b->signal);
-	case F_MAX_WAIT: PUT(b->max_wait);
-	case F_ACQUIRES: PUT(b->acquires);
-	case F_RELEASES: PUT(more_releases(b));
-	case F_EVENTS: PUT(more_events(b));
-	case F_BUSY: PUT(b->busy);
-	case F_RETRY: PUT(b->retry);
-	case F_TIMEOUTS: PUT(b->timeouts);
-	case F_SWITCHES: PUT(b->switches);
-	case F_LOST: PUT(b->lost);
-	case F_CHECKS: PUT(b->checks);
+	case F_RUN: return b->run;
+	case F_STALL: return b->stall;
+	case F_WAIT: return b->wait;
+	case F_SIGNAL: return b->signal;
+	case F_MAX_WAIT: return b->max_wait;
+	case F_ACQUIRES: return b->acquires;
+	case F_RELEASES: return zigzag((int64_t)b->releases - (int64_t)b->acquires);
+	case F_EVENTS:
+		return zigzag((int64_t)b->events - (int64_t)b->releases - (int64_t)b->acquires -
+			      (int64_t)b->busy - (int64_t)b->retry - (int64_t)b->timeouts);
+	case F_BUSY: return b->busy;
+	case F_RETRY: return b->retry;
+	case F_TIMEOUTS: return b->timeouts;
+	case F_SWITCHES: return b->switches;
+	case F_LOST: return b->lost;
+	case F_CHECKS: return b->checks;
 	}
-#undef PUT
-	return p;
+	return 0;
 }
 
 /* Writes the lane behind p, which has room for the worst; returns the byte after it. */
@@ -150,7 +109,10 @@ static uint8_t *put_lane(uint8_t *p, const struct timeline_bin *bin, uint32_t n,
 	}
 	if (!n_details)
 		return p;
-	find_bits(detail, n_details, any);
+	for (uint32_t k = 0; k < n_details; k++)
+#pragma GCC unroll 14
+		for (unsigned f = 0; f < N_FIELDS; f++)
+			any[f] |= field_of(detail[k], f);
 	for (unsigned f = 0; f < N_FIELDS; f++)
 		mask |= (unsigned)(any[f] != 0) << f;
 	p = put_varint(p, mask);
@@ -159,7 +121,9 @@ static uint8_t *put_lane(uint8_t *p, const struct timeline_bin *bin, uint32_t n,
 		unsigned bytes = (71 - (unsigned)__builtin_clzll(any[f])) / 8;
 
 		*p++ = (uint8_t)bytes;
-		p = put_field(p, detail, n_details, f, bytes);
+		/* Up to 7 bytes behind a value are written, too. */
+		for (uint32_t k = 0; k < n_details; k++, p += bytes)
+			put_le64(p, field_of(detail[k], f));
 	}
 	return p;
 }
@@ -239,10 +203,10 @@ static const uint8_t *get_runs(const uint8_t *p, const uint8_t *end, const struc
 		to = i + (uint32_t)(v >> 3);
 		from = i > w->from ? i : w->from;
 		if (type != RUN_DETAIL) {
-			d->some |= type != STATE_IDLE;
-			if (type != STATE_IDLE)
-				add_constant(out, w, from, to < w->to ? to : w->to, type, width,
-					     max);
+			if (type == STATE_IDLE)
+				continue;
+			d->some = true;
+			add_constant(out, w, from, to < w->to ? to : w->to, type, width, max);
 			continue;
 		}
 		d->n += to - i;

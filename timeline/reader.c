@@ -618,7 +618,7 @@ static int open_group(struct timeline_cursor *c, const struct node_entry *e, uin
 {
 	const struct timeline *tl = c->tl;
 	uint32_t n_groups = (tl->info.n_lanes + NODE_GROUP - 1) / NODE_GROUP;
-	uint64_t key = e->off + group + 1, off;		/* no two nodes share a byte */
+	uint64_t key = e->off + group + 1, off;		/* of our files no two nodes share a byte */
 	struct cached *slot = cache_find(c, c->node, CACHED_NODES, key);
 	uint32_t len, raw_len, crc;
 	const uint8_t *p;

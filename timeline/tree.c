@@ -272,7 +272,7 @@ static unsigned node_bits(uint32_t n_lanes)
 
 /* --- early nodes ------------------------------------------------------------------------------ */
 
-struct tree_early *tree_early_new(int fd, const struct tree_outline *o)
+struct tree_early *tree_early_new(int fd, const struct writer_outline *o)
 {
 	struct tree_early *t = calloc(1, sizeof(*t));
 	struct timeline *tl = t ? calloc(1, sizeof(*tl)) : NULL;

@@ -4,13 +4,7 @@
 
 #include "internal.h"
 #include "io.h"
-
-/* What the tree has to know of the threads. */
-struct tree_outline {
-	uint32_t n_threads, n_lanes;
-	const uint32_t *order;		/* as in struct writer_end; borrowed */
-	bool checks_follow;		/* timeline_checks_follow() of the trace */
-};
+#include "writer.h"
 
 /*
  * Nodes built while blocks still come, by somebody who has nothing better to do: of the stretches
@@ -20,8 +14,8 @@ struct tree_outline {
 struct tree_early;
 #define EARLY_BYTES (16u << 20)
 
-/* fd: the file, borrowed.  NULL: no memory, and then there are none. */
-struct tree_early *tree_early_new(int fd, const struct tree_outline *o);
+/* fd: the file, borrowed; o: copied.  NULL: no memory, and then there are none. */
+struct tree_early *tree_early_new(int fd, const struct writer_outline *o);
 void tree_early_free(struct tree_early *t);	/* NULL is allowed */
 /* How many blocks it knows; and the ones behind these.  Returns -1 if there is no memory. */
 size_t tree_early_blocks(const struct tree_early *t);

@@ -195,12 +195,7 @@ static void begin_early(struct timeline_writer *w, size_t n_blocks)
 		return;
 	w->early_stamp = stamp;
 	if (!w->ops->outline(w->ctx, &o))
-		w->early = tree_early_new(w->out.fd, &(struct tree_outline){
-							     .n_threads = o.n_threads,
-							     .n_lanes = o.n_lanes,
-							     .order = o.order,
-							     .checks_follow = o.checks_follow,
-						     });
+		w->early = tree_early_new(w->out.fd, &o);
 	if (!w->early)
 		w->early_from = 2 * n_blocks;
 	free(o.order);

@@ -21,6 +21,7 @@
 
 struct timeline_writer;
 
+/* What the tree has to know of the threads. */
 struct writer_outline {
 	uint32_t n_threads, n_lanes;
 	uint32_t *order;		/* as in struct writer_end */
