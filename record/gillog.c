@@ -17,8 +17,9 @@
 
 #include "buf.h"
 #include "bytes.h"
+#include "gillog_mixed.h"
 
-enum section { SEC_NAMES = 1, SEC_EVENTS, SEC_MARK, SEC_END };
+enum section { SEC_NAMES = 1, SEC_EVENTS, SEC_MARK, SEC_END, SEC_MIXED };
 enum method { METHOD_STORED, METHOD_ZSTD, METHOD_PLANES };
 enum name_tag { TAG_PROCESS = 1, TAG_FACT, TAG_THREAD, TAG_LOCK, TAG_FUNC };
 enum op { OP_LOCK, OP_CPU, OP_FUNC, OP_KIND, OP_ATTR, OP_CHECKS, OP_COUNTDOWN };
@@ -132,6 +133,7 @@ struct gillog {
 	uint64_t epoch_last;		/* the latest event of the epoch */
 	uint64_t epoch_bytes;
 	bool epoch_has_events, over;
+	bool has_apart, has_mixed;	/* blocks of one thread, of all */
 	struct gillog_info info;
 	struct reader_state st;
 	ZSTD_DCtx *dctx;
@@ -393,9 +395,9 @@ static int read_header(struct gillog *g, struct err *err)
 			       got);
 	if (get_le32(h + 12) != crc_of(h, 12))
 		return err_set(err, ERR_FORMAT, "the header's crc is wrong");
-	if (get_le16(h + 8) != GILLOG_VERSION)
+	if (!get_le16(h + 8) || get_le16(h + 8) > GILLOG_VERSION)
 		return err_set(err, ERR_VERSION,
-			       "the log is of version %u; this program reads version %u",
+			       "the log is of version %u; this program reads versions 1 to %u",
 			       get_le16(h + 8), GILLOG_VERSION);
 	if (h[10] > GILLOG_TICKS || h[11])
 		return err_set(err, ERR_FORMAT, "unknown clock %u or flags %u", h[10], h[11]);
@@ -540,10 +542,33 @@ static int unpack(ZSTD_DCtx *dctx, uint8_t method, const uint8_t *data, uint32_t
 	return 0;
 }
 
+/* A mixed block: it begins where the one before has ended, or later. */
+static int check_mixed(struct gillog *g, const struct section_header *h, uint64_t at,
+		       struct err *err)
+{
+	if (!h->n_events || h->n_events > GILLOG_MIXED_EVENTS || h->first > h->last || h->thread)
+		return err_set(err, ERR_FORMAT,
+			       "block at byte %" PRIu64 ": %" PRIu32 " events of all threads, from "
+			       "%" PRIu64 " to %" PRIu64,
+			       at, h->n_events, h->first, h->last);
+	if (h->first < g->mark || h->first < g->epoch_last || g->has_apart)
+		return err_set(err, ERR_FORMAT, "block at byte %" PRIu64 ": it begins at %" PRIu64
+			       ", before what came before it, or comes after blocks of one thread",
+			       at, h->first);
+	g->has_mixed = true;
+	return 0;
+}
+
 /* What a block's header claims, against all that came before. */
 static int check_block(struct gillog *g, const struct section_header *h, uint64_t at,
 		       struct err *err)
 {
+	if (h->type == SEC_MIXED)
+		return check_mixed(g, h, at, err);
+	if (g->has_mixed)
+		return err_set(err, ERR_FORMAT, "block at byte %" PRIu64 ": one of a thread after "
+			       "one of all threads", at);
+	g->has_apart = true;
 	if (h->thread >= g->info.n_threads)
 		return err_set(err, ERR_FORMAT, "block at byte %" PRIu64 ": thread %" PRIu32
 			       " has not been named", at, h->thread);
@@ -573,6 +598,7 @@ static enum gillog_next next_block(struct gillog *g, const struct section_header
 		return GILLOG_ERROR;
 	*b = (struct gillog_block){
 		.thread = h->thread,
+		.mixed = h->type == SEC_MIXED,
 		.n_events = h->n_events,
 		.first = h->first,
 		.last = h->last,
@@ -598,7 +624,8 @@ static enum gillog_next next_block(struct gillog *g, const struct section_header
 		gillog_block_release(b);
 		return cut(g, err);
 	}
-	g->st.thread_last[h->thread] = h->last;
+	if (!b->mixed)
+		g->st.thread_last[h->thread] = h->last;
 	g->epoch_has_events = true;
 	if (h->last > g->epoch_last)
 		g->epoch_last = h->last;
@@ -610,7 +637,8 @@ static enum gillog_next next_block(struct gillog *g, const struct section_header
 	info->damaged_blocks++;
 	info->damaged_events += h->n_events;
 	err_set(err, ERR_FORMAT, "block at byte %" PRIu64 ": its crc is wrong; %" PRIu32
-		" events of thread %s are lost", at, h->n_events, info->threads[h->thread].id);
+		" events of %s%s are lost", at, h->n_events, b->mixed ? "all threads" : "thread ",
+		b->mixed ? "" : info->threads[h->thread].id);
 	return GILLOG_DAMAGED;
 }
 
@@ -635,6 +663,7 @@ static int next_names(struct gillog *g, const struct section_header *h, uint64_t
 		r = 1;
 		goto out;
 	}
+	g->info.changes++;
 	if (crc_of(data, h->stored) != h->crc)
 		err_set(err, ERR_FORMAT, "the crc is wrong");
 	else if (!unpack(g->dctx, h->method, data, h->stored, g->raw, h->raw, err) &&
@@ -692,7 +721,7 @@ static enum gillog_next next(struct gillog *g, struct gillog_block *b, uint64_t 
 		uint64_t at = g->pos;
 		int r = read_section(g, &h, err);
 
-		if (r > 0 && h.type == SEC_EVENTS)
+		if (r > 0 && (h.type == SEC_EVENTS || h.type == SEC_MIXED))
 			return next_block(g, &h, at, b, err);
 		if (r > 0 && h.type == SEC_END)
 			return next_end(g, &h, err) ? GILLOG_ERROR : GILLOG_DONE;
@@ -731,6 +760,8 @@ struct gillog_decoder {
 	ZSTD_DCtx *dctx;
 	uint8_t *raw, *planes;		/* GILLOG_BLOCK_MAX bytes each */
 	struct gillog_arrays out;
+	struct mixed_reader *mixed;	/* NULL until the first mixed block */
+	uint64_t mixed_at;		/* where the block that it reads stands */
 };
 
 struct gillog_decoder *gillog_decoder_new(struct err *err)
@@ -758,6 +789,9 @@ void gillog_decoder_free(struct gillog_decoder *d)
 	free(d->raw);
 	free(d->planes);
 	gillog_arrays_release(&d->out);
+	if (d->mixed)
+		mixed_release(d->mixed);
+	free(d->mixed);
 	free(d);
 }
 
@@ -1052,27 +1086,60 @@ static int decode(struct gillog_decoder *d, const struct gillog_block *b, struct
 	return 0;
 }
 
+/* Says in which block it is that something is wrong. */
+static int in_block(uint64_t at, struct err *err)
+{
+	char where[48];
+
+	snprintf(where, sizeof(where), "block at byte %" PRIu64, at);
+	return err_prefix(err, where);
+}
+
 int gillog_decode(struct gillog_decoder *d, const struct gillog_block *b,
 		  const struct gillog_event **events, const struct gillog_attr **attrs,
 		  struct err *err)
 {
-	char where[48];
-
 	*events = NULL;
 	*attrs = NULL;
+	if (b->mixed)
+		return err_set(err, ERR_USAGE, "a mixed block has events of all threads");
 	if (b->raw > GILLOG_BLOCK_MAX || b->n_events > b->raw || !b->n_events || b->first > b->last)
 		return err_set(err, ERR_FORMAT,
 			       "a block with %" PRIu32 " events in %" PRIu32 " bytes", b->n_events,
 			       b->raw);
 	if (reserve_events(d, b->n_events, err))
 		return -1;
-	if (unpack_block(d, b, err) || decode(d, b, err)) {
-		snprintf(where, sizeof(where), "block at byte %" PRIu64, b->offset);
-		return err_prefix(err, where);
-	}
+	if (unpack_block(d, b, err) || decode(d, b, err))
+		return in_block(b->offset, err);
 	*events = d->out.event;
 	*attrs = d->out.attr;
 	return 0;
+}
+
+int gillog_mixed_open(struct gillog_decoder *d, const struct gillog_block *b, struct err *err)
+{
+	if (!d->mixed)
+		d->mixed = calloc(1, sizeof(*d->mixed));
+	if (!d->mixed)
+		return err_memory(err, "a decoder");
+	d->mixed->left = 0;
+	d->mixed_at = b->offset;
+	if (!b->mixed || b->raw > GILLOG_BLOCK_MAX)
+		return err_set(err, ERR_USAGE, "a block of one thread, or of too many bytes");
+	if (unpack(d->dctx, b->method, b->data, b->stored, d->raw, b->raw, err) ||
+	    mixed_open(d->mixed, b, d->raw, err))
+		return in_block(b->offset, err);
+	return 0;
+}
+
+int gillog_mixed_read(struct gillog_decoder *d, const struct gillog_row **rows,
+		      const struct gillog_attr **attrs, struct err *err)
+{
+	int n = mixed_read(d->mixed, err);
+
+	*rows = d->mixed->row;
+	*attrs = d->mixed->attr;
+	return n < 0 ? in_block(d->mixed_at, err) : n;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -1099,6 +1166,8 @@ struct gillog_writer {
 	uint32_t *active;		/* threads with a block begun */
 	uint32_t n_active, cap_active;
 	uint32_t n_threads, cap_threads, n_locks, n_funcs;
+	struct mixed_encoder *mixed;	/* NULL: blocks of one thread */
+	uint64_t mixed_last;		/* time of the event that was put last into it */
 	uint64_t mark, epoch_bytes;
 	bool failed;
 	struct gillog_written written;
@@ -1226,6 +1295,27 @@ static int flush_block(struct gillog_writer *w, uint32_t thread, struct err *err
 	return 0;
 }
 
+static int flush_mixed(struct gillog_writer *w, struct err *err)
+{
+	struct section_header h = {
+		.type = SEC_MIXED, .first = mixed_first(w->mixed), .last = w->mixed_last,
+		.n_events = mixed_events(w->mixed),
+	};
+
+	if (!h.n_events)
+		return 0;
+	buf_clear(&w->planes);
+	if (mixed_take(w->mixed, &w->planes))
+		return err_memory(err, "a block");
+	if (flush_names(w, err) ||
+	    put_section(w, &h, w->planes.data, (uint32_t)w->planes.len, err))
+		return -1;
+	w->written.events += h.n_events;
+	w->written.blocks++;
+	w->written.raw_bytes += w->planes.len;
+	return 0;
+}
+
 int gillog_writer_new(struct gillog_writer **out, const struct gillog_writer_options *o,
 		      gillog_write_fn *write, void *ctx, struct err *err)
 {
@@ -1244,7 +1334,11 @@ int gillog_writer_new(struct gillog_writer **out, const struct gillog_writer_opt
 	/* room for the last event and its operations */
 	if (w->block_size > GILLOG_BLOCK_MAX - 256)
 		w->block_size = GILLOG_BLOCK_MAX - 256;
-	put_le16(h + 8, GILLOG_VERSION);
+	if (o->mixed && !(w->mixed = mixed_encoder_new())) {
+		gillog_writer_free(w);
+		return err_memory(err, "a log's writer");
+	}
+	put_le16(h + 8, o->mixed ? GILLOG_VERSION : 1);
 	h[10] = (uint8_t)o->clock;
 	h[11] = 0;
 	put_le32(h + 12, crc_of(h, 12));
@@ -1262,6 +1356,7 @@ void gillog_writer_free(struct gillog_writer *w)
 		return;
 	for (uint32_t i = 0; i < w->cap_threads; i++)
 		buf_release(&w->builders[i].bytes);
+	mixed_encoder_free(w->mixed);
 	free(w->builders);
 	free(w->active);
 	buf_release(&w->names);
@@ -1479,15 +1574,17 @@ static int check_event(struct gillog_writer *w, uint32_t thread, const struct gi
 		       const struct gillog_attr *attrs, struct err *err)
 {
 	struct builder *b;
+	uint64_t not_before;
 
 	if (thread >= w->n_threads || e->lock >= w->n_locks)
 		return err_set(err, ERR_USAGE, "thread %" PRIu32 " or lock %u has not been named",
 			       thread, e->lock);
 	b = &w->builders[thread];
-	if (!gillog_kind_name(e->kind) || e->n_attrs > EVENT_ATTRS_MAX)
+	if (!e->kind || e->kind >= N_GL_KINDS || e->n_attrs > EVENT_ATTRS_MAX)
 		return err_set(err, ERR_USAGE, "kind %u with %u attributes cannot be", e->kind,
 			       e->n_attrs);
-	if (e->time < (b->n_events ? b->last : b->not_before) || e->time < w->mark)
+	not_before = w->mixed ? w->mixed_last : b->n_events ? b->last : b->not_before;
+	if (e->time < not_before || e->time < w->mark)
 		return err_set(err, ERR_USAGE, "an event at %" PRIu64 " comes too late", e->time);
 	for (unsigned i = 0; i < e->n_attrs; i++) {
 		const struct gillog_attr *a = &attrs[i];
@@ -1524,6 +1621,10 @@ int gillog_put_event(struct gillog_writer *w, uint32_t thread, const struct gill
 
 	if (check_event(w, thread, e, attrs, err))
 		return -1;
+	if (w->mixed) {
+		w->mixed_last = e->time;
+		return mixed_put(w->mixed, thread, e, attrs) ? flush_mixed(w, err) : 0;
+	}
 	b = &w->builders[thread];
 	/* The second: dt has to fit in what an event's varint has left for it. */
 	if (b->n_events && (must_part(b, e, attrs) || (e->time - b->last) >> 60) &&
@@ -1568,6 +1669,12 @@ int gillog_mark(struct gillog_writer *w, uint64_t t, struct err *err)
 	if (t < w->mark)
 		return err_set(err, ERR_USAGE, "a mark at %" PRIu64 " after one at %" PRIu64, t,
 			       w->mark);
+	if (w->mixed && mixed_events(w->mixed) && w->mixed_last >= t)
+		return err_set(err, ERR_USAGE,
+			       "a mark at %" PRIu64 " before an event at %" PRIu64, t,
+			       w->mixed_last);
+	if (w->mixed && flush_mixed(w, err))
+		return -1;
 	for (uint32_t i = 0; i < w->n_active; i++) {
 		struct builder *b = &w->builders[w->active[i]];
 
@@ -1595,6 +1702,10 @@ int gillog_finish(struct gillog_writer *w, struct err *err)
 	struct section_header h = { .type = SEC_END };
 	uint64_t last = w->mark;
 
+	if (w->mixed && flush_mixed(w, err))
+		return -1;
+	if (w->mixed_last >= last && w->mixed_last < UINT64_MAX)
+		last = w->mixed_last + 1;
 	for (uint32_t i = 0; i < w->n_threads; i++) {
 		struct builder *b = &w->builders[i];
 		uint64_t end = b->n_events ? b->last : b->not_before;

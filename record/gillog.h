@@ -22,6 +22,10 @@
  * of different threads: the recorder stamps those under the lock's own mutex, at least one unit
  * apart.
  *
+ * A log that was merged already has *mixed* blocks instead, each with the events of all threads
+ * over a range of time, in order: there equal times of several threads have an order, too, and
+ * nothing is left to merge.
+ *
  * Times are unsigned 64-bit integers on the log's clock.  Byte tables: docs/gillog-binary.md.
  */
 #ifndef GILSCOPE_GILLOG_H
@@ -34,12 +38,13 @@
 #include "err.h"
 
 #define GILLOG_MAGIC "\211GILLOG\n"		/* 8 bytes */
-#define GILLOG_VERSION 1
+#define GILLOG_VERSION 2		/* a log without mixed blocks is of version 1 */
 #define GILLOG_HEADER_SIZE 16
 #define GILLOG_SECTION_SIZE 48
 /* bytes of one block before compression: the format's limit */
 #define GILLOG_BLOCK_MAX (1u << 18)
 #define GILLOG_EPOCH_MAX (32u << 20)
+#define GILLOG_MIXED_EVENTS (1u << 20)	/* of a mixed block at most */
 #define GILLOG_STORED_MAX (GILLOG_BLOCK_MAX + (GILLOG_BLOCK_MAX >> 7) + 1024)
 
 /* The same numbers as enum event_kind of the timeline: docs/gillog.md says what each means. */
@@ -77,6 +82,21 @@ struct gillog_event {
 	uint8_t n_attrs;
 };
 
+/*
+ * An event of a mixed block; or of kind GL_PAIRS: count times a RELEASE and the same thread's
+ * ACQUIRE at the same time, the next of them step later, as at the checks of the old GIL.
+ */
+#define GL_PAIRS 0xff
+
+struct gillog_row {
+	uint64_t time;
+	uint32_t thread;
+	uint32_t count, step;		/* of GL_PAIRS */
+	uint32_t attr;			/* as in struct gillog_event */
+	uint16_t lock;
+	uint8_t kind, n_attrs;
+};
+
 enum gillog_clock { GILLOG_NS, GILLOG_TICKS };
 
 struct gillog_fact { char *key, *value; };
@@ -102,6 +122,7 @@ struct gillog_info {
 	struct gillog_lock *locks;
 	struct gillog_func *funcs;
 	uint32_t n_facts, n_threads, n_locks, n_funcs;
+	uint64_t changes;		/* sections of names read so far */
 	uint64_t blocks, events;	/* read so far */
 	uint64_t damaged_blocks, damaged_events;
 	bool complete;			/* the end section was read: nothing is missing */
@@ -109,7 +130,8 @@ struct gillog_info {
 
 /* A block as it is stored. */
 struct gillog_block {
-	uint32_t thread;		/* < info.n_threads */
+	uint32_t thread;		/* < info.n_threads; 0 of a mixed block */
+	bool mixed;			/* gillog_mixed_open() is for it, not gillog_decode() */
 	uint32_t n_events;		/* at least 1 */
 	uint64_t first, last;		/* time of its first and last event */
 	uint64_t offset;		/* of its section in the log */
@@ -173,6 +195,15 @@ int gillog_decode(struct gillog_decoder *d, const struct gillog_block *b,
 		  const struct gillog_event **events, const struct gillog_attr **attrs,
 		  struct err *err);
 
+/* Decompresses a mixed block, which may be released then, for gillog_mixed_read(). */
+int gillog_mixed_open(struct gillog_decoder *d, const struct gillog_block *b, struct err *err);
+/*
+ * The next rows of it, as many as the result says: 0 behind its last one, -1 where it is damaged.
+ * *rows and *attrs are the decoder's, until it is used again.
+ */
+int gillog_mixed_read(struct gillog_decoder *d, const struct gillog_row **rows,
+		      const struct gillog_attr **attrs, struct err *err);
+
 /* Memory of a decoded block; start with all 0. */
 struct gillog_arrays {
 	struct gillog_event *event;
@@ -197,8 +228,12 @@ struct gillog_writer;
 struct gillog_writer_options {
 	enum gillog_clock clock;
 	int level;			/* of zstd; 0: 3 */
-	/* a block is written when it has so many bytes; 0: 64 KiB */
+	/* a block is written when it has so many bytes; 0: 64 KiB; not for mixed ones */
 	uint32_t block_size;
+	/*
+	 * Mixed blocks: the events of all threads come in order, and no marks are needed.
+	 */
+	bool mixed;
 };
 
 /* Appends n bytes to the log; 0, or -1 with *err set: then the writer is stuck with that error. */

@@ -161,7 +161,7 @@ static void test_hostile_blocks(void **state)
 /* A wrong number of heads is refused, or gives a block that is as lawful as any. */
 static void test_planes(void **state)
 {
-	struct buf log = sample(1500);
+	struct buf log = sample(3000);
 	struct gillog_decoder *d = gillog_decoder_new(NULL);
 	const struct gillog_event *e;
 	const struct gillog_attr *attrs;

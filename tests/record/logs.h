@@ -72,14 +72,32 @@ static inline struct plain random_event(struct plain_log *l, uint64_t time, bool
 	return e;
 }
 
-/* Puts n random events of n_threads threads into a log at out; *l is the same as a plain list. */
-static inline void random_log(struct plain_log *l, struct buf *out, size_t n, uint32_t n_threads,
-			      uint32_t block_size, bool with_checks)
+/* Some checks of the old GIL: a RELEASE and an ACQUIRE at one time, from l->events[i] on. */
+static inline size_t random_pairs(struct plain_log *l, size_t i, size_t n, uint64_t *time)
 {
-	struct gillog_writer_options o = { .block_size = block_size };
+	static const uint8_t kinds[] = { GL_RELEASE, GL_ACQUIRE };
+	uint32_t thread = (uint32_t)random_below(l->n_threads);
+	uint64_t step = random_below(3) ? 100 : random_below(3) * 70;
+
+	for (size_t left = random_below(40); left-- && i + 1 < n; *time += step)
+		for (unsigned k = 0; k < 2; k++)
+			l->events[i++] = (struct plain){ .time = *time, .thread = thread,
+							 .kind = kinds[k] };
+	return i;
+}
+
+/*
+ * Puts n random events of n_threads threads into a log at out; *l is the same as a plain list.
+ * mixed: in mixed blocks.
+ */
+static inline void random_log_of(struct plain_log *l, struct buf *out, size_t n, uint32_t n_threads,
+				 uint32_t block_size, bool with_checks, bool mixed)
+{
+	struct gillog_writer_options o = { .block_size = block_size, .mixed = mixed };
 	struct gillog_writer *w;
 	struct err err = { 0 };
 	uint64_t time = random_below(1000000);
+	size_t made = 0;
 
 	*l = (struct plain_log){ .n_threads = n_threads, .n_locks = 3, .n_funcs = 5 };
 	l->events = calloc(n + 1, sizeof(*l->events));
@@ -102,16 +120,21 @@ static inline void random_log(struct plain_log *l, struct buf *out, size_t n, ui
 	for (size_t i = 0; i < n; i++) {
 		struct gillog_event e;
 
-		time += random_below(4) ? random_below(3000)
-					: random_next() >> (24 + random_below(40));
-		l->events[i] = random_event(l, time, with_checks);
-		e = (struct gillog_event){ .time = time,
+		if (mixed && i == made && !random_below(20))
+			made = random_pairs(l, i, n, &time);
+		if (i >= made) {
+			time += random_below(4) ? random_below(3000)
+						: random_next() >> (24 + random_below(40));
+			l->events[i] = random_event(l, time, with_checks);
+			made = i + 1;
+		}
+		e = (struct gillog_event){ .time = l->events[i].time,
 					   .lock = l->events[i].lock,
 					   .kind = l->events[i].kind,
 					   .n_attrs = l->events[i].n_attrs };
 		assert_int_equal(
 			gillog_put_event(w, l->events[i].thread, &e, l->events[i].attrs, &err), 0);
-		if (!random_below(300)) {
+		if (i + 1 == made && !random_below(300)) {
 			assert_int_equal(gillog_mark(w, ++time, &err), 0);
 			l->marks[l->n_marks++] = i + 1;
 		}
@@ -120,6 +143,12 @@ static inline void random_log(struct plain_log *l, struct buf *out, size_t n, ui
 	assert_int_equal(gillog_put_thread(w, 0, "t0", "late name", &err), 0);
 	assert_int_equal(gillog_finish(w, &err), 0);
 	gillog_writer_free(w);
+}
+
+static inline void random_log(struct plain_log *l, struct buf *out, size_t n, uint32_t n_threads,
+			      uint32_t block_size, bool with_checks)
+{
+	random_log_of(l, out, n, n_threads, block_size, with_checks, false);
 }
 
 static inline void plain_release(struct plain_log *l)
