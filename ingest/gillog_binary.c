@@ -2,8 +2,9 @@
  * gillog_binary.c - what gilscope record writes: docs/gillog-binary.md
  *
  * The blocks of an epoch are gathered, and their events merged by time: at any moment one block per
- * thread is decoded.  On a 2.7, whose events tell the checks and the countdown, the log may be read
- * on the clock of ticks instead; then an event's order is still that of the nanoseconds.
+ * thread is decoded.  Mixed blocks need none of that.  On a 2.7, whose events tell the checks and
+ * the countdown, the log may be read on the clock of ticks instead; then an event's order is still
+ * that of the nanoseconds.
  */
 #include "formats.h"
 
@@ -14,6 +15,7 @@
 
 #define AT_ONCE 8192		/* records appended by one call of read */
 #define NONE UINT32_MAX
+#define MANY_STREAMS 1024	/* see lose_mixed() */
 
 /* A thread of the log. */
 struct stream {
@@ -21,6 +23,7 @@ struct stream {
 	uint32_t first, last;		/* its blocks that wait, in epoch.block[]; NONE: no more */
 	struct gillog_arrays decoded;	/* its decoded block; owned */
 	size_t at, n;
+	bool known;			/* it had events of mixed blocks since any were lost */
 };
 
 struct epoch_block { struct gillog_block block; uint32_t next; };
@@ -40,6 +43,10 @@ struct binary {
 	uint32_t *heap;
 	uint32_t n_heap;
 	bool last_epoch;
+	bool in_mixed;			/* the decoder reads a mixed block, of which: */
+	uint64_t mixed_time, mixed_last;	/* the newest event's time, the last one's */
+	uint32_t mixed_left;		/* events still to come */
+	uint64_t changes;		/* of the names that were taken last */
 	/* --clock ticks */
 	uint64_t interval, ticks;
 	const uint8_t *rest;		/* of the source's piece */
@@ -220,6 +227,9 @@ static int take_names(struct log *l)
 	const struct gillog_info *info = gillog_info(b->log);
 	struct name_process *p;
 
+	if (b->has_process && b->changes == info->changes)
+		return 0;
+	b->changes = info->changes;
 	if (!b->has_process) {
 		if (names_add_process(l->names, -1, &b->process, l->err))
 			return -1;
@@ -267,22 +277,48 @@ static void sift_down(struct binary *b, uint32_t i)
 	}
 }
 
+/* So many events of a thread are lost between these times. */
+static int lose_events(struct log *l, uint32_t stream, uint64_t first, uint64_t last, uint32_t n)
+{
+	const struct binary *b = l->state;
+	uint64_t since = last - first;
+
+	return log_gap(l, last, since, b->stream[stream].number) ||
+	       log_attr(l, ATTR_COUNT, n) ||
+	       log_attr(l, ATTR_SINCE, since > INT64_MAX ? INT64_MAX : (int64_t)since) ||
+	       log_add(l, last, b->stream[stream].number, 0, EV_LOST, 2) ? -1 : 0;
+}
+
 /* Tells of a block that cannot be read; its events are lost. */
 static int lose_block(struct log *l, const struct gillog_block *block, const char *why)
 {
-	struct binary *b = l->state;
-	uint64_t since = block->last - block->first;
+	const struct binary *b = l->state;
 
 	if (log_bad(l, "%s", why))
 		return -1;
-	if (block->thread >= b->n_streams) {
-		l->names->lost_events += block->n_events;
-		return 0;
+	if (block->thread < b->n_streams)
+		return lose_events(l, block->thread, block->first, block->last, block->n_events);
+	l->names->lost_events += block->n_events;
+	return 0;
+}
+
+/*
+ * Likewise the last n events of a mixed block, from a time on.  Nobody knows whose they are: each
+ * thread that had events since the last such block has a gap, if there are not too many threads.
+ */
+static int lose_mixed(struct log *l, uint64_t first, uint64_t last, uint32_t n, const char *why)
+{
+	struct binary *b = l->state;
+
+	if (log_bad(l, "%s", why))
+		return -1;
+	l->names->lost_events += n;
+	for (uint32_t i = 0; i < b->n_streams && b->n_streams <= MANY_STREAMS; i++) {
+		if (b->stream[i].known && lose_events(l, i, first, last, 0))
+			return -1;
+		b->stream[i].known = false;
 	}
-	return log_gap(l, block->last, since, b->stream[block->thread].number) ||
-	       log_attr(l, ATTR_COUNT, block->n_events) ||
-	       log_attr(l, ATTR_SINCE, since > INT64_MAX ? INT64_MAX : (int64_t)since) ||
-	       log_add(l, block->last, b->stream[block->thread].number, 0, EV_LOST, 2) ? -1 : 0;
+	return 0;
 }
 
 /* Decodes a stream's next block into its own memory.  1: there is none. */
@@ -369,7 +405,35 @@ static int add_block(struct log *l, struct gillog_block *block)
 	return 0;
 }
 
-/* Reads up to the next mark. */
+/* Whether it has them, where they are asked for. */
+static int check_ticks(struct log *l)
+{
+	const struct binary *b = l->state;
+
+	if (!l->want_ticks || b->interval)
+		return 0;
+	return err_set(l->err, ERR_FORMAT,
+		       "%s: it has no ticks, which are of a recorded Python 2.7", l->path);
+}
+
+static int begin_mixed(struct log *l, struct gillog_block *block)
+{
+	struct binary *b = l->state;
+	int ret = take_names(l) || check_ticks(l) ? -1 : 0;
+
+	if (!ret && gillog_mixed_open(b->decoder, block, l->err))
+		ret = l->err->code == ERR_MEMORY ? -1 :
+		      lose_mixed(l, block->first, block->last, block->n_events, l->err->msg);
+	else
+		b->in_mixed = !ret;
+	b->mixed_time = block->first;
+	b->mixed_last = block->last;
+	b->mixed_left = block->n_events;
+	gillog_block_release(block);
+	return ret;
+}
+
+/* Reads up to the next mark, or mixed block. */
 static int read_epoch(struct log *l)
 {
 	struct binary *b = l->state;
@@ -382,11 +446,16 @@ static int read_epoch(struct log *l)
 		case GILLOG_ERROR:
 			return err_prefix(l->err, l->path);
 		case GILLOG_BLOCK:
+			if (block.mixed)
+				return begin_mixed(l, &block);
 			if (add_block(l, &block))
 				return -1;
 			break;
 		case GILLOG_DAMAGED:
-			if (take_names(l) || lose_block(l, &block, l->err->msg))
+			if (take_names(l) ||
+			    (block.mixed ? lose_mixed(l, block.first, block.last, block.n_events,
+						      l->err->msg)
+					 : lose_block(l, &block, l->err->msg)))
 				return -1;
 			break;
 		case GILLOG_CUT:
@@ -399,13 +468,7 @@ static int read_epoch(struct log *l)
 		case GILLOG_MARK:
 			if (take_names(l))
 				return -1;
-			if (l->want_ticks && !b->interval)
-				return err_set(
-					l->err, ERR_FORMAT,
-					"%s: it has no ticks, which are of a recorded Python "
-					"2.7",
-					l->path);
-			return start_merge(l);
+			return check_ticks(l) ? -1 : start_merge(l);
 		}
 	}
 }
@@ -474,11 +537,26 @@ static uint64_t ticks_of(struct log *l, const struct gillog_attr *a, unsigned n)
 	return b->ticks;
 }
 
-static int add_event(struct log *l, const struct stream *s)
+static bool has_lane(unsigned kind)
+{
+	return (kind >= GL_ENTRY && kind <= GL_SWITCH_DONE) || kind == GL_WOKEN;
+}
+
+/* A thread has such an event. */
+static int see_lane(struct log *l, uint32_t number)
+{
+	return l->names->thread[number].is_lane ? 0 : names_lane(l->names, number, l->err);
+}
+
+static uint16_t lock_of(const struct binary *b, uint16_t lock)
+{
+	return (uint16_t)(lock < b->n_locks ? b->lock[lock] : 0);
+}
+
+static int add_event(struct log *l, const struct stream *s, const struct gillog_event *e,
+		     const struct gillog_attr *a)
 {
 	struct binary *b = l->state;
-	const struct gillog_event *e = &s->decoded.event[s->at];
-	const struct gillog_attr *a = e->n_attrs ? s->decoded.attr + e->attr : NULL;
 	uint64_t time = e->time;
 	uint64_t since = 0;
 	unsigned n = 0;
@@ -495,11 +573,9 @@ static int add_event(struct log *l, const struct stream *s)
 			return -1;
 	}
 	if ((e->n_attrs && add_attrs(l, a, e->n_attrs, &n)) ||
-	    (((e->kind >= GL_ENTRY && e->kind <= GL_SWITCH_DONE) || e->kind == GL_WOKEN) &&
-	     !l->names->thread[s->number].is_lane && names_lane(l->names, s->number, l->err)))
+	    (has_lane(e->kind) && see_lane(l, s->number)))
 		return -1;
-	return log_add(l, time, s->number, (uint16_t)(e->lock < b->n_locks ? b->lock[e->lock] : 0),
-		       e->kind, n);
+	return log_add(l, time, s->number, lock_of(b, e->lock), e->kind, n);
 }
 
 /*
@@ -522,9 +598,11 @@ static int add_run(struct log *l, unsigned most)
 	for (unsigned n = 0; n < most; n++) {
 		int ret;
 
-		if (n && s->decoded.event[s->at].time > until)
+		const struct gillog_event *e = &s->decoded.event[s->at];
+
+		if (n && e->time > until)
 			break;
-		if (add_event(l, s))
+		if (add_event(l, s, e, e->n_attrs ? s->decoded.attr + e->attr : NULL))
 			return -1;
 		if (++s->at < s->n)
 			continue;
@@ -539,10 +617,83 @@ static int add_run(struct log *l, unsigned most)
 	return 0;
 }
 
+/* --- mixed blocks ----------------------------------------------------------------------------- */
+
+/* Pairs one by one: events of other logs may come in between, or the clock is another one. */
+static int spread_pairs(struct log *l, const struct gillog_row *row)
+{
+	const struct binary *b = l->state;
+	struct gillog_event e = { .time = row->time, .lock = row->lock };
+
+	for (uint32_t i = 0; i < row->count; i++, e.time += row->step)
+		for (unsigned k = 0; k < 2; k++) {
+			e.kind = k ? GL_ACQUIRE : GL_RELEASE;
+			if (add_event(l, &b->stream[row->thread], &e, NULL))
+				return -1;
+		}
+	return 0;
+}
+
+static int add_pairs(struct log *l, const struct gillog_row *row)
+{
+	struct binary *b = l->state;
+	const struct stream *s = &b->stream[row->thread];
+
+	b->mixed_time += (uint64_t)row->step * (row->count - 1);
+	b->mixed_left -= 2 * row->count;
+	if (!l->want_pairs || l->want_ticks || row->time < l->last || b->mixed_time > MAX_TIME)
+		return spread_pairs(l, row);
+	if (see_lane(l, s->number))
+		return -1;
+	return log_add_pairs(l, row->time, s->number, lock_of(b, row->lock), row->step, row->count);
+}
+
+static int add_row(struct log *l, const struct gillog_row *row, const struct gillog_attr *attrs)
+{
+	struct binary *b = l->state;
+	struct stream *s = &b->stream[row->thread];
+
+	s->known = true;
+	b->mixed_time = row->time;
+	if (row->kind == GL_PAIRS)
+		return add_pairs(l, row);
+	b->mixed_left--;
+	if (row->n_attrs || row->kind == GL_LOST || l->want_ticks || row->time > MAX_TIME) {
+		struct gillog_event e = {
+			.time = row->time, .lock = row->lock, .kind = row->kind,
+			.n_attrs = row->n_attrs,
+		};
+
+		return add_event(l, s, &e, attrs + row->attr);
+	}
+	if (has_lane(row->kind) && see_lane(l, s->number))
+		return -1;
+	return log_add(l, row->time, s->number, lock_of(b, row->lock), row->kind, 0);
+}
+
+/* The next rows of the mixed block. */
+static int read_mixed(struct log *l)
+{
+	struct binary *b = l->state;
+	const struct gillog_row *row;
+	const struct gillog_attr *attrs;
+	int n = gillog_mixed_read(b->decoder, &row, &attrs, l->err);
+
+	b->in_mixed = n > 0;
+	if (n < 0)
+		return lose_mixed(l, b->mixed_time, b->mixed_last, b->mixed_left, l->err->msg);
+	for (int i = 0; i < n; i++)
+		if (add_row(l, &row[i], attrs))
+			return -1;
+	return 0;
+}
+
 static int binary_read(struct log *l)
 {
 	struct binary *b = l->state;
 
+	if (b->in_mixed)
+		return read_mixed(l);
 	if (!b->n_heap) {
 		if (b->last_epoch) {
 			l->eof = true;
