@@ -178,11 +178,9 @@ static const char *check_args(struct gen *g, const struct args *a)
 		return "beazley's format has ticks for a clock: only --gil old has them";
 	if (g->format == GEN_PERF && g->old_gil)
 		return "perf's probes are those of the new GIL";
-	/*
-	 * In a binary log equal times of several threads have no order: there, ticks would not do.
-	 */
-	g->old_in_ns = g->old_gil && (a->ns || g->format == GEN_BINARY);
-	g->apart = g->old_in_ns ? 25 : g->format == GEN_BINARY;
+	g->old_in_ns = g->old_gil && a->ns;
+	/* In blocks of one thread equal times of several threads have no order. */
+	g->apart = g->old_in_ns ? 25 : g->format == GEN_BINARY && !g->old_gil;
 	if (a->ns && (!g->old_gil || g->format == GEN_BEAZLEY))
 		return "--ns is for --gil old as gillog or binary";
 	if (g->old_gil && !a->entries)
@@ -252,7 +250,8 @@ int main(int argc, char **argv)
 		{ 'c', "cpus", "N", "cpus (2)", OPT_UINT, &a.cpus },
 		{ 0, "interval", "N", "old GIL: ticks per check (100)", OPT_UINT, &a.interval },
 		{ 0, "entries", NULL, "old GIL: ENTRY lines, too", OPT_FLAG, &a.entries },
-		{ 0, "ns", NULL, "old GIL: the clock counts ns (binary: always)", OPT_FLAG, &a.ns },
+		{ 0, "ns", NULL, "old GIL: the clock counts ns (gillog, binary)", OPT_FLAG,
+		  &a.ns },
 		{ 0, "seed", "N", "another seed, another log (1)", OPT_UINT, &a.seed },
 		{ 0, "truth", "FILE", "what `gilscope info --json` must say, from the simulation",
 		  OPT_STR, &a.truth },

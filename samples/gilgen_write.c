@@ -235,38 +235,56 @@ static int append_binary(void *ctx, const void *data, size_t n, struct err *err)
 	return 0;
 }
 
+static void put_binary(struct gen *g, uint32_t thread, enum gen_kind kind,
+		       const struct gillog_attr *attrs, unsigned n_attrs)
+{
+	struct gillog_event e = {
+		.time = g->time, .kind = (uint8_t)kind, .n_attrs = (uint8_t)n_attrs
+	};
+
+	if (unlikely(gillog_put_event(g->w.gillog, thread, &e, attrs, &g->err)))
+		g->left = 0;
+}
+
+/* In ticks: all threads' events in order, as in beazley's lines.  Their times tell the checks. */
+static void ticks_event(struct gen *g, uint32_t thread, enum gen_kind kind)
+{
+	put_binary(g, thread, kind, NULL, 0);
+}
+
 /* As the recorder does it: 2.7's checks and countdown on every event, the cpu where it is known. */
 static void binary_event(struct gen *g, uint32_t thread, enum gen_kind kind)
 {
 	struct writer *w = &g->w;
-	struct gillog_event e = { .time = g->time, .kind = (uint8_t)kind };
 	struct gillog_attr attrs[2];
 
-	if (g->old_gil) {
-		while (g->now - w->check_begin >= g->interval) {
-			w->check_begin += g->interval;
-			w->n_checks++;
-		}
-		attrs[0] = (struct gillog_attr){ GL_ATTR_CHECKS, (int64_t)w->n_checks };
-		attrs[1] =
-			(struct gillog_attr){ GL_ATTR_COUNTDOWN,
-					      (int64_t)(g->interval - (g->now - w->check_begin)) };
-		e.n_attrs = 2;
-	} else {
-		attrs[0] = (struct gillog_attr){ GL_ATTR_CPU, w->prefix[thread].cpu };
-		e.n_attrs = 1;
-	}
 	if (unlikely(gillog_epoch_bytes(w->gillog) >= GILLOG_EPOCH_MAX / 4) &&
-	    gillog_mark(w->gillog, g->time, &g->err))
+	    gillog_mark(w->gillog, g->time, &g->err)) {
 		g->left = 0;
-	else if (unlikely(gillog_put_event(w->gillog, thread, &e, attrs, &g->err)))
-		g->left = 0;
+		return;
+	}
+	if (!g->old_gil) {
+		attrs[0] = (struct gillog_attr){ GL_ATTR_CPU, w->prefix[thread].cpu };
+		put_binary(g, thread, kind, attrs, 1);
+		return;
+	}
+	while (g->now - w->check_begin >= g->interval) {
+		w->check_begin += g->interval;
+		w->n_checks++;
+	}
+	attrs[0] = (struct gillog_attr){ GL_ATTR_CHECKS, (int64_t)w->n_checks };
+	attrs[1] = (struct gillog_attr){ GL_ATTR_COUNTDOWN,
+					 (int64_t)(g->interval - (g->now - w->check_begin)) };
+	put_binary(g, thread, kind, attrs, 2);
 }
 
 static int binary_open(struct gen *g, struct err *err)
 {
 	struct writer *w = &g->w;
-	const struct gillog_writer_options o = { .clock = in_ticks(g) ? GILLOG_TICKS : GILLOG_NS };
+	const struct gillog_writer_options o = {
+		.clock = in_ticks(g) ? GILLOG_TICKS : GILLOG_NS, .mixed = in_ticks(g),
+	};
+	char interval[16];
 	char id[32], name[32];
 
 	if (gillog_writer_new(&w->gillog, &o, append_binary, g, err) ||
@@ -277,7 +295,10 @@ static int binary_open(struct gen *g, struct err *err)
 		if (gillog_put_thread(w->gillog, i, thread_id(g, i, id), thread_name(g, i, name),
 				      err))
 			return -1;
-	w->event = binary_event;
+	snprintf(interval, sizeof(interval), "%" PRIu32, g->interval);
+	if (g->old_gil && gillog_put_fact(w->gillog, "check interval", interval, err))
+		return -1;
+	w->event = in_ticks(g) ? ticks_event : binary_event;
 	return 0;
 }
 

@@ -108,6 +108,10 @@ class Bench:
 		print("%s %-58s %-18s %-18s %s" % (mark, what, target, result, note), flush=True)
 
 	def at_most(self, what, value, limit, form="%.2f", note=""):
+		"""limit None: a figure without a target."""
+		if limit is None:
+			self.row(what, "", form % value, None, note)
+			return
 		self.row(what, "<= " + form % limit, form % value, value <= limit, note)
 
 	def at_least(self, what, value, limit, form="%.2f", note=""):
@@ -199,8 +203,14 @@ class Bench:
 
 	def ingest_binary(self):
 		events = self.truth_events()
-		log = self.make("binary.gillog", "{gen} -F binary -n %d --truth {dir}/binary.json >{out}" % events)
+		log = self.make("ticks.gillog", "{gen} -F binary -n %d --truth {dir}/ticks.json >{out}" % events)
 		self.ingest_against("binary gillog of the same events", log, ["zstd", "-dc", self.beazley()], 0.5)
+
+	def ingest_ns(self):
+		events = self.truth_events()
+		log = self.make("recorded.gillog", "{gen} -F binary --ns -n %d --truth {dir}/recorded.json >{out}" % events)
+		self.ingest_against("as recorded from a 2.7: ns, checks and countdown with each event", log,
+				    ["zstd", "-dc", self.beazley()], None)
 
 	def truth_events(self):
 		self.beazley()
@@ -394,7 +404,10 @@ class Bench:
 	def generator(self):
 		with open(os.devnull, "w") as null:
 			runs = [run([self.gilgen, "--bytes", self.text_bytes()], stdout=null) for _ in range(3)]
+			binary = [run([self.gilgen, "-F", "binary", "-n", str(self.truth_events())], stdout=null)
+				  for _ in range(3)]
 		self.at_least("gilgen, Beazley text, M events/s", self.truth_events() / median(runs) / 1e6, 50, "%.0f")
+		self.at_least("gilgen, binary gillog, M events/s", self.truth_events() / median(binary) / 1e6, 50, "%.0f")
 
 	def record(self):
 		for script in sorted(glob.glob(os.path.join(HERE, "record.*"))):
@@ -406,7 +419,7 @@ class Bench:
 				subprocess.run([sys.executable if script.endswith(".py") else "sh", script], env=env)
 
 	def all(self):
-		for name in ("generator", "ingest_zstd", "ingest_gzip", "ingest_frames", "ingest_binary", "ingest_perf",
+		for name in ("generator", "ingest_zstd", "ingest_gzip", "ingest_frames", "ingest_binary", "ingest_ns", "ingest_perf",
 			     "ingest_threads", "ingest_pipe", "ingest_linear", "gtl_size", "render_full", "render_noise", "render_auto",
 			     "latency", "info_time", "sizes", "pillow", "vips"):
 			self.group(name, getattr(self, name))

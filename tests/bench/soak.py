@@ -17,7 +17,7 @@ import oracle
 BUILD = os.environ.get("GILSCOPE_BUILD") or os.path.join(ROOT, "build/release")
 EVENTS = sys.argv[1] if len(sys.argv) > 1 else "10000000"
 SEED = sys.argv[2] if len(sys.argv) > 2 else "1"
-FORMATS = (("old", "beazley"), ("old", "gillog"), ("old", "binary"), ("new", "perf"), ("new", "gillog"), ("new", "binary"))
+FORMATS = (("old", "beazley"), ("old", "gillog"), ("old", "binary"), ("old", "binary --ns"), ("new", "perf"), ("new", "gillog"), ("new", "binary"))
 SHAPES = ("-t4", "-t3 -s3 -c1", "-t512 -s8 -c8")
 
 failed = 0
@@ -32,7 +32,7 @@ def report(what, wrong):
 with tempfile.TemporaryDirectory(prefix="gilscope-soak-") as tmp:
 	for gil, fmt in FORMATS:
 		for shape in SHAPES:
-			args = ["--gil", gil, "-F", fmt, "-n", EVENTS, "--seed", SEED, *shape.split()]
+			args = ["--gil", gil, "-F", *fmt.split(), "-n", EVENTS, "--seed", SEED, *shape.split()]
 			report("info, gilgen " + " ".join(args), gentruth.check(BUILD, tmp, args))
 	log, truth = os.path.join(tmp, "log"), os.path.join(tmp, "truth.json")
 	subprocess.run([os.path.join(BUILD, "gilgen"), "-n", EVENTS, "--seed", SEED, "-o", log, "--truth", truth], check=True)

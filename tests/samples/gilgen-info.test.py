@@ -12,7 +12,7 @@ import gentruth
 
 BUILD = os.environ.get("GILSCOPE_BUILD") or os.path.join(ROOT, "build/release")
 EVENTS = "60k" if os.environ.get("GILSCOPE_MODE", "release") == "release" else "12k"
-FORMATS = (("old", "beazley"), ("old", "gillog"), ("old", "binary"), ("new", "perf"), ("new", "gillog"), ("new", "binary"))
+FORMATS = (("old", "beazley"), ("old", "gillog"), ("old", "binary"), ("old", "binary --ns"), ("new", "perf"), ("new", "gillog"), ("new", "binary"))
 SHAPES = ("-t4", "-t1", "-t3 -s2 -c1", "-t512 -s6 -c8")
 
 if subprocess.run([os.path.join(BUILD, "gilscope"), "ingest", "--help"], stdout=subprocess.DEVNULL,
@@ -23,7 +23,7 @@ failed = 0
 with tempfile.TemporaryDirectory(prefix="gilscope-test-") as tmp:
 	for i, (gil, fmt) in enumerate(FORMATS):
 		for j, shape in enumerate(SHAPES):
-			args = ["--gil", gil, "-F", fmt, "-n", EVENTS, "--seed", str(10 * i + j), *shape.split()]
+			args = ["--gil", gil, "-F", *fmt.split(), "-n", EVENTS, "--seed", str(10 * i + j), *shape.split()]
 			wrong = gentruth.check(BUILD, tmp, args)
 			if wrong:
 				failed += 1

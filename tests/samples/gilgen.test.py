@@ -77,10 +77,11 @@ def test_limits():
 
 
 def test_seeds():
-	for gil, fmt in FORMATS + (("old", "binary"), ("new", "binary")):
-		one = gilgen("--gil", gil, "-F", fmt, "-n", "5000", "--seed", "7")
-		assert one == gilgen("--gil", gil, "-F", fmt, "-n", "5000", "--seed", "7"), fmt
-		assert one != gilgen("--gil", gil, "-F", fmt, "-n", "5000", "--seed", "8"), fmt
+	for gil, fmt in FORMATS + (("old", "binary"), ("old", "binary --ns"), ("new", "binary")):
+		args = ("--gil", gil, "-F", *fmt.split(), "-n", "5000", "--seed")
+		one = gilgen(*args, "7")
+		assert one == gilgen(*args, "7"), fmt
+		assert one != gilgen(*args, "8"), fmt
 
 
 with tempfile.TemporaryDirectory(prefix="gilscope-test-") as tmp:
