@@ -10,12 +10,14 @@ int cmd_dump(int argc, char **argv);
 
 int cmd_dump(int argc, char **argv)
 {
-	bool events = false, periods = false;
+	bool events = false, binary = false, periods = false;
 	uint64_t level = NO_TIME;
 	const char *from = NULL, *to = NULL, *format = NULL;
 	const struct opt table[] = {
 		{ 0, "events", NULL, "every event, as gillog text (the default)", OPT_FLAG,
 		  &events },
+		{ 0, "binary", NULL, "every event, as binary gillog: small, and quick to read",
+		  OPT_FLAG, &binary },
 		{ 0, "periods", NULL, "every period of a state: BEGIN END THREAD STATE", OPT_FLAG,
 		  &periods },
 		{ 0, "bins", "LEVEL", "the sums over bins of 2^LEVEL clock units (0 to 62)",
@@ -29,11 +31,11 @@ int cmd_dump(int argc, char **argv)
 		{ 0 },
 	};
 	const struct opts opts = {
-		.usage = "gilscope dump [--events | --periods | --bins LEVEL] [--from T] [--to T] "
-			 "LOG | T.gtl",
+		.usage = "gilscope dump [--events | --binary | --periods | --bins LEVEL] "
+			 "[--from T] [--to T] LOG | T.gtl",
 		.summary = "Prints a log or a timeline as text, one event, period or bin a line. "
 			   "Events are printed\n"
-			   "as gillog text, which gilscope ingest reads.",
+			   "as gillog text, or as a binary gillog; gilscope ingest reads both.",
 		.table = table,
 		.example = "gilscope dump --from 1.25s --to 1.26s trace.gtl",
 	};
@@ -50,8 +52,10 @@ int cmd_dump(int argc, char **argv)
 	if (n != 1)
 		return opts_usage(&opts,
 				  n ? "one log or timeline at a time" : "what is to be printed?");
-	if (events + periods + (level != NO_TIME) > 1)
-		return opts_usage(&opts, "either --events, --periods or --bins");
+	if (binary && isatty(STDOUT_FILENO))
+		return opts_usage(&opts, "--binary is not for a terminal: > FILE");
+	if (events + binary + periods + (level != NO_TIME) > 1)
+		return opts_usage(&opts, "either --events, --binary, --periods or --bins");
 	if (level != NO_TIME && level > 62)
 		return opts_usage(&opts, "--bins is 0 to 62");
 	signal(SIGPIPE, SIG_IGN);
@@ -63,6 +67,8 @@ int cmd_dump(int argc, char **argv)
 		ret = dump_periods(tl, STDOUT_FILENO, range, &err);
 	else if (!ret && level != NO_TIME)
 		ret = dump_bins(tl, STDOUT_FILENO, (unsigned)level, range, &err);
+	else if (!ret && binary)
+		ret = dump_binary(tl, STDOUT_FILENO, range, &err);
 	else if (!ret)
 		ret = dump_events(tl, STDOUT_FILENO, range, &err);
 	timeline_close(tl);

@@ -1,5 +1,5 @@
 /*
- * dump.h - a timeline as text: its events as gillog text, its periods, its bins
+ * dump.h - a timeline as text: its events as gillog text, its periods, its bins; or as a binary log
  *
  * Text goes to a file descriptor through a buffer of its own.  When nobody reads any more (EPIPE,
  * with SIGPIPE ignored by the caller) the dump ends, and that is no error.  Ranges are [from, to),
@@ -16,6 +16,8 @@ struct dump_range { uint64_t from, to; };
 
 /* docs/gillog.md: what `gilscope ingest` makes the same timeline of. */
 int dump_events(struct timeline *tl, int fd, struct dump_range range, struct err *err);
+/* The same as a binary gillog. */
+int dump_binary(struct timeline *tl, int fd, struct dump_range range, struct err *err);
 /*
  * docs/dump.md: a line for each period that touches the range, in order of their ends; none for
  * idle ones.

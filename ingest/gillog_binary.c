@@ -31,8 +31,8 @@ struct epoch_block { struct gillog_block block; uint32_t next; };
 struct binary {
 	struct gillog *log;
 	struct gillog_decoder *decoder;
-	uint32_t process;
-	bool has_process;
+	uint32_t *process, n_processes;	/* the log's numbers -> the trace's */
+	bool told;
 	struct stream *stream;
 	uint32_t n_streams;
 	uint32_t *lock, *func;		/* the log's numbers -> the trace's */
@@ -112,6 +112,7 @@ static void binary_close(struct log *l)
 	gillog_close(b->log);
 	gillog_decoder_free(b->decoder);
 	free(b->stream);
+	free(b->process);
 	free(b->lock);
 	free(b->func);
 	free(b->block);
@@ -120,6 +121,32 @@ static void binary_close(struct log *l)
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
+
+static int take_processes(struct log *l, const struct gillog_info *info)
+{
+	struct binary *b = l->state;
+	uint32_t *p = realloc(b->process, (info->n_processes + 1) * sizeof(*p));
+
+	if (!p)
+		return err_memory(l->err, "processes");
+	b->process = p;
+	for (uint32_t i = 0; i < info->n_processes; i++) {
+		const struct gillog_process *g = &info->processes[i];
+		struct name_process *n;
+
+		if (i >= b->n_processes) {
+			if (names_add_process(l->names, -1, &p[i], l->err))
+				return -1;
+			b->n_processes = i + 1;
+		}
+		n = &l->names->process[p[i]];
+		n->pid = g->pid;
+		n->ppid = g->ppid;
+		if (*g->name && names_set(&n->name, g->name, strlen(g->name), l->err))
+			return -1;
+	}
+	return 0;
+}
 
 static int take_threads(struct log *l, const struct gillog_info *info)
 {
@@ -131,20 +158,21 @@ static int take_threads(struct log *l, const struct gillog_info *info)
 	b->stream = s;
 	for (uint32_t i = 0; i < info->n_threads; i++) {
 		const struct gillog_thread *t = &info->threads[i];
+		uint32_t process = b->process[t->process];
 
 		if (i >= b->n_streams) {
 			uint32_t number;
 			bool known;
 
 			/* The system gives a thread's id again: then it is told by how often. */
-			if (names_find(l->names, NAME_THREAD, b->process, t->id, strlen(t->id),
+			if (names_find(l->names, NAME_THREAD, process, t->id, strlen(t->id),
 				       &number, &known, l->err))
 				return -1;
 			for (unsigned k = 2; known; k++) {
 				char again[300];
 
 				snprintf(again, sizeof(again), "%.240s#%u", t->id, k);
-				if (names_find(l->names, NAME_THREAD, b->process, again,
+				if (names_find(l->names, NAME_THREAD, process, again,
 					       strlen(again), &number, &known, l->err))
 					return -1;
 			}
@@ -170,8 +198,8 @@ static int take_locks(struct log *l, const struct gillog_info *info)
 		const struct gillog_lock *k = &info->locks[i];
 
 		if (i >= b->n_locks) {
-			if (names_find(l->names, NAME_LOCK, b->process, k->id, strlen(k->id), &p[i],
-				       NULL, l->err))
+			if (names_find(l->names, NAME_LOCK, b->process[k->process], k->id,
+				       strlen(k->id), &p[i], NULL, l->err))
 				return -1;
 			b->n_locks = i + 1;
 		}
@@ -220,28 +248,37 @@ static int take_facts(struct log *l, const struct gillog_info *info)
 	return 0;
 }
 
+/* What an earlier conversion has told; once. */
+static int take_told(struct log *l, const struct gillog_told *t, const char *title)
+{
+	struct binary *b = l->state;
+
+	if (t->check_interval && t->check_interval <= 100000)
+		b->interval = l->names->check_interval = t->check_interval;
+	if (b->told)
+		return 0;
+	b->told = true;
+	if (t->waits != GILLOG_WAITS_UNKNOWN)
+		l->waits = t->waits == GILLOG_WAITS_BUSY ? WAITS_BUSY : WAITS_ENTRY;
+	l->skipped += t->skipped;
+	l->names->lost_events += t->lost;
+	l->truncated |= t->truncated;
+	return *title ? names_set(&l->names->title, title, strlen(title), l->err) : 0;
+}
+
 /* What the log has named so far. */
 static int take_names(struct log *l)
 {
 	struct binary *b = l->state;
 	const struct gillog_info *info = gillog_info(b->log);
-	struct name_process *p;
 
-	if (b->has_process && b->changes == info->changes)
+	if (b->n_processes && b->changes == info->changes)
 		return 0;
 	b->changes = info->changes;
-	if (!b->has_process) {
-		if (names_add_process(l->names, -1, &b->process, l->err))
-			return -1;
-		b->has_process = true;
-	}
-	p = &l->names->process[b->process];
-	p->pid = info->pid;
-	p->ppid = info->ppid;
-	if (*info->process && names_set(&p->name, info->process, strlen(info->process), l->err))
+	if (take_processes(l, info))
 		return -1;
 	return take_threads(l, info) || take_locks(l, info) || take_funcs(l, info) ||
-			       take_facts(l, info)
+			       take_facts(l, info) || take_told(l, &info->told, info->title)
 		       ? -1
 		       : 0;
 }

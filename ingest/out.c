@@ -38,11 +38,13 @@ int out_flush(struct out *o)
 
 int out_text(struct out *o, const struct buf *b)
 {
-	const uint8_t *p = b->data;
-	size_t n = b->len;
+	return buf_failed(b) ? err_memory(o->err, "text to write") : out_bytes(o, b->data, b->len);
+}
 
-	if (buf_failed(b))
-		return err_memory(o->err, "text to write");
+int out_bytes(struct out *o, const void *data, size_t n)
+{
+	const uint8_t *p = data;
+
 	while (n) {
 		size_t part = o->cap - o->len < n ? o->cap - o->len : n;
 		int ret;

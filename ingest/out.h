@@ -36,6 +36,7 @@ int out_init(struct out *o, int fd, size_t line, struct err *err);
 int out_flush(struct out *o);
 /* a piece that was made before, of any length */
 int out_text(struct out *o, const struct buf *b);
+int out_bytes(struct out *o, const void *data, size_t n);
 /* What a walk returned: writes the rest and frees; 0 or -1. */
 int out_finish(struct out *o, int ret);
 

@@ -193,7 +193,7 @@ int drain_open_log(struct drain *d, const char *path, struct err *err)
 	}
 	read_comm(d->comm, d->pid, (uint32_t)d->pid);
 	if (gillog_writer_new(&d->writer, &o, write_log, d, err) ||
-	    gillog_put_process(d->writer, d->ring->pid, d->ring->ppid, d->comm, err)) {
+	    gillog_put_process(d->writer, 0, d->ring->pid, d->ring->ppid, d->comm, err)) {
 		give_up(d);
 		return -1;
 	}
@@ -238,9 +238,9 @@ static int take_lock(struct drain *d, uint32_t number, bool park, const char *id
 	if (number > UINT16_MAX)
 		return 0;
 	for (; d->n_locks < number; d->n_locks++)
-		if (gillog_put_lock(d->writer, (uint16_t)d->n_locks, "", "", park, err))
+		if (gillog_put_lock(d->writer, (uint16_t)d->n_locks, 0, "", "", park, err))
 			return -1;
-	if (gillog_put_lock(d->writer, (uint16_t)number, id, name, park, err))
+	if (gillog_put_lock(d->writer, (uint16_t)number, 0, id, name, park, err))
 		return -1;
 	if (number == d->n_locks)
 		d->n_locks++;
@@ -333,7 +333,7 @@ static int put_thread(struct drain *d, struct lane *l, const struct ring_slot *s
 		if (strcmp(comm, d->comm))
 			memcpy(name, comm, sizeof(comm));
 	}
-	return gillog_put_thread(d->writer, l->thread, id, name, err);
+	return gillog_put_thread(d->writer, l->thread, 0, id, name, err);
 }
 
 static int begin_lane(struct drain *d, struct lane *l, const struct ring_slot *s, struct err *err)

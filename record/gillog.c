@@ -21,7 +21,7 @@
 
 enum section { SEC_NAMES = 1, SEC_EVENTS, SEC_MARK, SEC_END, SEC_MIXED };
 enum method { METHOD_STORED, METHOD_ZSTD, METHOD_PLANES };
-enum name_tag { TAG_PROCESS = 1, TAG_FACT, TAG_THREAD, TAG_LOCK, TAG_FUNC };
+enum name_tag { TAG_PROCESS = 1, TAG_FACT, TAG_THREAD, TAG_LOCK, TAG_FUNC, TAG_TOLD };
 enum op { OP_LOCK, OP_CPU, OP_FUNC, OP_KIND, OP_ATTR, OP_CHECKS, OP_COUNTDOWN };
 
 #define CODE_BITS 3
@@ -120,7 +120,7 @@ static void section_put(uint8_t p[GILLOG_SECTION_SIZE], const struct section_hea
 
 struct reader_state {
 	uint64_t *thread_last;		/* the end of the thread's last block */
-	uint32_t cap_facts, cap_threads, cap_locks, cap_funcs, cap_last;
+	uint32_t cap_processes, cap_facts, cap_threads, cap_locks, cap_funcs, cap_last;
 };
 
 struct gillog {
@@ -215,18 +215,70 @@ static int take_index(const uint8_t **p, const uint8_t *end, uint32_t n, uint64_
 	return 0;
 }
 
-static int take_process(struct gillog_info *info, const uint8_t *p, const uint8_t *end,
-			struct err *err)
+/* The next process, or one that is there: number i of them. */
+static struct gillog_process *process_at(struct gillog *g, uint64_t i, struct err *err)
 {
-	uint64_t pid, ppid;
+	struct gillog_info *info = &g->info;
+	struct gillog_process *p;
+
+	if (grow(&info->processes, &g->st.cap_processes, (uint32_t)i, sizeof(*p), err))
+		return NULL;
+	p = &info->processes[i];
+	if (!p->name && !(p->name = calloc(1, 1))) {
+		err_memory(err, "names");
+		return NULL;
+	}
+	if (i == info->n_processes) {
+		info->n_processes++;
+		p->pid = p->ppid = -1;
+	}
+	return p;
+}
+
+/* The number of a process at the end of an entry: 0 if it says none. */
+static int take_process_number(const uint8_t **p, const uint8_t *end, uint32_t n, uint64_t *i,
+			       struct err *err)
+{
+	*i = 0;
+	return *p < end ? take_index(p, end, n, i, err) : 0;
+}
+
+static int take_process(struct gillog *g, const uint8_t *p, const uint8_t *end, struct err *err)
+{
+	char *name = NULL;
+	uint64_t pid, ppid, i;
+	struct gillog_process *at;
 
 	/* Stored plus one: 0 is unknown. */
 	if (take_uint(&p, end, INT64_MAX, &pid, err) || take_uint(&p, end, INT64_MAX, &ppid, err) ||
-	    retake_string(&p, end, &info->process, err))
+	    take_string(&p, end, &name, err))
 		return -1;
-	info->pid = (int64_t)pid - 1;
-	info->ppid = (int64_t)ppid - 1;
+	at = take_process_number(&p, end, g->info.n_processes, &i, err) ? NULL :
+									  process_at(g, i, err);
+	if (!at) {
+		free(name);
+		return -1;
+	}
+	free(at->name);
+	*at = (struct gillog_process){ (int64_t)pid - 1, (int64_t)ppid - 1, name };
 	return 0;
+}
+
+static int take_told(struct gillog_info *info, const uint8_t *p, const uint8_t *end,
+		     struct err *err)
+{
+	struct gillog_told *t = &info->told;
+	uint64_t waits, truncated;
+
+	if (take_uint(&p, end, GILLOG_WAITS_ENTRY, &waits, err) ||
+	    take_uint(&p, end, 1, &truncated, err) ||
+	    take_uint(&p, end, INT64_MAX, &t->skipped, err) ||
+	    take_uint(&p, end, INT64_MAX, &t->lost, err) ||
+	    take_uint(&p, end, INT64_MAX, &t->check_interval, err))
+		return -1;
+	t->waits = waits;
+	t->truncated = truncated;
+	return retake_string(&p, end, &info->title, err);
 }
 
 static int take_fact(struct gillog *g, const uint8_t *p, const uint8_t *end, struct err *err)
@@ -266,15 +318,17 @@ static int take_thread(struct gillog *g, const uint8_t *p, const uint8_t *end, s
 {
 	struct gillog_info *info = &g->info;
 	struct gillog_thread *t;
-	uint64_t i;
+	uint64_t i, process;
 
 	if (take_index(&p, end, info->n_threads, &i, err) ||
 	    grow(&info->threads, &g->st.cap_threads, (uint32_t)i, sizeof(*info->threads), err) ||
 	    grow(&g->st.thread_last, &g->st.cap_last, (uint32_t)i, sizeof(*g->st.thread_last), err))
 		return -1;
 	t = &info->threads[i];
-	if (retake_string(&p, end, &t->id, err) || retake_string(&p, end, &t->name, err))
+	if (retake_string(&p, end, &t->id, err) || retake_string(&p, end, &t->name, err) ||
+	    take_process_number(&p, end, info->n_processes - 1, &process, err))
 		return -1;
+	t->process = (uint32_t)process;
 	if (i == info->n_threads)
 		info->n_threads++;
 	return 0;
@@ -284,7 +338,7 @@ static int take_lock(struct gillog *g, const uint8_t *p, const uint8_t *end, str
 {
 	struct gillog_info *info = &g->info;
 	struct gillog_lock *l;
-	uint64_t i, flags;
+	uint64_t i, flags, process;
 
 	if (take_index(&p, end, info->n_locks, &i, err) || take_uint(&p, end, 1, &flags, err))
 		return -1;
@@ -293,8 +347,10 @@ static int take_lock(struct gillog *g, const uint8_t *p, const uint8_t *end, str
 	if (grow(&info->locks, &g->st.cap_locks, (uint32_t)i, sizeof(*info->locks), err))
 		return -1;
 	l = &info->locks[i];
-	if (retake_string(&p, end, &l->id, err) || retake_string(&p, end, &l->name, err))
+	if (retake_string(&p, end, &l->id, err) || retake_string(&p, end, &l->name, err) ||
+	    take_process_number(&p, end, info->n_processes - 1, &process, err))
 		return -1;
+	l->process = (uint32_t)process;
 	l->park = flags;
 	if (i == info->n_locks)
 		info->n_locks++;
@@ -338,7 +394,7 @@ static int take_names(struct gillog *g, const uint8_t *p, const uint8_t *end, st
 				       "an entry does not fit in its names section");
 		switch (tag) {
 		case TAG_PROCESS:
-			r = take_process(&g->info, p, p + n, err);
+			r = take_process(g, p, p + n, err);
 			break;
 		case TAG_FACT:
 			r = take_fact(g, p, p + n, err);
@@ -351,6 +407,9 @@ static int take_names(struct gillog *g, const uint8_t *p, const uint8_t *end, st
 			break;
 		case TAG_FUNC:
 			r = take_func(g, p, p + n, err);
+			break;
+		case TAG_TOLD:
+			r = take_told(&g->info, p, p + n, err);
 			break;
 		}
 		if (r)
@@ -413,11 +472,10 @@ static int reader_new(struct gillog **out, struct gillog *from, struct err *err)
 	if (!g)
 		return err_memory(err, "a log's reader");
 	*g = *from;
-	g->info.pid = g->info.ppid = -1;
-	g->info.process = calloc(1, 1);
+	g->info.title = calloc(1, 1);
 	g->raw = malloc(NAMES_MAX);
 	g->dctx = ZSTD_createDCtx();
-	if (!g->info.process || !g->raw || !g->dctx) {
+	if (!g->info.title || !g->raw || !g->dctx || !process_at(g, 0, err)) {
 		gillog_close(g);
 		return err_memory(err, "a log's reader");
 	}
@@ -467,7 +525,10 @@ void gillog_close(struct gillog *g)
 	free(info->threads);
 	free(info->locks);
 	free(info->funcs);
-	free(info->process);
+	for (uint32_t i = 0; i < g->st.cap_processes; i++)
+		free(info->processes[i].name);
+	free(info->processes);
+	free(info->title);
 	free(g->st.thread_last);
 	free(g->raw);
 	ZSTD_freeDCtx(g->dctx);
@@ -1165,7 +1226,7 @@ struct gillog_writer {
 	struct builder *builders;	/* one per thread */
 	uint32_t *active;		/* threads with a block begun */
 	uint32_t n_active, cap_active;
-	uint32_t n_threads, cap_threads, n_locks, n_funcs;
+	uint32_t n_processes, n_threads, cap_threads, n_locks, n_funcs;
 	struct mixed_encoder *mixed;	/* NULL: blocks of one thread */
 	uint64_t mixed_last;		/* time of the event that was put last into it */
 	uint64_t mark, epoch_bytes;
@@ -1391,15 +1452,59 @@ static int put_name(struct gillog_writer *w, enum name_tag tag, struct buf *body
 	return r;
 }
 
-int gillog_put_process(struct gillog_writer *w, int64_t pid, int64_t ppid, const char *name,
-		       struct err *err)
+static int check_index(uint32_t i, uint32_t *n, uint32_t max, struct err *err)
+{
+	if (i > *n || i >= max)
+		return err_set(err, ERR_USAGE,
+			       "number %" PRIu32 " is named where %" PRIu32 " is next", i, *n);
+	if (i == *n)
+		++*n;
+	return 0;
+}
+
+/* Whether it was named, or is there without. */
+static int check_process(const struct gillog_writer *w, uint32_t process, struct err *err)
+{
+	if (!process || process < w->n_processes)
+		return 0;
+	return err_set(err, ERR_USAGE, "process %" PRIu32 " has not been named", process);
+}
+
+/* The number of a process behind an entry; a recorder's log, of one, says none. */
+static void add_process_number(struct buf *b, uint32_t process)
+{
+	if (process)
+		buf_varint(b, process);
+}
+
+int gillog_put_process(struct gillog_writer *w, uint32_t i, int64_t pid, int64_t ppid,
+		       const char *name, struct err *err)
 {
 	struct buf b = BUF_INIT;
 
+	if (!w->n_processes)
+		w->n_processes = 1;	/* the first is there without being named */
+	if (check_index(i, &w->n_processes, 1u << 24, err))
+		return -1;
 	buf_varint(&b, pid < 0 ? 0 : (uint64_t)pid + 1);
 	buf_varint(&b, ppid < 0 ? 0 : (uint64_t)ppid + 1);
 	add_string(&b, name);
+	add_process_number(&b, i);
 	return put_name(w, TAG_PROCESS, &b, err);
+}
+
+int gillog_put_told(struct gillog_writer *w, const struct gillog_told *t, const char *title,
+		    struct err *err)
+{
+	struct buf b = BUF_INIT;
+
+	buf_varint(&b, t->waits);
+	buf_varint(&b, t->truncated);
+	buf_varint(&b, t->skipped);
+	buf_varint(&b, t->lost);
+	buf_varint(&b, t->check_interval);
+	add_string(&b, title);
+	return put_name(w, TAG_TOLD, &b, err);
 }
 
 int gillog_put_fact(struct gillog_writer *w, const char *key, const char *value, struct err *err)
@@ -1411,22 +1516,14 @@ int gillog_put_fact(struct gillog_writer *w, const char *key, const char *value,
 	return put_name(w, TAG_FACT, &b, err);
 }
 
-static int check_index(uint32_t i, uint32_t *n, uint32_t max, struct err *err)
-{
-	if (i > *n || i >= max)
-		return err_set(err, ERR_USAGE,
-			       "number %" PRIu32 " is named where %" PRIu32 " is next", i, *n);
-	if (i == *n)
-		++*n;
-	return 0;
-}
-
-int gillog_put_thread(struct gillog_writer *w, uint32_t i, const char *id, const char *name,
-		      struct err *err)
+int gillog_put_thread(struct gillog_writer *w, uint32_t i, uint32_t process, const char *id,
+		      const char *name, struct err *err)
 {
 	struct buf b = BUF_INIT;
 	bool fresh = i == w->n_threads;
 
+	if (check_process(w, process, err))
+		return -1;
 	if (fresh && grow(&w->builders, &w->cap_threads, i, sizeof(*w->builders), err))
 		return -1;
 	if (check_index(i, &w->n_threads, 1u << 24, err))
@@ -1436,20 +1533,22 @@ int gillog_put_thread(struct gillog_writer *w, uint32_t i, const char *id, const
 	buf_varint(&b, i);
 	add_string(&b, id);
 	add_string(&b, name);
+	add_process_number(&b, process);
 	return put_name(w, TAG_THREAD, &b, err);
 }
 
-int gillog_put_lock(struct gillog_writer *w, uint16_t i, const char *id, const char *name,
-		    bool park, struct err *err)
+int gillog_put_lock(struct gillog_writer *w, uint16_t i, uint32_t process, const char *id,
+		    const char *name, bool park, struct err *err)
 {
 	struct buf b = BUF_INIT;
 
-	if (check_index(i, &w->n_locks, UINT16_MAX + 1, err))
+	if (check_process(w, process, err) || check_index(i, &w->n_locks, UINT16_MAX + 1, err))
 		return -1;
 	buf_varint(&b, i);
 	buf_varint(&b, park);
 	add_string(&b, id);
 	add_string(&b, name);
+	add_process_number(&b, process);
 	return put_name(w, TAG_LOCK, &b, err);
 }
 
@@ -1589,7 +1688,7 @@ static int check_event(struct gillog_writer *w, uint32_t thread, const struct gi
 	for (unsigned i = 0; i < e->n_attrs; i++) {
 		const struct gillog_attr *a = &attrs[i];
 
-		if (!gillog_attr_name(a->id) || !op_fits(a->value) ||
+		if (!gillog_attr_name(a->id) || (!w->mixed && !op_fits(a->value)) ||
 		    (a->id == GL_ATTR_CPU && (a->value < 0 || a->value > INT32_MAX)) ||
 		    (a->id == GL_ATTR_FUNC && (a->value < 0 || a->value >= w->n_funcs)) ||
 		    (a->id == GL_ATTR_TARGET && (a->value < 0 || a->value >= w->n_threads)))

@@ -100,12 +100,27 @@ struct gillog_row {
 enum gillog_clock { GILLOG_NS, GILLOG_TICKS };
 
 struct gillog_fact { char *key, *value; };
-struct gillog_thread {
-	char *id, *name;
-}; /* id: "9989", as the OS or the log names it */
+struct gillog_process {
+	int64_t pid, ppid;		/* -1: unknown */
+	char *name;			/* "" if unknown */
+};
+/* id: "9989", as the OS or the log names it; process: its number */
+struct gillog_thread { char *id, *name; uint32_t process; };
 /* park: only contention is seen, no holds */
-struct gillog_lock { char *id, *name; bool park; };
+struct gillog_lock { char *id, *name; uint32_t process; bool park; };
 struct gillog_func { char *name, *file; uint32_t line; };
+
+/*
+ * What a log says that was made of another one: of a recorder's own it is all 0.
+ */
+enum gillog_waits { GILLOG_WAITS_UNKNOWN, GILLOG_WAITS_BUSY, GILLOG_WAITS_ENTRY };
+struct gillog_told {
+	enum gillog_waits waits;	/* what begins a wait */
+	bool truncated;
+	/* left out by an earlier conversion; events lost of unknown threads */
+	uint64_t skipped, lost;
+	uint64_t check_interval;	/* 0: unknown */
+};
 
 /*
  * What the log says about itself so far: a names section may come at any place, but always before
@@ -114,14 +129,15 @@ struct gillog_func { char *name, *file; uint32_t line; };
  */
 struct gillog_info {
 	enum gillog_clock clock;
-	int64_t pid, ppid;		/* -1: unknown.  A log is of one process. */
-	char *process;			/* the process' name, "" if unknown */
+	struct gillog_process *processes;	/* at least one; a recorder's log has one */
+	struct gillog_told told;
+	char *title;			/* "": none */
 	/* a later fact with the same key has replaced the earlier one */
 	struct gillog_fact *facts;
 	struct gillog_thread *threads;
 	struct gillog_lock *locks;
 	struct gillog_func *funcs;
-	uint32_t n_facts, n_threads, n_locks, n_funcs;
+	uint32_t n_processes, n_facts, n_threads, n_locks, n_funcs;
 	uint64_t changes;		/* sections of names read so far */
 	uint64_t blocks, events;	/* read so far */
 	uint64_t damaged_blocks, damaged_events;
@@ -247,13 +263,16 @@ void gillog_writer_free(struct gillog_writer *w);	/* NULL is allowed */
  * Names: collected, and written before the next block.  NULL is "".  Indexes count up from 0: i is
  * at most the number of those named before, and naming one again replaces its strings.
  */
-int gillog_put_process(struct gillog_writer *w, int64_t pid, int64_t ppid, const char *name,
-		       struct err *err);
+int gillog_put_process(struct gillog_writer *w, uint32_t i, int64_t pid, int64_t ppid,
+		       const char *name, struct err *err);
+int gillog_put_told(struct gillog_writer *w, const struct gillog_told *t, const char *title,
+		    struct err *err);
 int gillog_put_fact(struct gillog_writer *w, const char *key, const char *value, struct err *err);
-int gillog_put_thread(struct gillog_writer *w, uint32_t i, const char *id, const char *name,
-		      struct err *err);
-int gillog_put_lock(struct gillog_writer *w, uint16_t i, const char *id, const char *name,
-		    bool park, struct err *err);
+/* process: the number of one that was named, or 0. */
+int gillog_put_thread(struct gillog_writer *w, uint32_t i, uint32_t process, const char *id,
+		      const char *name, struct err *err);
+int gillog_put_lock(struct gillog_writer *w, uint16_t i, uint32_t process, const char *id,
+		    const char *name, bool park, struct err *err);
 int gillog_put_func(struct gillog_writer *w, uint32_t i, const char *name, const char *file,
 		    uint32_t line, struct err *err);
 

@@ -18,7 +18,7 @@
 #include "scratch.h"
 #include "failing_malloc.h"
 
-enum what { EVENTS, PERIODS, BINS, N_WHATS };
+enum what { EVENTS, BINARY, PERIODS, BINS, N_WHATS };
 
 static int dump(enum what what, struct timeline *tl, int fd, struct err *err)
 {
@@ -26,6 +26,7 @@ static int dump(enum what what, struct timeline *tl, int fd, struct err *err)
 
 	*err = (struct err){ 0 };
 	return what == EVENTS ? dump_events(tl, fd, all, err) :
+	       what == BINARY ? dump_binary(tl, fd, all, err) :
 	       what == PERIODS ? dump_periods(tl, fd, all, err) : dump_bins(tl, fd, 9, all, err);
 }
 
@@ -93,7 +94,8 @@ static void test_every_allocation(void **state)
 			data = written(f, &n);
 			if (ret && !err.msg[0])
 				fail_msg("allocation %ld fails without a sentence", i);
-			if (!ret && (n != n_good || memcmp(data, good, n)))
+			/* Where zstd gets no memory, a block is stored as it is. */
+			if (!ret && what != BINARY && (n != n_good || memcmp(data, good, n)))
 				fail_msg("allocation %ld of %ld fails, and the text is another one",
 					 i, total);
 			refused += ret != 0;
@@ -113,7 +115,7 @@ static void test_every_allocation(void **state)
 /* The disk is full after some bytes. */
 static void test_full(void **state)
 {
-	struct timeline *tl = make(60000);
+	struct timeline *tl = make(500000);
 	struct rlimit before, limit;
 	FILE *f = tmpfile();
 
@@ -128,7 +130,7 @@ static void test_full(void **state)
 
 		assert_int_equal(dump(what, tl, fileno(f), &err), 0);
 		free(written(f, &n_good));
-		assert_true(n_good > 300000);		/* more than one write */
+		assert_true(n_good > 262144);		/* more than one write */
 		for (unsigned i = 0; i < 6; i++) {
 			limit = before;
 			limit.rlim_cur = i < 5 ? n_good * i / 5 : n_good - 1;

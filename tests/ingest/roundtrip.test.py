@@ -1,4 +1,4 @@
-"""`dump --events T.gtl | ingest` gives the same timeline, and -j 1 to 4 the same bytes."""
+"""`dump --events T.gtl | ingest` and `dump --binary T.gtl | ingest` give the same timeline, and -j 1 to 4 the same bytes."""
 import os
 import sys
 
@@ -36,6 +36,14 @@ def check(name, f, path):
 				bad.append("%s: %s is %s, after a round %s" % (name, k, str(a[k])[:600], str(b.get(k))[:600]))
 	elif read(f("u.gtl")) != want:
 		bad.append("%s: the bytes differ after a round" % name)
+	# and so does the binary dump
+	binary = compare.run("dump", "--binary", f("t.gtl"))[1]
+	compare.run("ingest", "-f", "--strict", "-o", f("b.gtl"), "-", data=binary)
+	if read(f("b.gtl")) != want:
+		other = compare.run("dump", "--events", f("b.gtl"))[1]
+		a, b = text.splitlines(), other.splitlines()
+		first = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+		bad.append("%s: the bytes differ after a binary round; line %d of the dump: %r, %r" % (name, first + 1, a[first:first + 1], b[first:first + 1]))
 	# the dump is a log of its own: the oracle reads the same figures from it
 	with open(f("dump"), "wb") as d:
 		d.write(text)

@@ -140,8 +140,8 @@ static void test_small(void **state)
 
 	(void)state;
 	assert_int_equal(gillog_writer_new(&w, &o, write_buf, &log, &err), 0);
-	assert_int_equal(gillog_put_thread(w, 0, "1", "", &err), 0);
-	assert_int_equal(gillog_put_lock(w, 0, "0", "GIL", false, &err), 0);
+	assert_int_equal(gillog_put_thread(w, 0, 0, "1", "", &err), 0);
+	assert_int_equal(gillog_put_lock(w, 0, 0, "0", "GIL", false, &err), 0);
 	for (unsigned i = 0; i < 2000000; i++) {
 		struct gillog_event e = { .time = i / 2 * 100,
 					  .kind = i % 2 ? GL_ACQUIRE : GL_RELEASE };

@@ -76,10 +76,11 @@ static void read_back(const struct plain_log *l, const struct buf *log)
 	assert_int_equal(seen, l->n);
 	assert_true(gillog_info(g)->complete && gillog_info(g)->events == l->n);
 	assert_string_equal(gillog_info(g)->threads[0].name, "late name");
-	assert_string_equal(gillog_info(g)->process, "py\xff");
+	assert_string_equal(gillog_info(g)->processes[0].name, "py\xff");
 	assert_int_equal(gillog_info(g)->n_facts, 1);
 	assert_string_equal(gillog_info(g)->facts[0].value, "3.13");
-	assert_true(gillog_info(g)->pid == 42 && gillog_info(g)->ppid == -1 &&
+	assert_true(gillog_info(g)->processes[0].pid == 42 &&
+		    gillog_info(g)->processes[0].ppid == -1 &&
 		    gillog_info(g)->locks[2].park);
 	assert_int_equal(gillog_info(g)->funcs[4].line, 4000);
 	gillog_close(g);
@@ -121,8 +122,8 @@ static void test_small(void **state)
 
 	(void)state;
 	assert_int_equal(gillog_writer_new(&w, &o, write_buf, &log, &err), 0);
-	assert_int_equal(gillog_put_thread(w, 0, "1", "", &err), 0);
-	assert_int_equal(gillog_put_lock(w, 0, "0", "GIL", false, &err), 0);
+	assert_int_equal(gillog_put_thread(w, 0, 0, "1", "", &err), 0);
+	assert_int_equal(gillog_put_lock(w, 0, 0, "0", "GIL", false, &err), 0);
 	for (unsigned i = 0; i < 200000; i++) {
 		struct gillog_event e = { .time = time += 100 + random_below(400), .n_attrs = 1,
 					  .kind = i % 2 ? GL_RELEASE : GL_ACQUIRE };
@@ -149,8 +150,8 @@ static void test_small_ticks(void **state)
 
 	(void)state;
 	assert_int_equal(gillog_writer_new(&w, &o, write_buf, &log, &err), 0);
-	assert_int_equal(gillog_put_thread(w, 0, "1", "", &err), 0);
-	assert_int_equal(gillog_put_lock(w, 0, "0", "GIL", false, &err), 0);
+	assert_int_equal(gillog_put_thread(w, 0, 0, "1", "", &err), 0);
+	assert_int_equal(gillog_put_lock(w, 0, 0, "0", "GIL", false, &err), 0);
 	/* Five ticks and a call, again and again; a check where the countdown falls below 0. */
 	for (unsigned i = 0, ticks = 0; i < 200000; i++) {
 		struct gillog_event e = { .time = time += 100 + random_below(400), .n_attrs = 2,
@@ -192,10 +193,10 @@ static void test_refused(void **state)
 	(void)state;
 	assert_int_equal(gillog_writer_new(&w, &o, write_buf, &log, &err), 0);
 	assert_int_equal(gillog_put_event(w, 0, &e, NULL, &err), -1);		/* no thread */
-	assert_int_equal(gillog_put_thread(w, 1, "1", "", &err), -1);		/* 0 is next */
-	assert_int_equal(gillog_put_thread(w, 0, "1", "", &err), 0);
+	assert_int_equal(gillog_put_thread(w, 1, 0, "1", "", &err), -1);	/* 0 is next */
+	assert_int_equal(gillog_put_thread(w, 0, 0, "1", "", &err), 0);
 	assert_int_equal(gillog_put_event(w, 0, &e, NULL, &err), -1);		/* no lock */
-	assert_int_equal(gillog_put_lock(w, 0, "0", "", false, &err), 0);
+	assert_int_equal(gillog_put_lock(w, 0, 0, "0", "", false, &err), 0);
 	assert_int_equal(gillog_put_event(w, 0, &e, NULL, &err), 0);
 	e.n_attrs = 1;
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++)

@@ -104,17 +104,17 @@ static inline void random_log_of(struct plain_log *l, struct buf *out, size_t n,
 	l->marks = calloc(n + 1, sizeof(*l->marks));
 	assert_true(l->events && l->marks);
 	assert_int_equal(gillog_writer_new(&w, &o, write_buf, out, &err), 0);
-	assert_int_equal(gillog_put_process(w, 42, -1, "py\xff", &err), 0);
+	assert_int_equal(gillog_put_process(w, 0, 42, -1, "py\xff", &err), 0);
 	assert_int_equal(gillog_put_fact(w, "python", "2.7", &err), 0);
 	assert_int_equal(gillog_put_fact(w, "python", "3.13", &err), 0);
 	for (uint32_t i = 0; i < n_threads; i++) {
 		char id[16];
 
 		snprintf(id, sizeof(id), "t%u", i);
-		assert_int_equal(gillog_put_thread(w, i, id, NULL, &err), 0);
+		assert_int_equal(gillog_put_thread(w, i, 0, id, NULL, &err), 0);
 	}
 	for (uint16_t i = 0; i < l->n_locks; i++)
-		assert_int_equal(gillog_put_lock(w, i, "id", "GIL", i == 2, &err), 0);
+		assert_int_equal(gillog_put_lock(w, i, 0, "id", "GIL", i == 2, &err), 0);
 	for (uint32_t i = 0; i < l->n_funcs; i++)
 		assert_int_equal(gillog_put_func(w, i, "f", "a.py", i * 1000, &err), 0);
 	for (size_t i = 0; i < n; i++) {
@@ -140,7 +140,7 @@ static inline void random_log_of(struct plain_log *l, struct buf *out, size_t n,
 		}
 	}
 	l->n = n;
-	assert_int_equal(gillog_put_thread(w, 0, "t0", "late name", &err), 0);
+	assert_int_equal(gillog_put_thread(w, 0, 0, "t0", "late name", &err), 0);
 	assert_int_equal(gillog_finish(w, &err), 0);
 	gillog_writer_free(w);
 }

@@ -135,7 +135,8 @@ static int input(void *ctx, void *data, size_t n, size_t *got, struct err *err)
 
 static void names(const struct gillog_info *info)
 {
-	printf("# process: %" PRId64 " %" PRId64 " %s\n", info->pid, info->ppid, info->process);
+	printf("# process: %" PRId64 " %" PRId64 " %s\n", info->processes[0].pid,
+	       info->processes[0].ppid, info->processes[0].name);
 	for (uint32_t i = 0; i < info->n_facts; i++)
 		printf("# %s: %s\n", info->facts[i].key, info->facts[i].value);
 	for (uint32_t i = 0; i < info->n_threads; i++)
