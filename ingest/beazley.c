@@ -13,21 +13,11 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "clones.h"
 
 typedef uint8_t v32 __attribute__((vector_size(32)));
 typedef uint64_t v4x64 __attribute__((vector_size(32)));
 struct v32_at { v32 v; } __attribute__((packed, may_alias));
-
-/*
- * A function in two versions, of which the loader chooses the processor's.  Not for
- * ThreadSanitizer, whose runtime is not there yet when that happens.
- */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && \
-	!defined(__SANITIZE_THREAD__)
-#define CLONE_AVX2 __attribute__((target_clones("avx2", "default")))
-#else
-#define CLONE_AVX2
-#endif
 
 #define MAX_PREFIX 24		/* "t3 100 1646 " */
 #define PAIR_BYTES (2 * (MAX_PREFIX + 8))

@@ -60,6 +60,30 @@ struct shares {
 uint64_t column_of(const struct shares *s, unsigned level, unsigned h);
 
 /*
+ * The same for the columns of a lane: those of several states wait until there are all, and go
+ * through the processor's vectors, eight side by side.
+ */
+#define COLUMNS 8
+struct columns {
+	uint32_t run[COLUMNS], stall[COLUMNS], signal[COLUMNS], wait[COLUMNS];	/* times */
+	uint32_t taken[COLUMNS];	/* whether the lock was taken */
+	uint32_t rows[COLUMNS];		/* of the states: the bits of a column below COLUMN_BUSY */
+	uint16_t at[COLUMNS];
+};
+struct column_batch {
+	/* as many as the lane has; those that wait lack their rows */
+	uint64_t *column;
+	struct columns *waiting;	/* room for as many */
+	uint32_t n;
+	unsigned level, h;
+};
+
+/* Column number x, below 65536. */
+void column_put(struct column_batch *b, uint32_t x, const struct shares *s);
+/* Gives those that wait their rows; then b->column is whole, and none waits. */
+void column_flush(struct column_batch *b);
+
+/*
  * Where a column's ink changes, from the top: seg[0].row is 0, the last one ends at h.  Returns
  * their number.
  */

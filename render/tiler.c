@@ -47,6 +47,7 @@ struct tiler {
 	struct timeline_bin *parents;
 	uint32_t parents_lane0, parents_lanes;
 	bool have_parents;
+	struct column_batch columns;	/* of a lane, from bins */
 	bool *skip;			/* per group */
 	/* a tile's bins, one for each zoom of a subtree; made when it is needed */
 	struct timeline_bin *folded[64];
@@ -298,19 +299,34 @@ static inline void join_bins(struct timeline_bin *o, const struct timeline_bin *
 	o->checks = a->checks + b->checks;
 }
 
-static size_t draw_bins(const struct tiler *t, const struct timeline_bin *bin, unsigned level,
+/* The columns of a lane as runs; how many of these. */
+static size_t join_columns(uint64_t *runs, const uint64_t *column, uint32_t width)
+{
+	uint32_t begin = 0;
+	size_t n = 0;
+
+	for (uint32_t x = 1; x <= width; x++)
+		if (x == width || column[x] != column[begin]) {
+			runs[n++] = RUN_OF(column[begin], x - begin);
+			begin = x;
+		}
+	return n;
+}
+
+static size_t draw_bins(struct tiler *t, const struct timeline_bin *bin, unsigned level,
 			uint64_t *runs, struct lane_sums *out)
 {
-	unsigned h = t->set->lane_height - LANE_GAP;
+	struct column_batch *columns = &t->columns;
 	struct bin_sums sums = { .max_wait = 0 };
-	struct pen pen = { .runs = runs };
+	uint32_t width = t->set->pyramid.tile_width;
 	bool plain = level > t->set->bright_level;
 
-	for (uint32_t x = 0; x < t->set->pyramid.tile_width; x++, bin++) {
+	columns->level = level;
+	for (uint32_t x = 0; x < width; x++, bin++) {
 		struct shares s;
 
 		if (!sum_bin(&sums, bin)) {
-			pen_add(&pen, t->constant[STATE_IDLE], 1);
+			columns->column[x] = t->constant[STATE_IDLE];
 			continue;
 		}
 		s = (struct shares){
@@ -324,14 +340,15 @@ static size_t draw_bins(const struct tiler *t, const struct timeline_bin *bin, u
 			.lost = bin->lost,
 			.plain = plain && !bin->switches,
 		};
-		pen_add(&pen, column_of(&s, level, h), 1);
+		column_put(columns, x, &s);
 	}
+	column_flush(columns);
 	memcpy(&out->run, &sums.time, sizeof(sums.time));
 	memcpy(&out->acquires, &sums.first, sizeof(sums.first));
 	memcpy(&out->timeouts, &sums.last, sizeof(sums.last));
 	out->max_wait = sums.max_wait;
 	out->checks = sums.checks;
-	return pen.n;
+	return join_columns(runs, columns->column, width);
 }
 
 /* --- a drawing -------------------------------------------------------------------------------- */
@@ -1163,7 +1180,10 @@ struct tiler *tiler_new(const struct tile_set *set, struct err *err)
 			 p->tile_width * sizeof(*t->bins));
 	t->parents = calloc(p->n_lanes + 1, sizeof(*t->parents));
 	t->skip = calloc(p->n_groups, sizeof(*t->skip));
-	if (!t->bins || !t->parents || !t->skip ||
+	t->columns.h = h;
+	t->columns.column = malloc(p->tile_width * sizeof(*t->columns.column));
+	t->columns.waiting = malloc(p->tile_width / COLUMNS * sizeof(*t->columns.waiting));
+	if (!t->bins || !t->parents || !t->skip || !t->columns.column || !t->columns.waiting ||
 	    reserve_words(t, (size_t)LANES_PER_TILE * p->tile_width, err))
 		goto memory;
 	for (unsigned s = 0; s < N_STATES; s++) {
@@ -1198,6 +1218,8 @@ void tiler_free(struct tiler *t)
 	free(t->bins);
 	free(t->parents);
 	free(t->skip);
+	free(t->columns.column);
+	free(t->columns.waiting);
 	free(t->words);
 	free(t->seen);
 	free(t);
