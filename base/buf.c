@@ -18,7 +18,7 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
 {
 	if (b->failed)
 		return NULL;
-	if (n > b->cap - b->len) {
+	if (n > b->cap - b->len || !b->data) {	/* NULL is for a failure, even if n is 0 */
 		size_t cap = b->cap ? b->cap : 256;
 		uint8_t *data;
 
@@ -42,9 +42,9 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
 
 void buf_add(struct buf *b, const void *data, size_t n)
 {
-	uint8_t *p = buf_reserve(b, n);
+	uint8_t *p = n ? buf_reserve(b, n) : NULL;
 
-	if (p && n) {
+	if (p) {
 		memcpy(p, data, n);
 		b->len += n;
 	}
