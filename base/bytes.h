@@ -90,4 +90,17 @@ static inline const uint8_t *get_varint(const uint8_t *p, const uint8_t *end, ui
 	return NULL;
 }
 
+/* Bytes that are read one after the other; p NULL: a varint was cut off. */
+struct scan { const uint8_t *p, *end; };
+
+/* The next varint; a cut off one makes this and every later one 0. */
+static inline uint64_t scan_varint(struct scan *s)
+{
+	uint64_t v = 0;
+
+	if (s->p)
+		s->p = get_varint(s->p, s->end, &v);
+	return s->p ? v : 0;
+}
+
 #endif

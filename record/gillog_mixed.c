@@ -267,22 +267,10 @@ static int bad(struct err *err, const char *what)
 	return err_set(err, ERR_FORMAT, "%s", what);
 }
 
-struct scan { const uint8_t *p, *end; };
-
-/* The next varint; a cut off one makes this and every later one 0, with p NULL. */
-static uint64_t next(struct scan *s)
-{
-	uint64_t v = 0;
-
-	if (s->p)
-		s->p = get_varint(s->p, s->end, &v);
-	return s->p ? v : 0;
-}
-
 static int get_symbols(struct mixed_reader *r, struct scan *s, const struct gillog_block *b,
 		       struct err *err)
 {
-	uint64_t n = next(s);
+	uint64_t n = scan_varint(s);
 
 	if (!s->p || !n || n > 65536 || n > (size_t)(s->end - s->p) / 3)
 		return bad(err, "a number of symbols that cannot be");
@@ -296,7 +284,7 @@ static int get_symbols(struct mixed_reader *r, struct scan *s, const struct gill
 	}
 	r->n_symbols = n;
 	for (size_t i = 0; i < n; i++) {
-		uint64_t thread = next(s), lock = next(s), v = next(s);
+		uint64_t thread = scan_varint(s), lock = scan_varint(s), v = scan_varint(s);
 		unsigned kind = v & ((1u << KIND_BITS) - 1);
 		uint64_t attrs = v >> KIND_BITS;
 
@@ -333,10 +321,10 @@ int mixed_open(struct mixed_reader *r, const struct gillog_block *b, const uint8
 	r->left = 0;
 	if (get_symbols(r, &s, b, err))
 		return -1;
-	n = next(&s);
-	counts = next(&s);
+	n = scan_varint(&s);
+	counts = scan_varint(&s);
 	for (unsigned i = 1; i < N_GL_ATTRS; i++)
-		column[i] = next(&s);
+		column[i] = scan_varint(&s);
 	if (!s.p)
 		return bad(err, "it ends in its tables");
 	if (!n || n > b->n_events)

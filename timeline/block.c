@@ -457,18 +457,6 @@ static int room(void *items, size_t *cap, uint64_t n, size_t size, size_t least,
 	return 0;
 }
 
-struct scan { const uint8_t *p, *end; };
-
-/* Reads a varint; a cut off one makes every later one 0 with p NULL. */
-static uint64_t next(struct scan *s)
-{
-	uint64_t v = 0;
-
-	if (s->p)
-		s->p = get_varint(s->p, s->end, &v);
-	return s->p ? v : 0;
-}
-
 static int get_thread(const struct block_reader *r, uint64_t number, uint32_t *index)
 {
 	if (number >= r->n_threads)
@@ -479,7 +467,7 @@ static int get_thread(const struct block_reader *r, uint64_t number, uint32_t *i
 
 static int get_heads(struct block_reader *r, struct scan *s, struct err *err)
 {
-	uint64_t n = next(s), number = 0;
+	uint64_t n = scan_varint(s), number = 0;
 
 	if (!s->p ||
 	    room(&r->head, &r->cap_heads, n, sizeof(*r->head), 4, (size_t)(s->end - s->p), err))
@@ -489,14 +477,14 @@ static int get_heads(struct block_reader *r, struct scan *s, struct err *err)
 		struct block_head *h = &r->head[i];
 		uint64_t v, ago, seg;
 
-		number += next(s);
-		v = next(s);
-		ago = next(s);
-		seg = next(s);
+		number += scan_varint(s);
+		v = scan_varint(s);
+		ago = scan_varint(s);
+		seg = scan_varint(s);
 		h->state = v & 7;
 		h->func = -1;
 		if (h->state == STATE_RUN || h->state == STATE_STALL)
-			h->func = (int64_t)next(s) - 1;
+			h->func = (int64_t)scan_varint(s) - 1;
 		if (!s->p || get_thread(r, number, &h->thread) || h->state >= N_STATES ||
 		    v >> 3 >= r->n_locks || ago > r->begin || seg > ago)
 			return bad(err, "an impossible head");
@@ -510,7 +498,7 @@ static int get_heads(struct block_reader *r, struct scan *s, struct err *err)
 /* *pairs: whether there is a symbol of pairs. */
 static int get_symbols(struct block_reader *r, struct scan *s, bool *pairs, struct err *err)
 {
-	uint64_t n = next(s);
+	uint64_t n = scan_varint(s);
 
 	if (!s->p || room(&r->symbol, &r->cap_symbols, n, sizeof(*r->symbol), 3,
 			  (size_t)(s->end - s->p), err))
@@ -519,7 +507,7 @@ static int get_symbols(struct block_reader *r, struct scan *s, bool *pairs, stru
 	*pairs = false;
 	for (size_t i = 0; i < n; i++) {
 		struct block_symbol *y = &r->symbol[i];
-		uint64_t number = next(s), lock = next(s), v = next(s);
+		uint64_t number = scan_varint(s), lock = scan_varint(s), v = scan_varint(s);
 
 		if (!s->p || get_thread(r, number, &y->thread) || lock >= r->n_locks ||
 		    (v & 31) > SYMBOL_PAIRS || (v >> 5 & 7) >= N_STATES || v >> (12 + N_ATTRS) ||
@@ -538,7 +526,7 @@ static int get_symbols(struct block_reader *r, struct scan *s, bool *pairs, stru
 
 static int get_tails(struct block_reader *r, struct scan *s, uint64_t end, struct err *err)
 {
-	uint64_t n = next(s), number = 0;
+	uint64_t n = scan_varint(s), number = 0;
 
 	if (!s->p ||
 	    room(&r->tail, &r->cap_tails, n, sizeof(*r->tail), 3, (size_t)(s->end - s->p), err))
@@ -548,9 +536,9 @@ static int get_tails(struct block_reader *r, struct scan *s, uint64_t end, struc
 		struct block_tail *t = &r->tail[i];
 		uint64_t take_end, ago;
 
-		number += next(s);
-		take_end = next(s);
-		ago = next(s);
+		number += scan_varint(s);
+		take_end = scan_varint(s);
+		ago = scan_varint(s);
 		if (!s->p || get_thread(r, number, &t->thread) || ago > end ||
 		    take_end > INT64_MAX)
 			return bad(err, "an impossible tail");
@@ -580,11 +568,11 @@ int block_open(struct block_reader *r, const uint8_t *data, size_t len,
 	    get_tails(r, &s, b->end, err))
 		return -1;
 	for (unsigned i = 1; i < N_ATTRS; i++)
-		column[i] = next(&s);
-	checks = unzigzag(next(&s));
+		column[i] = scan_varint(&s);
+	checks = unzigzag(scan_varint(&s));
 	if (pairs) {
-		entries = next(&s);
-		counts = next(&s);
+		entries = scan_varint(&s);
+		counts = scan_varint(&s);
 	}
 	if (!s.p)
 		return bad(err, "it ends in its tables");

@@ -151,6 +151,45 @@ static inline void random_log(struct plain_log *l, struct buf *out, size_t n, ui
 	random_log_of(l, out, n, n_threads, block_size, with_checks, false);
 }
 
+/* What became of reading a log to where it can be read. */
+struct outcome { uint64_t events; enum gillog_next last; };
+
+/* A log of so many events that is cut off gives all whole blocks before the cut, and says so. */
+static inline void cut_everywhere(const struct buf *log, uint64_t n_events,
+				  struct outcome (*read)(const void *data, size_t n))
+{
+	uint64_t before = 0;
+
+	for (size_t n = 0; n < log->len; n++) {
+		/* exact: asan sees a byte too far */
+		uint8_t *copy = malloc(n ? n : 1);
+		struct outcome o;
+
+		memcpy(copy, log->data, n);
+		o = read(copy, n);
+		assert_true(o.last == (n < GILLOG_HEADER_SIZE ? GILLOG_ERROR : GILLOG_CUT));
+		assert_true(o.events >= before);
+		before = o.events;
+		free(copy);
+	}
+	assert_int_equal(read(log->data, log->len).events, n_events);
+}
+
+/* One changed byte is noticed wherever it is: nothing reads as if it were whole. */
+static inline void change_each_byte(const struct buf *log, uint64_t n_events,
+				    struct outcome (*read)(const void *data, size_t n))
+{
+	for (size_t i = 0; i < log->len; i++) {
+		uint8_t was = log->data[i];
+		struct outcome o;
+
+		log->data[i] = (uint8_t)(was ^ (1u << random_below(8)));
+		o = read(log->data, log->len);
+		assert_true(o.last != GILLOG_DONE || o.events < n_events);
+		log->data[i] = was;
+	}
+}
+
 static inline void plain_release(struct plain_log *l)
 {
 	free(l->events);
