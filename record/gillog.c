@@ -1801,9 +1801,7 @@ int gillog_finish(struct gillog_writer *w, struct err *err)
 	struct section_header h = { .type = SEC_END };
 	uint64_t last = w->mark;
 
-	if (w->mixed && flush_mixed(w, err))
-		return -1;
-	if (w->mixed_last >= last && w->mixed_last < UINT64_MAX)
+	if (w->mixed && w->mixed_last >= last && w->mixed_last < UINT64_MAX)
 		last = w->mixed_last + 1;
 	for (uint32_t i = 0; i < w->n_threads; i++) {
 		struct builder *b = &w->builders[i];
