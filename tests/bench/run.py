@@ -209,7 +209,7 @@ class Bench:
 	def ingest_ns(self):
 		events = self.truth_events()
 		log = self.make("recorded.gillog", "{gen} -F binary --ns -n %d --truth {dir}/recorded.json >{out}" % events)
-		self.ingest_against("as recorded from a 2.7: ns, checks and countdown with each event", log,
+		self.ingest_against("binary gillog as of a recorded 2.7", log,
 				    ["zstd", "-dc", self.beazley()], None)
 
 	def truth_events(self):
