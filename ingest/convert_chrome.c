@@ -60,7 +60,7 @@ static void put_other_data(struct chrome_out *o, struct json *j, const char *wai
 {
 	const struct timeline *tl = o->c->tl;
 	const struct timeline_info *info = timeline_info(tl);
-	uint64_t lost = info->lost_events;
+	uint64_t lost = dump_lost(tl);
 
 	json_begin(j, '{');
 	json_key(j, "gilscope");
@@ -78,9 +78,7 @@ static void put_other_data(struct chrome_out *o, struct json *j, const char *wai
 	}
 	if (info->check_interval)
 		put_u64_str(j, "check_interval", info->check_interval);
-	for (uint32_t i = 0; i < info->n_threads; i++)
-		lost -= timeline_thread(tl, i)->lost_events;
-	if (lost && lost <= info->lost_events)
+	if (lost)
 		put_u64_str(j, "lost_events", lost);
 	if (info->skipped_lines)
 		put_u64_str(j, "skipped_lines", info->skipped_lines);

@@ -311,12 +311,22 @@ static void put_locks(struct buf *b, const struct timeline *tl)
 	}
 }
 
+uint64_t dump_lost(const struct timeline *tl)
+{
+	const struct timeline_info *info = timeline_info(tl);
+	uint64_t lost = info->lost_events;
+
+	for (uint32_t i = 0; i < info->n_threads; i++)
+		lost -= timeline_thread(tl, i)->lost_events;
+	return lost <= info->lost_events ? lost : 0;	/* a file may claim anything */
+}
+
 /* Everything but the first line. */
 static void put_header(struct buf *b, const struct pieces *s)
 {
 	const struct timeline *tl = s->tl;
 	const struct timeline_info *info = timeline_info(tl);
-	uint64_t lost = info->lost_events;	/* of which no thread is known */
+	uint64_t lost = dump_lost(tl);
 
 	buf_printf(b, "# clock %s\n", info->clock == CLOCK_TICKS ? "ticks" : "ns");
 	put_title(b, info->title);
@@ -336,9 +346,7 @@ static void put_header(struct buf *b, const struct pieces *s)
 	}
 	if (info->check_interval)
 		buf_printf(b, "# check-interval %" PRIu64 "\n", info->check_interval);
-	for (uint32_t i = 0; i < info->n_threads; i++)
-		lost -= timeline_thread(tl, i)->lost_events;
-	if (lost && lost <= info->lost_events)
+	if (lost)
 		buf_printf(b, "# lost-events %" PRIu64 "\n", lost);
 	if (info->skipped_lines)
 		buf_printf(b, "# skipped-lines %" PRIu64 "\n", info->skipped_lines);

@@ -30,6 +30,9 @@ int dump_periods(struct timeline *tl, int fd, struct dump_range range, struct er
 int dump_bins(struct timeline *tl, int fd, unsigned level, struct dump_range range,
 	      struct err *err);
 
+/* How many of the trace's lost events are of no thread that is known. */
+uint64_t dump_lost(const struct timeline *tl);
+
 /*
  * What begins a wait: "busy" or "entry", or "" where that changed with the first BUSY; NULL with
  * *err set.

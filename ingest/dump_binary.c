@@ -49,7 +49,7 @@ static int put_names(struct binary_dump *d, struct err *err)
 	const char *waits = dump_waits(tl, d->cursor, err);
 	struct gillog_told told = {
 		.check_interval = info->check_interval, .skipped = info->skipped_lines,
-		.lost = info->lost_events, .truncated = info->truncated,
+		.lost = dump_lost(tl), .truncated = info->truncated,
 	};
 
 	if (!waits)
@@ -57,10 +57,6 @@ static int put_names(struct binary_dump *d, struct err *err)
 	told.waits = !strcmp(waits, "busy")    ? GILLOG_WAITS_BUSY
 		     : !strcmp(waits, "entry") ? GILLOG_WAITS_ENTRY
 					       : GILLOG_WAITS_UNKNOWN;
-	for (uint32_t i = 0; i < info->n_threads; i++)
-		told.lost -= timeline_thread(tl, i)->lost_events;
-	if (told.lost > info->lost_events)	/* a file may claim anything */
-		told.lost = 0;
 	if (gillog_put_told(d->writer, &told, info->title, err))
 		return -1;
 	for (uint32_t i = 0; i < info->n_processes; i++) {

@@ -228,11 +228,18 @@ static int take_funcs(struct log *l, const struct gillog_info *info)
 	return 0;
 }
 
-/* Facts of several logs: the first log's stand for all. */
-static int take_facts(struct log *l, const struct gillog_info *info)
+/* Ticks per check, where that can be. */
+static void set_interval(struct log *l, uint64_t interval)
 {
 	struct binary *b = l->state;
 
+	if (interval && interval <= 100000)
+		b->interval = l->names->check_interval = interval;
+}
+
+/* Facts of several logs: the first log's stand for all. */
+static int take_facts(struct log *l, const struct gillog_info *info)
+{
 	for (uint32_t i = 0; i < info->n_facts; i++) {
 		const struct gillog_fact *f = &info->facts[i];
 		uint64_t interval;
@@ -241,9 +248,8 @@ static int take_facts(struct log *l, const struct gillog_info *info)
 						 strlen(f->value), l->err))
 			return -1;
 		if (!strcmp(f->key, "check interval") &&
-		    parse_u64(f->value, f->value + strlen(f->value), &interval) && interval &&
-		    interval <= 100000)
-			b->interval = l->names->check_interval = interval;
+		    parse_u64(f->value, f->value + strlen(f->value), &interval))
+			set_interval(l, interval);
 	}
 	return 0;
 }
@@ -253,8 +259,7 @@ static int take_told(struct log *l, const struct gillog_told *t, const char *tit
 {
 	struct binary *b = l->state;
 
-	if (t->check_interval && t->check_interval <= 100000)
-		b->interval = l->names->check_interval = t->check_interval;
+	set_interval(l, t->check_interval);
 	if (b->told)
 		return 0;
 	b->told = true;
@@ -689,23 +694,16 @@ static int add_row(struct log *l, const struct gillog_row *row, const struct gil
 {
 	struct binary *b = l->state;
 	struct stream *s = &b->stream[row->thread];
+	struct gillog_event e = {
+		.time = row->time, .lock = row->lock, .kind = row->kind, .n_attrs = row->n_attrs,
+	};
 
 	s->known = true;
 	b->mixed_time = row->time;
 	if (row->kind == GL_PAIRS)
 		return add_pairs(l, row);
 	b->mixed_left--;
-	if (row->n_attrs || row->kind == GL_LOST || l->want_ticks || row->time > MAX_TIME) {
-		struct gillog_event e = {
-			.time = row->time, .lock = row->lock, .kind = row->kind,
-			.n_attrs = row->n_attrs,
-		};
-
-		return add_event(l, s, &e, attrs + row->attr);
-	}
-	if (has_lane(row->kind) && see_lane(l, s->number))
-		return -1;
-	return log_add(l, row->time, s->number, lock_of(b, row->lock), row->kind, 0);
+	return add_event(l, s, &e, attrs + row->attr);
 }
 
 /* The next rows of the mixed block. */
