@@ -46,6 +46,7 @@ struct foretold {
 
 struct beazley {
 	uint64_t interval;
+	uint64_t most_checks;	/* of the fast ways, whose times do not overflow up to there */
 	uint32_t process;
 	uint32_t lock;
 	struct foretold foretold;
@@ -133,6 +134,7 @@ static int beazley_open(struct log *l)
 	l->state = b;
 	l->clock = CLOCK_TICKS;
 	b->interval = l->names->check_interval ? l->names->check_interval : 100;
+	b->most_checks = MAX_TIME / 2 / b->interval;
 	l->names->check_interval = b->interval;
 	if (names_add_process(l->names, -1, &b->process, l->err) ||
 	    names_find(l->names, NAME_LOCK, b->process, "0", 1, &b->lock, NULL, l->err))
@@ -313,7 +315,7 @@ static bool take_place(struct log *l, struct place *at, const char *p)
 	for (s++; is_digit(*s) && at->checks < 1000000000000; s++)
 		at->checks = 10 * at->checks + (unsigned)(*s - '0');
 	if (*s != ' ' || s[-1] == ' ' || at->countdown - 1 >= b->interval ||
-	    find_thread(l, p, id_len, id, &at->thread))
+	    at->checks > b->most_checks || find_thread(l, p, id_len, id, &at->thread))
 		return false;
 	at->time = at->checks * b->interval + b->interval - at->countdown;
 	at->len = (size_t)(s + 1 - p);
@@ -368,7 +370,7 @@ static ptrdiff_t take_foretold(struct log *l, const char *p, const char *end)
 	uint32_t n;
 
 	/* The digits that change come later than these four bytes. */
-	if (!f->len || memcmp(p, f->text, 4) || time < l->last)
+	if (!f->len || memcmp(p, f->text, 4) || time < l->last || f->checks > b->most_checks)
 		return 0;
 	n = count_foretold(f, p, end);
 	if (!n)

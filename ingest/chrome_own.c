@@ -234,7 +234,7 @@ int chrome_own_member(struct log *l, const char *s, size_t n)
 	else if (KEY("waits"))
 		l->waits = n == 4 && !memcmp(s, "busy", 4) ? WAITS_BUSY :
 			   n == 5 && !memcmp(s, "entry", 5) ? WAITS_ENTRY : WAITS_UNKNOWN;
-	else if (KEY("check_interval") && whole && v <= 100000)
+	else if (KEY("check_interval") && whole && v <= CHECK_INTERVAL_MAX)
 		l->names->check_interval = v;
 	else if (KEY("skipped_lines") && whole && v <= 1000000000000)
 		l->skipped += v;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "ingest.h"
+#include "names.h"
 #include "opts.h"
 
 int cmd_ingest(int argc, char **argv);
@@ -68,8 +69,8 @@ int cmd_ingest(int argc, char **argv)
 		return opts_usage(&opts, "-o OUT.gtl is missing");
 	if (n_threads > 1024)
 		return opts_usage(&opts, "-j is at most 1024");
-	if (o.check_interval > 100000)
-		return opts_usage(&opts, "--check-interval is at most 100000");
+	if (o.check_interval > CHECK_INTERVAL_MAX)
+		return opts_usage(&opts, "--check-interval is at most %d", CHECK_INTERVAL_MAX);
 	if (clock && strcmp(clock, "ns") && strcmp(clock, "ticks"))
 		return opts_usage(&opts, "--clock is ns or ticks, not \"%s\"", clock);
 	o.ticks = clock && !strcmp(clock, "ticks");

@@ -228,13 +228,18 @@ static int take_funcs(struct log *l, const struct gillog_info *info)
 	return 0;
 }
 
-/* Ticks per check, where that can be. */
-static void set_interval(struct log *l, uint64_t interval)
+/* Ticks per check; 0: not told. */
+static int set_interval(struct log *l, uint64_t interval)
 {
 	struct binary *b = l->state;
 
-	if (interval && interval <= 100000)
+	if (interval > CHECK_INTERVAL_MAX)
+		return err_set(l->err, ERR_FORMAT,
+			       "%s: its names tell of a check interval of more than %d ticks",
+			       l->path, CHECK_INTERVAL_MAX);
+	if (interval)
 		b->interval = l->names->check_interval = interval;
+	return 0;
 }
 
 /* Facts of several logs: the first log's stand for all. */
@@ -248,8 +253,9 @@ static int take_facts(struct log *l, const struct gillog_info *info)
 						 strlen(f->value), l->err))
 			return -1;
 		if (!strcmp(f->key, "check interval") &&
-		    parse_u64(f->value, f->value + strlen(f->value), &interval))
-			set_interval(l, interval);
+		    parse_u64(f->value, f->value + strlen(f->value), &interval) &&
+		    set_interval(l, interval))
+			return -1;
 	}
 	return 0;
 }
@@ -259,7 +265,8 @@ static int take_told(struct log *l, const struct gillog_told *t, const char *tit
 {
 	struct binary *b = l->state;
 
-	set_interval(l, t->check_interval);
+	if (set_interval(l, t->check_interval))
+		return -1;
 	if (b->told)
 		return 0;
 	b->told = true;

@@ -345,8 +345,8 @@ static int header_number(struct log *l, const struct word *w, int n)
 		l->skipped += v;
 	else if (is(&w[0], "lost-events"))
 		l->names->lost_events += v;
-	else if (v > 100000)
-		return log_bad(l, "a check interval of more than 100000 ticks");
+	else if (v > CHECK_INTERVAL_MAX)
+		return log_bad(l, "a check interval of more than %d ticks", CHECK_INTERVAL_MAX);
 	else
 		l->names->check_interval = v;
 	return 0;

@@ -16,6 +16,8 @@
 #define MAX_PROCESSES (1u << 16)
 #define MAX_FUNCS (1u << 20)
 #define MAX_FACTS 1024
+/* ticks per check: what sys.setcheckinterval() takes, a C int */
+#define CHECK_INTERVAL_MAX INT32_MAX
 #define MAX_ID 255		/* bytes of an id */
 #define MAX_NAME 4096		/* bytes of a name; longer ones are cut */
 

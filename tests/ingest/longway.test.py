@@ -85,7 +85,7 @@ with compare.Folder() as f:
 	for seed in compare.seeds(30, "longway"):
 		r = random.Random(seed)
 		number = r.randrange(1 << 30)
-		options = r.choice([(), (), ("--check-interval", "1000")])
+		options = r.choice([(), (), ("--check-interval", "1000"), ("--check-interval", "2147483647")])
 		same("beazley %s" % seed, f, beazley(r, number), lambda x: x.replace(" ", "  "), *options)
 		same("pairs %s" % seed, f, pairs_only(r), lambda x: x.replace(" ", " \t"))
 		# more than 119 bytes before the time are not kept

@@ -86,7 +86,7 @@ def check_damage(f, log):
 
 
 with compare.Folder() as f:
-	for i, shape in enumerate(("-t4", "-t1", "-t3 -s2 -c1 --interval 977", "-t300 -s6 -c8", "-t4 --entries")):
+	for i, shape in enumerate(("-t4", "-t1", "-t3 -s2 -c1 --interval 977", "-t3 --interval 999999", "-t300 -s6 -c8", "-t4 --entries")):
 		args = ["-n", "150k", "--seed", str(i), *shape.split()]
 		text, binary = put(f("text"), gilgen("-F", "gillog", *args)), put(f("binary"), gilgen("-F", "binary", *args))
 		same(shape, f, [text], [binary])
