@@ -281,6 +281,13 @@ static const char *fact(const struct timeline *tl, const char *key)
 	return "";
 }
 
+static void put_file(struct json *j, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	put_string(j, "file", slash ? slash + 1 : path);
+}
+
 int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct err *err)
 {
 	const struct tile_set *set = t->set;
@@ -294,6 +301,8 @@ int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct er
 	json_begin(j, '{');
 	put_string(j, "title", info->title);
 	put_string(j, "description", fact(set->tl, "description"));
+	if (t->path)
+		put_file(j, t->path);
 	put_string(j, "clock", info->clock == CLOCK_TICKS ? "ticks" : "ns");
 	put_string(j, "origin", origin);
 	put_number(j, "end", info->end);

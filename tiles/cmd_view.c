@@ -237,6 +237,8 @@ int cmd_view(int argc, char **argv)
 		made[0] = scratch.file;
 		o.paths = made;
 		o.n_paths = 1;
+		if (n == 1)		/* what gilscope figure would draw */
+			o.names = (const char *const *)argv + 1;
 	}
 	if (ret < 0)
 		fprintf(stderr, "gilscope view: %s\n", err.msg);

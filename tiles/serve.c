@@ -459,8 +459,9 @@ static int open_source(struct source *src, const char *path, unsigned n_threads,
 	return src->idle ? 0 : err_memory(err, "a server");
 }
 
-static int make_manifest(struct server *s, const char *title, struct err *err)
+static int make_manifest(struct server *s, const struct serve_options *o, struct err *err)
 {
+	const char *const *names = o->names ? o->names : o->paths;
 	struct manifest_trace trace[SITE_TRACES_MAX];
 	char tiles[SITE_TRACES_MAX][40];
 
@@ -472,10 +473,11 @@ static int make_manifest(struct server *s, const char *title, struct err *err)
 		snprintf(tiles[i], sizeof(tiles[i]), "tiles%s/{z}/{x}/{y}.png", number);
 		trace[i] = (struct manifest_trace){
 			.set = &s->source[i].set, .store = "server", .tiles = tiles[i],
+			.path = names[i],
 		};
 	}
 	buf_str(&s->manifest, "GILSCOPE_MANIFEST = ");
-	if (manifest_write(&s->manifest, title, trace, s->n_sources, true, err))
+	if (manifest_write(&s->manifest, o->title, trace, s->n_sources, true, err))
 		return -1;
 	buf_str(&s->manifest, ";\n");
 	if (buf_failed(&s->manifest))
@@ -497,7 +499,7 @@ static int open_timelines(struct server *s, const struct serve_options *o, unsig
 			s->n_sources++;		/* so that close releases what it has */
 			return -1;
 		}
-	return make_manifest(s, o->title, err);
+	return make_manifest(s, o, err);
 }
 
 static int open_site(struct server *s, const char *path, struct err *err)

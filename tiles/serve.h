@@ -22,6 +22,8 @@ struct serve_options {
 	/* one folder of a site, or timelines; borrowed for the call */
 	const char *const *paths;
 	unsigned n_paths;
+	/* what the page calls the timelines' files; NULL: their paths.  Borrowed for the call */
+	const char *const *names;
 	const char *bind;		/* a numeric IPv4 or IPv6 address */
 	uint16_t port;			/* 0: any that is free */
 	unsigned n_threads;		/* 0: one per cpu */
