@@ -59,6 +59,26 @@ static void sync_parent(const char *path)
 	free(parent);
 }
 
+/* Exchanges them where the file system cannot: in three steps, undone where one fails. */
+static int swap_by_hand(const char *tmp, const char *path, struct err *err)
+{
+	char *aside;
+	int ret = 0;
+
+	if (asprintf(&aside, "%s.old", tmp) < 0)
+		return err_memory(err, "a path");
+	if (rename(path, aside)) {
+		ret = err_system(err, "cannot rename %s to %s", path, aside);
+	} else if (rename(tmp, path)) {
+		ret = err_system(err, "cannot rename %s to %s", tmp, path);
+		rename(aside, path);
+	} else if (rename(aside, tmp)) {
+		ret = err_system(err, "cannot rename %s to %s", aside, tmp);
+	}
+	free(aside);
+	return ret;
+}
+
 int files_replace(const char *tmp, const char *path, bool force, struct err *err)
 {
 	struct stat st;
@@ -72,13 +92,13 @@ int files_replace(const char *tmp, const char *path, bool force, struct err *err
 	if (!force)
 		return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", path);
 	if (renameat2(AT_FDCWD, tmp, AT_FDCWD, path, RENAME_EXCHANGE)) {
-		if (files_remove_tree(path, err))
+		if (errno != EINVAL && errno != ENOSYS)
+			return err_system(err, "cannot exchange %s and %s", tmp, path);
+		if (swap_by_hand(tmp, path, err))
 			return -1;
-		if (rename(tmp, path))
-			return err_system(err, "cannot rename %s to %s", tmp, path);
-		sync_parent(path);
-		return 0;
 	}
 	sync_parent(path);
-	return files_remove_tree(tmp, err);
+	if (!files_remove_tree(tmp, err))
+		return 0;
+	return err_prefix(err, "the new one is in place, the old one");
 }

@@ -25,6 +25,7 @@
 /* One timeline on its way into the site. */
 struct trace {
 	struct timeline *tl;
+	const char *path;		/* the options' */
 	struct tile_set set;
 	enum site_store store;
 	struct stored_runs stored;
@@ -279,6 +280,7 @@ static int archive_metadata(struct buf *out, struct trace *t, struct err *err)
 {
 	const struct manifest_trace trace = {
 		.set = &t->set, .store = "pmtiles", .tiles = t->tiles_address, .worst = &t->worst,
+		.path = t->path,
 	};
 	struct json j = json_new(out);
 
@@ -387,6 +389,7 @@ static int make_manifest(struct site *s, struct buf *out, struct err *err)
 			.tiles = t->tiles_address,
 			.stored = t->store == SITE_STORE_DIR ? &t->stored : NULL,
 			.worst = &t->worst,
+			.path = t->path,
 		};
 	}
 	return manifest_write(out, s->o->title, trace, s->o->n_paths, !s->o->free_axes, err);
@@ -431,6 +434,30 @@ static int write_manifest(struct site *s, struct err *err)
 	return ret;
 }
 
+/* Of the old site the notes stay, which people write. */
+static int write_asset(struct site *s, const struct asset *a, struct err *err)
+{
+	uint8_t *old = NULL;
+	char *path = NULL;
+	size_t len;
+	int ret;
+
+	if (!strcmp(a->name, "notes.js") && asprintf(&path, "%s/notes.js", s->o->out) < 0)
+		return err_memory(err, "a path");
+	if (path && !access(path, F_OK)) {
+		ret = io_read_file(path, 16 << 20, &old, &len, err);
+		if (!ret && (len != a->len || memcmp(old, a->data, len)))
+			say(s->o, "notes.js stays as it was in %s", s->o->out);
+		if (!ret)
+			ret = write_file(s->tmp, a->name, old, len, err);
+	} else {
+		ret = write_file(s->tmp, a->name, a->data, a->len, err);
+	}
+	free(old);
+	free(path);
+	return ret;
+}
+
 static int make_folder(struct site *s, struct err *err)
 {
 	if (files_remove_tree(s->tmp, err))
@@ -440,8 +467,7 @@ static int make_folder(struct site *s, struct err *err)
 	if (make_all_tiles(s, s->tmp, err) || write_manifest(s, err))
 		return -1;
 	for (unsigned i = 0; i < n_viewer_assets; i++)
-		if (write_file(s->tmp, viewer_assets[i].name, viewer_assets[i].data,
-			       viewer_assets[i].len, err))
+		if (write_asset(s, &viewer_assets[i], err))
 			return -1;
 	return files_replace(s->tmp, s->o->out, s->o->force, err);
 }
@@ -566,6 +592,67 @@ static int make_file(struct site *s, struct err *err)
 
 /* --- all -------------------------------------------------------------------------------------- */
 
+static bool is_part(const char *name)
+{
+	const char *digits = name + strlen("tiles");
+
+	for (unsigned i = 0; i < n_viewer_assets; i++)
+		if (!strcmp(name, viewer_assets[i].name))
+			return true;
+	if (!strcmp(name, "manifest.js") || !strcmp(name, ".") || !strcmp(name, ".."))
+		return true;
+	if (strncmp(name, "tiles", strlen("tiles")))
+		return false;
+	digits += strspn(digits, "0123456789");
+	return !*digits || !strcmp(digits, ".pmtiles");
+}
+
+/* Whether all that lies in the folder is ours: what else would be removed with it is somebody's. */
+static int check_parts(const char *out, struct err *err)
+{
+	DIR *d = opendir(out);
+	const struct dirent *e;
+	int ret = 0;
+
+	if (!d)
+		return err_system(err, "%s: cannot read", out);
+	while (!ret && (e = readdir(d)))
+		if (!is_part(e->d_name))
+			ret = err_set(err, ERR_EXISTS,
+				      "%s: %s in it is no part of a site: not replaced", out,
+				      e->d_name);
+	closedir(d);
+	return ret;
+}
+
+/*
+ * Whether the folder can be replaced: by its name, in the folder that it lies in.  Otherwise we
+ * would stand in the removed one, or what we make would lie in it.
+ */
+static int check_place(const char *out, const struct stat *st, struct err *err)
+{
+	struct stat here, above;
+	size_t n = strlen(out), begin;
+	char *parent;
+	int ret;
+
+	while (n > 1 && out[n - 1] == '/')
+		n--;
+	for (begin = n; begin && out[begin - 1] != '/'; begin--) {
+	}
+	if (!strncmp(out + begin, ".", n - begin) || !strncmp(out + begin, "..", n - begin) ||
+	    (!stat(".", &here) && here.st_dev == st->st_dev && here.st_ino == st->st_ino))
+		return err_set(err, ERR_EXISTS,
+			       "%s: replace the folder from outside, by its name", out);
+	if (asprintf(&parent, "%.*s/..", (int)n, out) < 0)
+		return err_memory(err, "a path");
+	ret = stat(parent, &above);
+	free(parent);
+	if (!ret && above.st_dev != st->st_dev)
+		return err_set(err, ERR_EXISTS, "%s: is a mount point: give a folder in it", out);
+	return 0;
+}
+
 /* What -f may replace: a site, an empty folder; or for one file a file. */
 static int check_target(const struct site_options *o, struct err *err)
 {
@@ -590,7 +677,9 @@ static int check_target(const struct site_options *o, struct err *err)
 	if (!there && !files_is_empty(o->out))
 		return err_set(err, ERR_EXISTS,
 			       "%s: is there and is no site of gilscope: not replaced", o->out);
-	return 0;
+	if (check_parts(o->out, err))
+		return -1;
+	return check_place(o->out, &st, err);
 }
 
 static int open_traces(struct site *s, struct err *err)
@@ -598,7 +687,8 @@ static int open_traces(struct site *s, struct err *err)
 	for (unsigned i = 0; i < s->o->n_paths; i++) {
 		struct trace *t = &s->trace[i];
 
-		if (timeline_open(&t->tl, s->o->paths[i], err))
+		t->path = s->o->paths[i];
+		if (timeline_open(&t->tl, t->path, err))
 			return -1;
 		if (tile_set_init(&t->set, t->tl, s->o->tile_width, s->o->lane_height, s->o->theme,
 				  err) ||

@@ -191,10 +191,26 @@ test("a site that is there stays, unless -f says otherwise; what is no site stay
 	assert.equal(statSync(at("s")).ino, inode);
 	run("render", "-f", "--theme", "dark", "-o", at("s"), small);
 	assert.equal(manifest(at("s")).traces[0].theme, "dark");
+	assert.equal(manifest(at("s")).traces[0].file, "c.gtl");
 	execFileSync("mkdir", [at("mine")]);
 	writeFileSync(at("mine/thesis.txt"), "years of work");
 	assert.equal(spawnSync(gilscope, ["render", "-f", "-o", at("mine"), small]).status, 1);
 	assert.equal(readFileSync(at("mine/thesis.txt"), "utf8"), "years of work");
+	writeFileSync(at("s/talk.html"), "my talk");
+	const mixed = spawnSync(gilscope, ["render", "-f", "-o", at("s"), small], { encoding: "utf8" });
+	assert.equal(mixed.status, 1);
+	assert.match(mixed.stderr, /talk\.html in it is no part of a site: not replaced/);
+	rmSync(at("s/talk.html"));
+	writeFileSync(at("s/notes.js"), "GILSCOPE_NOTES = [];\n// mine\n");
+	assert.match(run("render", "-f", "-o", at("s"), small).stderr, /notes\.js stays/);
+	assert.equal(readFileSync(at("s/notes.js"), "utf8"), "GILSCOPE_NOTES = [];\n// mine\n");
+	for (const [out, cwd] of [[".", at("s")], ["../s", at("s")], ["s/.", dir], ["s/tiles/..", dir]]) {
+		const r = spawnSync(gilscope, ["render", "-f", "-o", out, small], { encoding: "utf8", cwd });
+		assert.equal(r.status, 1, out);
+		assert.match(r.stderr, /from outside, by its name/);
+		assert.ok(existsSync(at("s/index.html")));
+	}
+	run("render", "-f", "-o", at("s/"), small);
 	assert.deepEqual(readdirSync(dir).filter((n) => n.endsWith(".tmp")), []);
 });
 
