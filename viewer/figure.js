@@ -75,8 +75,11 @@ async function scene(view) {
 
 		if (nx < NAMES + MARGIN || nx > NAMES + MARGIN + width)
 			continue;
-		rects.push({ x: nx, y: y0, w: 1.5, h: opts.height, fill: colours.note, over: true });
-		text(nx + 5, y0 + 13 + 15 * (i % 3), visible(n.text), { weight: 600, over: true });
+		const row = rows.find((r) => r.kind === "lane" && r.lane === n.lane), ny = row ? y0 + row.top - top : y0, words = visible(n.text);
+
+		rects.push({ x: nx, y: ny, w: 1.5, h: row ? row.height : opts.height, fill: colours.note });
+		rects.push({ x: nx, y: ny + 15 * (row ? 0 : i % 3), w: 10 + words.length * 6.6, h: 16, fill: colours.note });
+		text(nx + 5, ny + 12 + 15 * (row ? 0 : i % 3), words, { weight: 600, fill: colours.page });
 	}
 	return { canvas, x: NAMES + MARGIN, y: y0, width: Math.max(NAMES + width + 2 * MARGIN, x), height: y0 + opts.height + LEGEND + MARGIN,
 		lanes: { width, height: opts.height }, texts, rects, colours };

@@ -1,7 +1,7 @@
 /*
  * hash.js - the whole state of the page as the part of the URL behind "#", and back; pure
  *
- *   #r=FROM,TO&s=FROM,TO&lane=ID&q=filter&sort=wait&h=48&hide=ID,ID&pin=ID&fold=PID,PID
+ *   #r=FROM,TO&s=FROM,TO&lane=ID&q=filter&sort=wait&h=48&hide=ID,ID&pin=ID&badness&fold=PID,PID
  *    &theme=dark&axes=free&embed&n=T,FROM,TO,LANE,TEXT
  *
  * Times are whole clock units since the trace's start, so a link shows the same on every screen.  With several
@@ -73,6 +73,8 @@ export function view_pairs(trace, view, prefix = "") {
 		put("hide", ...lanes(look.hidden));
 	if (look.pinned.size)
 		put("pin", ...lanes(look.pinned));
+	if (view.badness)
+		put("badness");
 	if (look.folded.size)
 		put("fold", ...[...look.folded].map(String));
 	for (const n of view.notes)
@@ -82,7 +84,7 @@ export function view_pairs(trace, view, prefix = "") {
 
 /* Reads what view_pairs() wrote; anything that makes no sense is left as it is by default. */
 export function read_view(trace, pairs, look, prefix = "") {
-	const view = { range: null, selection: null, lane: null, look, notes: [] };
+	const view = { range: null, selection: null, lane: null, look, badness: false, notes: [] };
 	const index = (text) => lane_index(trace, text);
 
 	for (const [key, values] of pairs) {
@@ -112,6 +114,9 @@ export function read_view(trace, pairs, look, prefix = "") {
 			break;
 		case "pin":
 			look.pinned = set_of(values, index);
+			break;
+		case "badness":
+			view.badness = true;
 			break;
 		case "fold":
 			look.folded = set_of(values, Number);

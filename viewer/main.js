@@ -19,7 +19,7 @@ const INK = {
 };
 const HASH_MS = 250;
 const KEYS = [
-	["Wheel, pinch, + and \u2212", "zoom at the pointer"], ["W S A D, by their place", "zoom in, out, move left, right"], ["Drag, \u2190 \u2192", "move"],
+	["Wheel, pinch, + and \u2212", "zoom at the pointer"], ["W S A D, by their place", "zoom in, out, move left, right"], ["Drag, \u2190 \u2192", "move"], ["Home, End", "begin, end"],
 	["\u2191 \u2193", "select a lane"], ["Double click", "zoom in (Shift: out)"], ["Shift and drag, or drag on the axis", "measure a range"], ["M", "measuring by plain drag, on and off"],
 	["0", "everything"], ["F", "fit the selection"], [", and .", "back and forward"], ["[ and ]", "previous and next event"], ["G", "go to a time"], ["/", "filter lanes"],
 	["N", "new note"], ["P", "present the notes (then Space, PageDown, \u2192; Escape ends)"], ["T", "light or dark"], ["I", "panel"], ["Escape", "clear the selection"], ["?", "this help"],
@@ -78,7 +78,7 @@ class Page {
 				.map(([text, run]) => h("button", { type: "button", onclick: () => { this.toggle_menu(false); run(); } }, text)));
 		this.share = tool("share", "Share and save", () => this.toggle_menu(), { "aria-expanded": "false", "aria-controls": "share-menu" });
 		this.bar = h("header", { class: "bar" },
-			h("div", { class: "title" }, h("h1", {}, visible(this.manifest.title || this.manifest.traces[0]?.title || "gilscope"))),
+			h("div", { class: "title" }, h("h1", { title: document.title }, document.title)),
 			h("div", { class: "tools", role: "toolbar", "aria-label": "Time" },
 				h("span", { class: "group" }, this.tools.back, this.tools.forward),
 				h("span", { class: "group" }, tool("out", "Zoom out (\u2212)", act((v) => v.zoom_by(2))), tool("in", "Zoom in (+)", act((v) => v.zoom_by(0.5))),
@@ -122,7 +122,7 @@ class Page {
 			this.trouble(trouble, view);
 		view.stack = [];
 		if (source?.pictures)
-			view.element.append(h("p", { class: "rounded" }, "Opened from a folder: figures are rounded to the pixel."));
+			view.element.append(h("p", { class: "rounded" }, "Opened from a folder: pictures without figures."));
 	}
 
 	legend() {
@@ -325,6 +325,7 @@ class Page {
 
 			v.look = state.look;
 			v.lane = state.lane;
+			v.badness = state.badness;
 			v.notes = state.notes.length || this.ready ? state.notes : notes_of(globalThis.GILSCOPE_NOTES, i, v.trace);
 			v.resize();
 			const moving = this.moving;

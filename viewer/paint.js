@@ -342,7 +342,10 @@ export function ruler(ctx, view, { width, height, dpr, colours, scale = axis(vie
 	return scale;
 }
 
-/* Everything at once, squeezed: all lanes of the trace, and a frame around what is seen. */
+/*
+ * Everything at once, squeezed: all lanes of the trace.  Where there are many, each by itself, a pixel high, from its lowest rows:
+ * there any run is seen, and what is idle beside it does not thin it out.
+ */
 export function minimap(ctx, view, { width, height, dpr, colours }) {
 	const t = view.trace, groups = view.pyramid.groups(), n = t.lanes.length, missing = [];
 	const whole = vp.make(0, Math.max(t.end, 1), width);
@@ -357,11 +360,11 @@ export function minimap(ctx, view, { width, height, dpr, colours }) {
 
 		if (l.missing)
 			missing.push(l.missing);
-		const at = l.shown && place(t, whole, a, l.shown, dpr), rows = view.pyramid.n_lanes(a.y);
-		const y0 = Math.round(a.y * t.lanesPerTile / n * height * dpr), y1 = Math.round((a.y * t.lanesPerTile + rows) / n * height * dpr);
+		const at = l.shown && place(t, whole, a, l.shown, dpr), top = (i) => Math.round((2 + (a.y * t.lanesPerTile + i) / n * (height - 4)) * dpr);
+		const rows = height / n < 4 ? 2 : t.laneHeight - 2;
 
-		if (at)
-			ctx.drawImage(l.shown.bitmap, at.sx, 0, at.sw, rows * t.laneHeight, at.dx, y0, at.dw, Math.max(y1 - y0, 1));
+		for (let i = 0; at && i < view.pyramid.n_lanes(a.y); i++)
+			ctx.drawImage(l.shown.bitmap, at.sx, (i + 1) * t.laneHeight - 2 - rows, at.sw, rows, at.dx, top(i), at.dw, Math.max(top(i + 1) - top(i), 1));
 	}
 	return missing;
 }

@@ -43,7 +43,7 @@ function measure_tab(page, view) {
 	h("p", { class: "buttons" }, button("Zoom to it", () => view.fit()), button("Add a note", () => page.add_note(view)), button("Clear", () => view.unselect()))];
 
 	if (!view.pyramid?.readable)
-		out.push(h("p", { class: "warn" }, "Rounded to the pixel: a page opened from a folder may show its pictures but not read them. " +
+		out.push(h("p", { class: "warn" }, "A page opened from a folder may show its pictures but not read them. " +
 			"\u201cgilscope serve SITE\u201d, or a site rendered with --store html, gives exact figures."));
 	else if (!m)
 		out.push(h("p", { class: "hint", role: "status" }, "Adding up\u2026"));
@@ -66,14 +66,14 @@ function totals_table(page, view, lanes, width) {
 	const checks = checks_in(view.trace, lanes, width);
 	const used = COLUMNS.filter(([name]) => !["stall", "signal"].includes(name) || rows.some((i) => lanes[i][name]));
 
-	return h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Figures per lane" }, h("table", {},
+	return h("table", { "aria-label": "Figures per lane" },
 		h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "lane"), used.map(([name]) => h("th", { scope: "col" }, name)))),
 		h("tbody", {}, rows.map((i) => h("tr", { class: view.lane === i ? "chosen" : "" }, h("th", { scope: "row" }, swatch(page, i), view.name_of(i)),
 			used.map(([name, text]) => {
 				const [big, small] = text(lanes[i], width, view.trace.clock, checks);
 
 				return h("td", { "data-column": name }, big, small && h("small", {}, small));
-			}))))));
+			})))));
 }
 
 function swatch(page, lane) {
@@ -190,7 +190,7 @@ function notes_tab(page, view) {
 			page.add_note(view, input.value.trim());
 	};
 
-	return [h("form", { class: "note-form", onsubmit: (e) => { e.preventDefault(); add(); } }, h("label", { for: "note-text" }, "New note, at the point last clicked"),
+	return [h("form", { class: "note-form", onsubmit: (e) => { e.preventDefault(); add(); } }, h("label", { for: "note-text" }, `New note, ${view.selection ? "in the selection" : "at the point last clicked"}`),
 		h("span", { class: "line" }, input, h("button", { type: "submit", class: "plain-button" }, "Add"))),
 	view.notes.length ? h("ol", { class: "jumps numbered" }, view.notes.map((n, i) => h("li", {},
 		h("button", { type: "button", class: "jump", onclick: () => page.show_note(view, i) }, h("b", {}, `${i + 1}. ${visible(n.text)}`),
@@ -216,10 +216,11 @@ function lanes_tab(page, view) {
 		h("label", { for: "filter" }, "Filter"), h("input", { id: "filter", type: "search", value: look.filter, placeholder: "name or id", oninput: (e) => change({ filter: e.target.value }) }),
 		h("label", { for: "sort" }, "Sort by"), select("sort", Object.entries(SORTS).map(([k, [text]]) => [k, text]), look.sort, (v) => change({ sort: v })),
 		h("label", { for: "height" }, "Height"), select("height", lane_height_choices(view.trace), String(look.height), (v) => change({ height: Number(v) }))),
-	h("label", { class: "check" }, h("input", { type: "checkbox", checked: view.badness, onchange: (e) => {
+	h("label", { class: "check" }, h("input", { type: "checkbox", checked: view.badness, disabled: !view.pyramid?.readable, onchange: (e) => {
 		view.badness = e.target.checked;
 		view.redraw("lanes");
-	} }), "Badness under each tile (failed acquisitions per check)"),
+		page.changed(view);
+	} }), `Badness in each tile (failed acquisitions per ${view.trace.checks ? "check" : "acquire"})`),
 	hidden.length > 0 && h("p", { class: "buttons" }, `${plural(hidden.length, "lane")} hidden `, button("Show all", () => change({ hidden: new Set() }))),
 	h("ul", { class: "lane-list", "aria-label": "All lanes" }, view.trace.lanes.map((l, i) => h("li", {}, h("label", { class: "check" },
 		h("input", { type: "checkbox", checked: !look.hidden.has(i), onchange: () => view.toggle("hidden", i) }), swatch(page, i), h("span", { class: "name" }, view.name_of(i))),
@@ -236,7 +237,7 @@ const MAKERS = { measure: measure_tab, spots: spots_tab, notes: notes_tab, lanes
 
 /* The whole panel for the view that was used last. */
 export function panel(page, view, tab) {
-	const body = h("div", { class: "tab-body", role: "tabpanel", id: "tab-body", "aria-labelledby": `tab-${tab}` }, MAKERS[tab](page, view));
+	const body = h("div", { class: "tab-body", role: "tabpanel", id: "tab-body", tabindex: "0", "aria-labelledby": `tab-${tab}` }, MAKERS[tab](page, view));
 
 	return [h("div", { class: "tabs" }, h("div", { role: "tablist", "aria-label": "Panel" }, Object.entries(TABS).map(([key, text]) => h("button", { type: "button", role: "tab", id: `tab-${key}`,
 		"aria-selected": String(key === tab), "aria-controls": "tab-body", tabindex: key === tab ? "0" : "-1", onclick: () => page.open_tab(key),

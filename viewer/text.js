@@ -31,8 +31,7 @@ export function length_text(t, clock) {
 export function time_text(t, clock, resolution = 1) {
 	if (clock === "ticks")
 		return grouped(Math.round(t));
-	const unit = Math.abs(t) >= 1e9 || resolution >= 1e6 ? UNITS[0] : Math.abs(t) >= 1e6 || resolution >= 1e3 ?
-		UNITS[1] : Math.abs(t) >= 1e3 ? UNITS[2] : UNITS[3];
+	const unit = UNITS.find(([, size]) => Math.max(Math.abs(t) + resolution / 2, resolution) >= size) || UNITS[3];
 	const digits = Math.max(0, Math.ceil(Math.log10(unit[1] / Math.max(resolution, 1)) - 1e-9));
 	const sign = t < 0 ? "\u2212" : "";
 	const [whole, part] = decimal(Math.round(Math.abs(t)), unit[1], digits).split(".");

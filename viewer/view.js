@@ -92,7 +92,7 @@ export class View {
 	/* --- elements --- */
 
 	build() {
-		const t = this.trace, facts = Object.entries(t.facts || {});
+		const t = this.trace;
 
 		this.canvas = h("canvas", { "aria-hidden": "true" });
 		this.marks = marks.make();
@@ -115,8 +115,7 @@ export class View {
 			h("div", { class: "corner mini-corner" }, h("span", {}, "whole trace")), this.mini_box, this.corner, this.ruler_box, this.scroll, this.tip);
 		this.element = h("section", { class: "trace", "aria-label": visible(t.title) || `Trace ${this.index + 1}` },
 			this.page.manifest.traces.length > 1 && h("header", { class: "trace-head" },
-				h("h2", {}, visible(t.title)), t.description && h("p", {}, visible(t.description)),
-				facts.length > 0 && h("p", { class: "facts" }, facts.map(([k, v]) => visible(`${k}: ${v}`)).join(" · "))),
+				h("h2", {}, visible(t.title)), t.description && h("p", {}, visible(t.description))),
 			this.stage);
 		this.scroll.addEventListener("scroll", () => this.redraw("lanes", "over"));
 		this.arrange();
@@ -161,9 +160,10 @@ export class View {
 	}
 
 	process_label(r) {
-		const p = this.trace.processes[r.process], folded = this.look.folded.has(r.process);
-		const button = h("button", { type: "button", class: "process", "aria-expanded": String(!folded), title: "Fold or unfold; the line shows who holds the lock",
-			onclick: () => this.toggle("folded", r.process) }, icon(ICONS.fold), h("span", { class: "name" }, visible(lanes.process_label(p))),
+		const p = this.trace.processes[r.process], folded = this.look.folded.has(r.process), name = visible(lanes.process_label(p));
+		const button = h("button", { type: "button", class: "process", "aria-expanded": String(!folded), title: `${name}: fold or unfold; the line shows who holds the lock`,
+			onclick: () => this.toggle("folded", r.process) }, icon(ICONS.fold), h("span", { class: "name" }, visible(p.label || p.name || "process")),
+			h("span", { class: "id" }, p.label || p.pid < 0 ? "" : p.pid),
 			h("span", { class: "extra" }, this.shows_owner(r.process) && !p.label ? "owner" : ""));
 
 		button.dataset.key = `p${r.process}`;
@@ -177,7 +177,7 @@ export class View {
 
 		swatch.style.background = colour_of(r.lane, this.page.theme);
 		const main = h("button", { type: "button", class: "lane", "aria-pressed": String(chosen),
-			title: `${name}${id ? ` (${id})` : ""}: run ${percent(lane.run, t.end)}, wait ${percent(lane.wait + lane.signal, t.end)}`,
+			title: `${name}${id ? ` (${id})` : ""}: run ${percent(lane.run, t.end)}, wait ${percent(lane.wait, t.end)}, signal ${percent(lane.signal, t.end)}`,
 			onclick: () => this.choose(chosen ? null : r.lane) }, swatch, h("span", { class: "name" }, visible(lane.name || lane.id)),
 			lane.name && lane.twin && h("span", { class: "id" }, visible(lane.id)), h("span", { class: "extra" }, percent(lane.run, t.end)));
 		const pin = h("button", { type: "button", class: "act", "aria-pressed": String(!!r.pinned), "aria-label": `Pin ${name} on top`,

@@ -119,7 +119,7 @@ test("a cache keeps its bound and drops what was not used for longest", () => {
 
 test("a link says the same to whoever opens it, whatever the names", () => {
 	const trace = { end: 1e9, lanes: [{ id: "t1", process: 0 }, { id: "a,b&c=d%#", process: 0 }, { id: "t1", process: 1 }, { id: "\u202e\u0000", process: 1 }] };
-	const view = { range: [-10, 123456789], selection: [5, 77], lane: 2, notes: [{ t: 6, range: [1, 9], lane: 1, text: "so, what & why? #1 = 100 %" }, { t: 6, range: [1, 9], lane: null, text: "x" }],
+	const view = { range: [-10, 123456789], selection: [5, 77], lane: 2, badness: true, notes: [{ t: 6, range: [1, 9], lane: 1, text: "so, what & why? #1 = 100 %" }, { t: 6, range: [1, 9], lane: null, text: "x" }],
 		look: { ...lanes.defaults(), sort: "wait", filter: "a, b", height: 48, hidden: new Set([1]), pinned: new Set([0, 3]), folded: new Set([1]) } };
 	const pairs = [...hash.view_pairs(trace, view), ...hash.view_pairs(trace, { ...view, range: [1, 2] }, "1.")];
 	const text = hash.format(pairs), back = hash.parse(text);
@@ -137,6 +137,8 @@ test("times are written as they are, to any depth, and read back", () => {
 
 	assert.equal(time_text(1250034000, "ns", 1000), "1.250\u202f034\u202fs");
 	assert.equal(time_text(999999999, "ns", 1e6), "1.000\u202fs");
+	assert.equal(time_text(49123456, "ns", 1e7), "49\u202fms");
+	assert.equal(time_text(0, "ns", 1e6), "0\u202fms");
 	assert.equal(time_text(5184828, "ns", 1), "5.184\u202f828\u202fms");
 	assert.equal(time_text(1883632596, "ticks"), "1\u202f883\u202f632\u202f596");
 	assert.equal(length_text(5184828, "ns"), "5.185\u202fms");
