@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,27 @@ static void choose_width(struct figure *fig)
 	fig->f = fig->f < 11 ? 11 : fig->f > 24 ? 24 : fig->f;
 }
 
+/*
+ * The name, what stands before its end cut so that all of it is at most so wide; the kept bytes at its end
+ * stay, unless they leave no room for a beginning.  NULL: no memory.
+ */
+static char *fit_name(struct figure *fig, const char *name, size_t kept, double most)
+{
+	size_t n = strlen(name) - kept;
+	double room = most - text_width(fig, name + n, 1, false);
+	char *head, *fit, *out = NULL;
+
+	if (!kept || room < most / 4 || text_width(fig, name, 1, false) <= most)
+		return figure_text_fit(fig->font, name, fig->f, false, most);
+	head = strndup(name, n);
+	fit = head ? figure_text_fit(fig->font, head, fig->f, false, room) : NULL;
+	if (fit && asprintf(&out, "%s%s", fit, name + n) < 0)
+		out = NULL;
+	free(head);
+	free(fit);
+	return out;
+}
+
 static int fit_names(struct figure *fig, struct err *err)
 {
 	double most = 0.2 * fig->width, widest = 0, words_width = 0, half = 0, side;
@@ -50,7 +72,7 @@ static int fit_names(struct figure *fig, struct err *err)
 		double w;
 
 		for (uint32_t row = 0; row < p->n_rows; row++) {
-			char *fit = figure_text_fit(fig->font, p->name[row], fig->f, false, most);
+			char *fit = fit_name(fig, p->name[row], p->kept[row], most);
 
 			if (!fit)
 				return err_memory(err, "a figure's names");

@@ -41,6 +41,7 @@ struct panel {
 	uint64_t from, to;
 	uint32_t *lane, n_rows;		/* owned */
 	char **name;			/* owned: of rows */
+	size_t *kept;			/* owned: bytes at a name's end that are not cut off */
 	char *title;			/* owned; NULL: none is shown */
 	struct figure_columns columns;
 	struct figure_handoffs handoffs;

@@ -205,9 +205,9 @@ static bool *find_namesakes(const struct panel *p)
 
 /*
  * "worker", or "worker 9989" where there are several of that name, and " (pid)" where there are
- * several processes.
+ * several processes: that part stays where a name is too long, and is *kept bytes.
  */
-static char *row_name(const struct panel *p, uint32_t row, bool id_too, bool pid_too)
+static char *row_name(const struct panel *p, uint32_t row, bool id_too, bool pid_too, size_t *kept)
 {
 	const struct timeline_thread *t = timeline_thread(p->tl, p->lane[row]);
 	int64_t pid = timeline_process(p->tl, t->process)->pid;
@@ -220,6 +220,7 @@ static char *row_name(const struct panel *p, uint32_t row, bool id_too, bool pid
 			buf_printf(&b, " %s", id);
 		if (pid_too && pid >= 0)
 			buf_printf(&b, " (%" PRId64 ")", pid);
+		*kept = b.len - strlen(label);
 		buf_add(&b, "", 1);
 		name = buf_failed(&b) ? NULL : (char *)b.data;
 	}
@@ -236,11 +237,12 @@ static int name_rows(struct panel *p, struct err *err)
 	int ret = 0;
 
 	p->name = calloc(p->n_rows, sizeof(*p->name));
-	for (uint32_t i = 0; same && p->name && i < p->n_rows && !ret; i++) {
-		p->name[i] = row_name(p, i, same[i], many);
+	p->kept = calloc(p->n_rows, sizeof(*p->kept));
+	for (uint32_t i = 0; same && p->name && p->kept && i < p->n_rows && !ret; i++) {
+		p->name[i] = row_name(p, i, same[i], many, &p->kept[i]);
 		ret = p->name[i] ? 0 : -1;
 	}
-	if (!same || !p->name || ret)
+	if (!same || !p->name || !p->kept || ret)
 		ret = err_memory(err, "a figure's names");
 	free(same);
 	return ret;
@@ -589,6 +591,7 @@ static void close_panel(struct panel *p)
 	figure_handoffs_release(&p->handoffs);
 	timeline_close(p->tl);
 	free(p->name);
+	free(p->kept);
 	free(p->lane);
 	free(p->title);
 }

@@ -171,7 +171,21 @@ def check_arrows(f):
 		expect(not arrows, "%r has %d arrows" % (args, len(arrows)))
 
 
+def check_long_names(f):
+	"""What tells two of a name apart is not cut off with the name."""
+	with open(f("long.log"), "w") as out:
+		out.write("# gillog 1\n# process 7 pid=7\n# process 8 pid=8\n# lock 7 process=7\n# lock 8 process=8\n")
+		for i, pid in (("71", 7), ("72", 7), ("81", 8)):
+			out.write('# thread %s process=%d name="%s"\n' % (i, pid, "worker " * 9))
+			out.write("%s000 %s ACQUIRE lock=%d\n%s500 %s RELEASE lock=%d\n" % (i, i, pid, i, i, pid))
+	compare.ingest(f("long.gtl"), f("long.log"))
+	figure(f("t.svg"), f("long.gtl"))
+	said = [t.split("\u2026") for t in texts(f("t.svg")) if t.startswith("work")]
+	expect([t[1:] for t in said] == [[" 71 (7)"], [" 72 (7)"], [" 81 (8)"]], "long names are %r" % said)
+
+
 def check_threads(f):
+	check_long_names(f)
 	figure(f("t.svg"), "--threads", "104,a\\\\b,101", f("names.gtl"))
 	said = [t for t in texts(f("t.svg")) if t in NAMES.values()]
 	expect(said == [NAMES["104"], "a\\b", "MainThread"], "--threads shows %r" % said)
