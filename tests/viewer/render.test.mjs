@@ -149,9 +149,11 @@ test("badness in any range is failures by checks, as the page's table has it", a
 	await page.context().close();
 });
 
-test("our own server gives the same, from a site and from a timeline, and its sums of any range are the walk's", async () => {
+test("our own server gives the same, from a site and from a timeline, and its sums of any range are the walk's", async (t) => {
 	for (const what of ["pm", "t.gtl"]) {
 		const child = spawn(GILSCOPE, ["serve", "--port", "0", join(top, what)], { stdio: ["ignore", "pipe", "pipe"] });
+
+		t.after(() => child.kill());		/* where the test fails: it would wait for it forever */
 		const url = await new Promise((done, failed) => {
 			let text = "";
 
