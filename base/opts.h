@@ -1,8 +1,8 @@
 /*
  * opts.h - a command's options and its --help, from one table
  *
- * Options may come before or after operands; "--" ends them; "-j4", "-j 4", "--jobs=4" and "--jobs
- * 4" are the same.  --help and -h are known to every command.
+ * Options may come before or after operands; "--" ends them; "-j4", "-j 4", "--jobs=4" and
+ * "--jobs 4" are the same.  --help and -h are known to every command.
  */
 #ifndef GILSCOPE_OPTS_H
 #define GILSCOPE_OPTS_H
@@ -41,10 +41,9 @@ struct opts {
 };
 
 /*
- * Parses argv[1..argc-1].  Operands are moved to argv[1..*n_operands], in order.  Returns 0, or 1
- * when
- * --help was printed to stdout, or -1 when a sentence about wrong usage was printed to stderr (exit
- * 2).
+ * Parses argv[1..argc-1].  Operands are moved to argv[1..*n_operands], in order.  Returns 0; or 1
+ * when --help was printed to stdout; or -1 when a sentence about wrong usage was printed to stderr
+ * (exit code 2).
  */
 int opts_parse(const struct opts *o, int argc, char **argv, int *n_operands);
 void opts_help(const struct opts *o);

@@ -5,7 +5,7 @@
  *	t1 27 5393 BUSY
  *
  * There is no clock: the position is counted in ticks, checks * interval + interval - countdown.
- *Where the two numbers follow from the position, as they nearly always do, they are not stored.
+ * Where the two numbers follow from the position, as they nearly always do, they are not stored.
  */
 #include "formats.h"
 
@@ -392,8 +392,8 @@ static int beazley_lines(struct log *l, const char *p, const char *end)
 	struct place at = { .len = 0 };
 	unsigned kind = 0, before;
 
-	if (log_room(l, (size_t)(end - p) / 10 +
-				1)) /* the shortest line: "t 1 1 BUSY" and its newline */
+	/* the shortest line has 11 bytes: "t 1 1 BUSY" and its newline */
+	if (log_room(l, (size_t)(end - p) / 10 + 1))
 		return -1;
 	while (p < end) {
 		ptrdiff_t foretold = take_foretold(l, p, end);

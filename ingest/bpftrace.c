@@ -6,8 +6,8 @@
  *	14733|drop|00:24:52.684712|/app/main.py|work|12
  *
  * "take" is the return of take_gil, "drop" the call of drop_gil; the longer line says in which
- *Python line. The clock is that of the day: a time more than half a day before the greatest one is
- *of the next day.
+ * Python line.  The clock is that of the day: a time more than half a day before the greatest one
+ * is of the next day.
  */
 #include "formats.h"
 

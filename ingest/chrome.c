@@ -1,16 +1,16 @@
 /*
- * chrome.c - the Trace Event Format, as giltracer, perf-viz-merge, sysTrace, VizTracer and we
- *ourselves write it
+ * chrome.c - the Trace Event Format, as giltracer, perf-viz-merge, sysTrace, VizTracer and we write
+ * it
  *
- *	{"traceEvents": [{"ph": "i", "name": "take", "pid": 1, "tid": 1, "ts": 186.49, ...}, ...],
- *...}
+ *	{"traceEvents": [{"ph": "i", "name": "take", "pid": 1, "tid": 1, "ts": 186.49, ...},
+ *	                 ...], ...}
  *
  * or the array alone, which may lack its end.  An event is an object whose members stand in any
- *order; what is known of it is gathered until its bracket closes.  Spans (X, B and E, b and e)
- *become the events at their ends; where a writer tells one thing twice (a span that begins as
- *another ends, instants beside spans) the heap of reorder.h drops the second telling when it leaves
- *it, for by then it is known what there is. chrome_*.c say what the events mean, docs/formats.md
- *how names are mapped.
+ * order; what is known of it is gathered until its bracket closes.  Spans (X, B and E, b and e)
+ * become the events at their ends; where a writer tells one thing twice (a span that begins as
+ * another ends, instants beside spans) the heap of reorder.h drops the second telling when it
+ * leaves it, for by then it is known what there is.  chrome_*.c say what the events mean,
+ * docs/formats.md how names are mapped.
  */
 #include "chrome.h"
 

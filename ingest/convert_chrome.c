@@ -1,17 +1,18 @@
 /*
  * convert_chrome.c - the Trace Event Format: for ui.perfetto.dev and chrome://tracing, and to be
- *ingested again
+ * ingested again
  *
  *	{"displayTimeUnit":"ns","otherData":{"gilscope":"1",...},"traceEvents":[
  *	{"ph":"M","name":"thread_name","pid":1,"tid":2,"args":{"name":"worker","id":"2"}},
  *	{"ph":"X","cat":"gil.state","name":"run","pid":1,"tid":2,"ts":1883.632,"dur":5.25,"args":{}},
- *	{"ph":"i","s":"t","cat":"gil.event","name":"ACQUIRE","pid":1,"tid":2,"ts":1883.632,"args":{"cpu":1}}
+ *	{"ph":"i","s":"t","cat":"gil.event","name":"ACQUIRE","pid":1,"tid":2,"ts":1883.632,
+ *	 "args":{"cpu":1}}
  *	]}
  *
  * The X events are for viewers; the instants carry every event with all that it has, so ingest
- *makes the same timeline of them.  Times are microseconds with three decimals: exact as text.
- *Viewers read them as doubles, so where these would not do, the trace's origin is taken off and
- *stands in "offset".
+ * makes the same timeline of them.  Times are microseconds with three decimals: exact as text.
+ * Viewers read them as doubles, so where these would not do, the trace's origin is taken off and
+ * stands in "offset".
  */
 #include <inttypes.h>
 #include <stdio.h>

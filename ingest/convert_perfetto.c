@@ -1,14 +1,15 @@
 /*
  * convert_perfetto.c - Perfetto's own format: a protobuf message Trace of TracePackets
  *
- *	packet { track_descriptor { uuid: 3 parent_uuid: 1 thread { pid: 1 tid: 2 thread_name:
- *"worker" } } } packet { timestamp: 1883632 track_event { type: TYPE_SLICE_BEGIN track_uuid: 3
- *name: "run" } }
+ *	packet { track_descriptor { uuid: 3 parent_uuid: 1
+ *	                            thread { pid: 1 tid: 2 thread_name: "worker" } } }
+ *	packet { timestamp: 1883632
+ *	         track_event { type: TYPE_SLICE_BEGIN track_uuid: 3 name: "run" } }
  *
  * A track for each process and thread; slices for the states, an instant for each event with what
- *it carries. The few messages and fields of it that are used stand in tests/ingest/perfetto.proto,
- *with the numbers of the published one.  Packets need not be in order of time: readers sort them,
- *keeping those of one instant in order.
+ * it carries.  The few messages and fields of it that are used stand in
+ * tests/ingest/perfetto.proto, with the numbers of the published one.  Packets need not be in order
+ * of time: readers sort them, keeping those of one instant in order.
  */
 #include <inttypes.h>
 #include <stdlib.h>

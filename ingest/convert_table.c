@@ -152,8 +152,10 @@ int convert_csv(struct convert *c)
 
 /* --- folded ----------------------------------------------------------------------------------- */
 
-/* The time that a thread spent in a state below a function. */
-/* key: thread << 24 | state << 21 | func + 1; 0: free */
+/*
+ * The time that a thread spent in a state below a function.  key: thread << 24 | state << 21 |
+ * func + 1; 0: free.
+ */
 struct sum { uint64_t key; uint64_t time; };
 
 #define FUNC_BITS 21		/* MAX_FUNCS + 1 fits */

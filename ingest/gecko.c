@@ -1,16 +1,16 @@
 /*
  * gecko.c - profiles for the Firefox Profiler, as CPython's sampler writes them: its markers of the
- *GIL
+ * GIL
  *
  *	{"meta": {"startTime": 5369734.8, ...}, "threads": [{"tid": 7, "markers": {"name": [3, 4],
  *	 "startTime": [0.5, 1.25], "endTime": [1.25, 9], "phase": [1, 1], ...}, ...}],
  *	 "shared": {"stringArray": [...]}}
  *
  * A marker "Has GIL" is a hold, "Waiting for GIL" a wait; both are as coarse as the samples.  The
- *threads stand one behind the other and the names of the markers behind all of them, so nothing can
- *be said before the end has been read: up to 48 bytes a marker are kept until then, of at most
- *MAX_MARKERS, and 32 for each of the GIL.  Older profiles, whose markers are rows ("schema",
- *"data") and whose threads have string tables of their own, are read too.
+ * threads stand one behind the other and the names of the markers behind all of them, so nothing
+ * can be said before the end has been read: up to 48 bytes a marker are kept until then, of at most
+ * MAX_MARKERS, and 32 for each of the GIL.  Older profiles, whose markers are rows ("schema",
+ * "data") and whose threads have string tables of their own, are read too.
  */
 #include "formats.h"
 

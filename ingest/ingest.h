@@ -2,13 +2,12 @@
  * ingest.h - from event logs to a timeline
  *
  *   LOG -> source (decompress) -> format (parse) -> log (order) -+
- *   LOG -> ...                                                  -+-> merge -> tracker ->
- * timeline/writer
+ *   LOG -> ...                                                  -+-> merge -> tracker -> writer
  *
  * Each log is decompressed on a thread of its own; parsing, merging and tracking run on the
- * caller's; the writer encodes on a third.  Memory does not grow with the logs: per log the pieces
- * of its source and a window of about 70,000 events, per thread of the trace about 400 bytes, per
- * million events 4 KB of index.
+ * caller's; the timeline's writer encodes on a third.  Memory does not grow with the logs: per log
+ * the pieces of its source and a window of about 70,000 events, per thread of the trace about 400
+ * bytes, per million events 4 KB of index.
  */
 #ifndef GILSCOPE_INGEST_H
 #define GILSCOPE_INGEST_H

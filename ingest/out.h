@@ -4,8 +4,8 @@
  *	p = out.data + out.len; ... put_time(), put_u64(), memcpy() ...; out_end(&out, p)
  *
  * Behind out.len there is always room for a line, as long as out_init() was told.  When nobody
- *reads any more (EPIPE, with SIGPIPE ignored) out.closed is set and the calls return 1, which ends
- *a walk and is no error.
+ * reads any more (EPIPE, with SIGPIPE ignored) out.closed is set and the calls return 1, which ends
+ * a walk and is no error.
  */
 #ifndef GILSCOPE_OUT_H
 #define GILSCOPE_OUT_H

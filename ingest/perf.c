@@ -1,19 +1,18 @@
 /*
  * perf.c - the text that perf script prints for probes on take_gil and drop_gil, and scheduler
- *events
+ * events
  *
- *	  Thread-0 (cpu) 10258 [000]  1890.059327880:          python:take_gil: (7f7737cae9f0)
- *	          python  9989 [000]  1883.632590337:  python:drop_gil__return: (7fc9af265b10 <-
- *7fc9af26667c)
+ *	Thread-0 (cpu) 10258 [000]  1890.059327880:          python:take_gil: (7f7737cae9f0)
+ *	        python  9989 [000]  1883.632590337:  python:drop_gil__return: (7fc9af265b10 <- ...)
  *
  * Names of threads hold anything, so a line is found by the leftmost " PID [CPU] TIME:" in it.
- *Lines without one that are indented, empty or begin with "#" are stacks and headers and belong to
- *perf's output.
+ * Lines without one that are indented, empty or begin with "#" are stacks and headers and belong to
+ * perf's output.
  *
  * But for its time, most lines of the lock repeat earlier ones byte for byte: as many heads as
- *there are threads and cpus, as many tails as there are calls of the two functions.  So what the
- *text before and the text behind the time mean is kept with the text.  Each means the same again:
- *no anchor reaches across the blank before the time.
+ * there are threads and cpus, as many tails as there are calls of the two functions.  So what the
+ * text before and the text behind the time mean is kept with the text.  Each means the same again:
+ * no anchor reaches across the blank before the time.
  */
 #include "formats.h"
 

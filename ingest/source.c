@@ -1005,10 +1005,7 @@ static enum outcome gzip_member(struct worker *w, struct inflate_state *z)
 		w->in.pos = w->in.len - z->avail_in;
 		w->cur.len = SOURCE_PIECE - z->avail_out;
 		if (code < 0) {
-			/*
-			 * ISA-L counts a match as written before it looks whether its distance can
-			 * be
-			 */
+			/* ISA-L counts a match as written, and then looks if its distance can be */
 			room -= z->avail_out;
 			if (code != ISAL_INCORRECT_CHECKSUM)
 				w->cur.len -= room < DEFLATE_MATCH ? room : DEFLATE_MATCH;

@@ -7,8 +7,8 @@
  *               wait
  *               signal
  *               stall
- *   row h - 1   run     or acquire, brighter, where the lock is taken in this bin (`plain`: see
- * below) h, h + 1    nothing: the gap between lanes
+ *   row h - 1   run     or acquire, brighter, where the lock is taken in this bin (see `plain`)
+ *   h, h + 1    nothing: the gap between lanes
  *
  * The states are stacked by their share of the bin: rows by largest remainder, and any time at all
  * is at least one row.  Marks lie over them.  So one state alone is a solid band, a lane far away

@@ -358,9 +358,7 @@ static void make_row(struct figure_columns *c, uint32_t row, const struct timeli
 		if (whole == N_INKS)
 			find_edge(&cell[i], &sum[i], left, right, width);
 		left = cell[i].is_edge ? right : whole;
-		/*
-		 * a unit that is wider than a column shows in several: it counts in its first one
-		 */
+		/* a unit wider than a column shows in several: it counts in its first one */
 		if (!i || figure_column_time(c, i) != figure_column_time(c, i - 1))
 			c->handoffs[i] += sum[i].switches + sum[i].retry;
 	}

@@ -1,6 +1,5 @@
 /*
- * strip.h - everything that happens in a stretch of time, lane by lane: what deep tiles are drawn
- * from
+ * strip.h - all that happens in a stretch of time, lane by lane: what deep tiles are drawn from
  *
  * Where bins are finer than events, most of them say nothing.  A strip holds the marks instead: the
  * points at which a lane changes or an event lies.  It is read once, and every tile in it, at every
@@ -8,7 +7,7 @@
  *
  *   mark[0]      the lane just before the strip
  *   mark[1..n-1] in order of time: the log's events, the moment at which a wait became a signal,
- * the trace's end
+ *                the trace's end
  */
 #ifndef GILSCOPE_STRIP_H
 #define GILSCOPE_STRIP_H

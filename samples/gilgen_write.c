@@ -102,8 +102,9 @@ static int beazley_open(struct gen *g, struct err *err)
 	return 0;
 }
 
-/* --- perf script: "   python3.11 11015/11015 [001]  5369.734822723: python:take_gil:
- * (7f15bc84f7b0)"  */
+/* --- perf script ------------------------------------------------------------------------------ */
+
+/* "   python3.11 11015/11015 [001]  5369.734822723: python:take_gil: (7f15bc84f7b0)" */
 
 static const struct piece perf_words[N_GEN_KINDS] = {
 	[GEN_ENTRY] = { ": python:take_gil: (7f15bc84f7b0)\n", 34 },

@@ -85,14 +85,22 @@ struct finding_place {
 };
 
 /*
- *           count            total                     longest       of             more
- * long hold holds            while others waited and   of these      -              their whole
- * time the holder ran convoy    paid waits       their time                wait          first to
- * last  time held after starved   waits            their time                wait          - takes
- * of others in the longest battle    RETRYs           time of the takes         RETRYs, take  takes
- * switches stalls    stalls           their time                stall         time held      while
- * others waited forced    forced switches  until another took it     of these      requests
- * switches
+ * What the figures mean.  `longest` is of the values that `total` sums, but of battles.
+ *
+ *             count            total                     of                 more
+ *   long hold holds            their contested time (1)  -                  their whole time
+ *   convoy    paid waits       their time                first to last      time held after them
+ *   starved   waits            their time                -                  takes of others in the
+ *                                                                           longest one
+ *   battle    RETRYs           time of the takes         takes with RETRYs  switches
+ *                              with RETRYs (2)
+ *   stalls    stalls           their time                time held          of total, while others
+ *                                                                           waited
+ *   forced    forced switches  until another thread      drop requests      switches
+ *                              had the lock
+ *
+ *   (1) of each hold the longest part through which others waited, less the holder's stalls in it
+ *   (2) longest: the RETRYs of the take that has the most
  */
 struct finding {
 	enum finding_kind kind;

@@ -217,8 +217,8 @@ static int walk_pairs(struct walk *w)
 			roll(&w->lane[lane], &r->half[0], r->time + (uint64_t)n * r->step, -1);
 			roll(&w->lane[lane], &r->half[1], r->time + (uint64_t)n * r->step, -1);
 		}
-	/* there only those of lanes count that wait on */
 	} else if (is_open(w, r->half[0].thread)) {
+		/* behind the stretch only pairs of lanes that wait on count */
 		return 0;
 	}
 	block_skip_pairs(r, n);

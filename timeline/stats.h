@@ -1,10 +1,9 @@
 /*
- * stats.h - the figures of a stretch of a timeline, and what stands out in it: cmd_stats.c prints
- * them
+ * stats.h - the figures of a stretch of a timeline, and what stands out in it, for cmd_stats.c
  *
- *                   the whole trace, one lock a process          anything else, and the findings
- *   figures      <- the threads' stored sums, stored histograms  <- one walk over the events of the
- * stretch
+ *   wanted                                            read
+ *   figures of the whole trace, one lock a process    the threads' stored sums and histograms
+ *   any other figures, and the findings               the events of the stretch, in one walk
  *
  * Both ways give the same figures (tests/timeline/stats.c).  Memory: about 1 kB a lane and lock,
  * and up to 30 kB of histograms for each lane and lock that has values; nothing per event.

@@ -2,10 +2,13 @@
  * tiles.c - what tests/bench/run.py cannot measure from outside: single tiles
  *
  *   tiles sizes ARCHIVE              bytes of a sample of its distinct tiles, and of libpng's at
- * level 9 tiles strip ARCHIVE Z N OUT.pgm  the pixels of N neighbouring tiles of zoom Z, side by
- * side tiles rate T.gtl Z WORKERS       tiles per second: every tile down to zoom Z, encoded,
- * thrown away tiles latency T.gtl [Z]          how long one tile takes, at every zoom: hot (the
- * timeline is open, other tiles of the zoom were asked for) and cold (opened for this one)
+ *                                    level 9
+ *   tiles strip ARCHIVE Z N OUT.pgm  the pixels of N neighbouring tiles of zoom Z, side by side
+ *   tiles rate T.gtl Z WORKERS       tiles per second: every tile down to zoom Z, encoded, thrown
+ *                                    away
+ *   tiles latency T.gtl [Z]          how long one tile takes, at every zoom: hot (the timeline is
+ *                                    open, other tiles of the zoom were asked for) and cold (opened
+ *                                    for this one)
  *
  * Results are JSON on stdout.  ARCHIVE is a .pmtiles.
  */

@@ -2,9 +2,10 @@
  * gilprint.c - prints a binary gillog: what the tests of the recorder read (no test itself)
  *
  *   gilprint LOG           facts as "# key: value", threads, locks; then one event a line, in the
- * log's order: TIME THREAD-INDEX KIND lock=N [attr=value...] gilprint --check LOG   and says by its
- * exit code whether what every recording promises holds: no two threads hold a lock at once,
- * ACQUIRE and RELEASE alternate, the log is complete
+ *                          log's order: TIME THREAD-INDEX KIND lock=N [attr=value...]
+ *   gilprint --check LOG   and says by its exit code whether what every recording promises holds:
+ *                          no two threads hold a lock at once, ACQUIRE and RELEASE alternate, the
+ *                          log is complete
  */
 #include <inttypes.h>
 #include <stdio.h>
