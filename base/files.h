@@ -13,6 +13,7 @@
  * error.
  */
 int files_remove_tree(const char *path, struct err *err);
+/* False also where there is no such folder, or it cannot be read. */
 bool files_is_empty(const char *folder);
 
 /*

@@ -25,7 +25,9 @@ int io_read_file(const char *path, size_t max, uint8_t **data, size_t *len, stru
 
 /*
  * An output file.  Bytes go to PATH.tmp; outfile_commit() fsyncs and renames it to PATH,
- * outfile_abort() removes it.  Whoever dies between leaves only PATH.tmp.
+ * outfile_abort() removes it.  Whoever dies between leaves only PATH.tmp.  All of these return 0,
+ * or -1 with *err set; *o needs no release when outfile_open() failed, and outfile_abort() when any
+ * of the others but commit did: it is good for nothing else then.
  */
 struct outfile {
 	int fd;			/* -1 when closed */
@@ -42,11 +44,15 @@ struct outfile {
  * replaced.
  */
 int outfile_open(struct outfile *o, const char *path, bool force, struct err *err);
+/* n 0: data may be NULL.  What is appended may wait in memory until the next flush. */
 int outfile_append(struct outfile *o, const void *data, size_t n, struct err *err);
+/* Gives the system all that was appended, for whoever reads o->fd; it is not synced. */
 int outfile_flush(struct outfile *o, struct err *err);
 /* Overwrites bytes that were appended before. */
 int outfile_patch(struct outfile *o, uint64_t off, const void *data, size_t n, struct err *err);
+/* Releases *o in any case; when it fails PATH.tmp is removed, and PATH is what it was. */
 int outfile_commit(struct outfile *o, struct err *err);
-void outfile_abort(struct outfile *o);		/* after a commit: does nothing */
+/* After a commit, or an open that failed: does nothing. */
+void outfile_abort(struct outfile *o);
 
 #endif

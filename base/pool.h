@@ -24,7 +24,7 @@ struct pool_ops {
 	 * is ctx.
 	 */
 	void *(*start)(void *ctx, struct err *err);
-	void (*stop)(void *state);			/* undoes start */
+	void (*stop)(void *state);			/* undoes start; NULL: nothing to undo */
 	/* The result of a job, or NULL with *err set.  Runs on a worker. */
 	void *(*work)(void *state, uint64_t job, struct err *err);
 	/*
@@ -32,11 +32,17 @@ struct pool_ops {
 	 * any worker.
 	 */
 	int (*emit)(void *ctx, uint64_t job, void *result, struct err *err);
-	/* frees a result that will not be emitted */
+	/* frees a result that will not be emitted; NULL: there is nothing to free */
 	void (*drop)(void *result);
 };
 
-/* n_threads 0: as many as the process may use; 1: the caller alone. */
+/*
+ * Runs jobs 0 to n_jobs - 1, n_threads of them at once (0: as many as the process may use cpus; 1:
+ * the caller alone); with fewer where the system gives no more threads.  Returns when all workers
+ * have ended: 0 when every job was emitted; -1 when start, work or emit failed, with that error in
+ * *err, which may be NULL.  Then the jobs before the one that failed were emitted, and none behind
+ * it.
+ */
 int pool_run(const struct pool_ops *ops, void *ctx, uint64_t n_jobs, unsigned n_threads,
 	     struct err *err);
 

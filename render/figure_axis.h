@@ -28,11 +28,11 @@ void figure_axis_init(struct figure_axis *a, enum timeline_clock clock, uint64_t
 		      unsigned room);
 /* The label of t, a multiple of the step: "0.25", "5 200", "+20". */
 const char *figure_axis_label(const struct figure_axis *a, uint64_t t, char out[64]);
-/* "time, ms" or "5.183 2 s +, in us": what the labels are. */
+/* "time, ms" or "5.1832 s +, in ns": what the labels are. */
 const char *figure_axis_words(const struct figure_axis *a, char out[96]);
 /*
- * The marks in [from, to]: the first one's number (time / step, or time / (step / minor)), and how
- * many.
+ * The number of the first mark that is not before from: mark i lies at i * step.  With step / minor
+ * in place of step, of the marks between the labels, too.
  */
 uint64_t figure_axis_first(uint64_t step, uint64_t from);
 

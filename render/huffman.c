@@ -237,12 +237,10 @@ static void add_lengths(struct runs *r, unsigned bits, unsigned c)
 		r->run[r->n++] = (struct run){ (uint8_t)bits, 0, 0 };
 }
 
-/*
- * The lengths of an alphabet whose first symbol is number `first` of all; *last: the one before,
- * and how often.
- */
+/* The length of the symbol before, and how many in a row have it. */
 struct last_length { unsigned bits, n; };
 
+/* The lengths of an alphabet whose first symbol is number `first` of all. */
 static void add_alphabet(struct runs *r, const struct huff_alphabet *a, unsigned first,
 			 struct last_length *last)
 {

@@ -31,7 +31,7 @@ struct site_options {
 	enum theme theme;
 	const char *title;		/* NULL: the first trace's */
 	bool free_axes;
-	/* Told from time to time, on the calling thread; may be NULL. */
+	/* Told from time to time, on any worker's thread, never twice at once; may be NULL. */
 	void (*progress)(void *ctx, uint64_t tiles, uint64_t jobs, uint64_t n_jobs);
 	/* A sentence about a choice that was made; may be NULL. */
 	void (*say)(void *ctx, const char *text);
@@ -47,8 +47,11 @@ struct site_counts {
 };
 
 /*
- * The site is there when this returns 0; before that, and when it fails, nothing is at `out` that
- * was not.
+ * The site is there when this returns 0.  It is made beside `out` and renamed when it is whole:
+ * what fails before leaves `out` as it was.  What fails after that is only removing: the new site
+ * is there, and beside it may be some of what it replaced or was made from.  Where the file system
+ * cannot exchange two names, a site to be replaced is removed first, and a failure between leaves
+ * none.
  */
 int site_make(const struct site_options *o, struct site_counts *counts, struct err *err);
 

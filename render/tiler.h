@@ -2,11 +2,11 @@
  * tiler.h - from a timeline to finished tiles: which there are, what is in them, their bytes
  *
  * A tile is drawn in one of two ways, which give the same columns: from the timeline's bins, one
- * per pixel, where it holds many events; from the marks of a strip where it holds few.  A job is
- * either one such tile (JOB_TILE) or a whole subtree of the pyramid (JOB_SUBTREE): that is read
- * once as a strip, and those of its tiles that hold many events are drawn from their finest bins
- * and those bins' sums.  The plan follows from the timeline alone, so the jobs, and their tiles'
- * bytes, are the same for any number of threads.
+ * per pixel, where it holds many events; from the marks of a strip where it holds few.  A job is a
+ * place (z, x) of the pyramid, for all lanes: its tiles alone, or with all below them (subtree),
+ * which is read once as a strip; those of its tiles that hold many events are drawn from their
+ * finest bins and those bins' sums.  The plan follows from the timeline alone, so the jobs, and
+ * their tiles' bytes, are the same for any number of threads.
  */
 #ifndef GILSCOPE_TILER_H
 #define GILSCOPE_TILER_H

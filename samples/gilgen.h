@@ -8,7 +8,7 @@
  *
  * A simulator sets gen.now and calls act() for everything that happens, in order of time, until
  * gen.left is 0.  What a format cannot show (perf has no RETRY) is neither written nor part of the
- * truth, which is therefore what the log can tell, no more: the rules are those of docs/gil.md,
+ * truth, which is therefore what the log can tell, no more: the rules are those of docs/gillog.md,
  * kept here by the simulator's own books (who holds, who waits, which signals are pending) and
  * never by reading the log.
  */

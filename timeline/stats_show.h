@@ -22,7 +22,7 @@ void stats_show_table(struct buf *out, const struct stats_shown *x);
 void stats_show_json(struct buf *out, const struct stats_shown *x);
 void stats_show_csv(struct buf *out, const struct stats_shown *x);
 
-/* Two: threads and locks are matched by name, else by id. */
+/* Two: threads and locks are matched by name, else by id; locks that are left over by order. */
 void stats_compare_table(struct buf *out, const struct stats_shown *a, const struct stats_shown *b);
 void stats_compare_json(struct buf *out, const struct stats_shown *a, const struct stats_shown *b);
 void stats_compare_csv(struct buf *out, const struct stats_shown *a, const struct stats_shown *b);

@@ -174,8 +174,8 @@ int timeline_sum(struct timeline_cursor *c, uint64_t from, uint64_t to, uint32_t
 		 uint32_t n_lanes, struct timeline_bin *out, struct err *err);
 
 /*
- * How many events lie in [from, to) at most and at least, without reading blocks: within two
- * blocks.
+ * An upper bound of how many events lie in [from, to), without reading blocks: the events of the
+ * blocks that the range touches, so at most those of two blocks too many.
  */
 uint64_t timeline_count_bound(const struct timeline *tl, uint64_t from, uint64_t to);
 /*
