@@ -24,6 +24,7 @@
 
 /* One timeline on its way into the site. */
 struct trace {
+	const char *path;		/* the timeline's; borrowed */
 	struct timeline *tl;
 	const char *path;		/* the options' */
 	struct tile_set set;
@@ -75,6 +76,20 @@ int tile_set_init(struct tile_set *set, struct timeline *tl, unsigned tile_width
 
 /* --- which store, which depth ----------------------------------------------------------------- */
 
+static void say_store(const struct site_options *o, const char *path, bool few)
+{
+	const char *whose = o->n_paths > 1 ? path : "", *colon = *whose ? ": " : "";
+
+	if (few)
+		say(o,
+		    "%s%sat most %u tiles: loose files (--store pmtiles makes one archive,"
+		    " html one file that needs no server)",
+		    whose, colon, SITE_LOOSE_MAX);
+	else
+		say(o, "%s%smore than %u tiles: one PMTiles archive (--store dir makes files)",
+		    whose, colon, SITE_LOOSE_MAX);
+}
+
 /*
  * Loose files while they are few; more than that are slow to copy, to list and to remove.  A page
  * from file:// sees no events behind them, so what an archive would hold is not enough for it: what
@@ -101,15 +116,8 @@ static int choose_store(const struct site_options *o, struct trace *t, struct er
 					       : SITE_STORE_PMTILES;
 	if (t->store == SITE_STORE_DIR)
 		rule->fine = fine;
-	if (o->store == SITE_STORE_AUTO && few)
-		say(o,
-		    "at most %u tiles: loose files, which also work without a server (--store "
-		    "pmtiles"
-		    " makes one archive)",
-		    SITE_LOOSE_MAX);
-	else if (o->store == SITE_STORE_AUTO)
-		say(o, "more than %u tiles: one PMTiles archive (--store dir makes files)",
-		    SITE_LOOSE_MAX);
+	if (o->store == SITE_STORE_AUTO)
+		say_store(o, t->path, few);
 	return 0;
 }
 
@@ -364,7 +372,7 @@ static int make_all_tiles(struct site *s, const char *folder, struct err *err)
 		ret = make_tiles(s, t, path, err);
 		free(path);
 		if (ret)
-			return err_prefix(err, s->o->paths[i]);
+			return err_prefix(err, t->path);
 		if (t->store == SITE_STORE_DIR)
 			stored_sort(&t->stored);
 	}
@@ -693,7 +701,7 @@ static int open_traces(struct site *s, struct err *err)
 		if (tile_set_init(&t->set, t->tl, s->o->tile_width, s->o->lane_height, s->o->theme,
 				  err) ||
 		    choose_rule(s->o, t, err))
-			return err_prefix(err, s->o->paths[i]);
+			return err_prefix(err, t->path);
 	}
 	return 0;
 }

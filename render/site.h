@@ -14,7 +14,7 @@
 enum site_store { SITE_STORE_AUTO, SITE_STORE_DIR, SITE_STORE_PMTILES, SITE_STORE_HTML };
 enum site_depth { SITE_DEPTH_AUTO, SITE_DEPTH_FULL, SITE_DEPTH_Z };
 
-/* more tiles than this go into an archive, unless asked otherwise */
+/* more tiles of a timeline than this go into an archive, unless asked otherwise */
 #define SITE_LOOSE_MAX 10000
 #define SITE_TRACES_MAX 64
 
