@@ -253,7 +253,7 @@ class Bench:
 	def gtl_size(self):
 		logs = sorted(glob.glob("samples/*.zst") + glob.glob(os.path.join(os.environ.get("GILSCOPE_LOGS", "/nonexistent"),
 										  "*.zst")))
-		seen, size, events, out = set(), 0, 0, self.path("real.gtl")
+		seen, counted, size, events, out = set(), 0, 0, 0, self.path("real.gtl")
 		for log in logs:
 			name = os.path.basename(log)
 			if name in seen or ".json" in name:
@@ -263,10 +263,10 @@ class Bench:
 			n = json.loads(output(self.gilscope, "info", "--json", out))["events"]
 			if n < 10000:
 				continue
-			size, events = size + os.path.getsize(out), events + n
+			counted, size, events = counted + 1, size + os.path.getsize(out), events + n
 		if events:
 			self.at_most(".gtl, bytes per event, real logs of 10,000 events and more", size / events, 2,
-				     note="%d logs, %d events" % (len(seen), events))
+				     note="%d log%s, %d events" % (counted, "s" * (counted > 1), events))
 		gtl = self.gtl()
 		self.at_most(".gtl, bytes per event, generated", os.path.getsize(gtl) / self.truth()["events"], 3,
 			     note="%.0f MB" % (os.path.getsize(gtl) / 1e6))
