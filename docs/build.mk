@@ -1,11 +1,12 @@
 # make figures draws the gallery of docs/figure.md from logs in samples/ and docs/figures/.
 
 FIGURES := docs/figures
-FIGURE_GTL := $(patsubst %,$(B)/figures/%.gtl,convoy battle alternation holder)
+FIGURE_GTL := $(patsubst %,$(B)/figures/%.gtl,convoy battle alternation countdown holder)
 
 $(B)/figures/convoy.gtl: samples/convoy-py311.gillog
 $(B)/figures/battle.gtl: $(FIGURES)/battle-py27.gillog
 $(B)/figures/alternation.gtl: $(FIGURES)/countdown2-py311.perf.zst
+$(B)/figures/countdown.gtl: $(FIGURES)/countdown-py311.gillog
 $(B)/figures/holder.gtl: $(FIGURES)/holder-py311.gillog
 
 $(FIGURE_GTL): $(BIN)
@@ -23,5 +24,5 @@ figures: $(FIGURE_GTL)
 		--title 'Taking turns: two threads that count down, Python 3.11' -o $(FIGURES)/alternation.png $(B)/figures/alternation.gtl
 	$(Q)$(BIN) figure -f --scale 1 --caption --title 'A C call that holds the GIL' \
 		--note '155ms:crunch\: sum():sum(range(2500000)) never lets go' -o $(FIGURES)/holder.png $(B)/figures/holder.gtl
-	$(Q)$(BIN) figure -f --scale 1 --lane-height 30 --title 'The same countdown, old and new GIL, each on its own axis' --axis own --from 0 \
-		-o $(FIGURES)/stacked.png $(B)/figures/battle.gtl $(B)/figures/alternation.gtl
+	$(Q)$(BIN) figure -f --scale 1 --lane-height 30 --title 'Two threads that count down: Python 2.7 and 3.11, each on its own axis' --axis own --from 0 \
+		-o $(FIGURES)/stacked.png $(B)/figures/battle.gtl $(B)/figures/countdown.gtl
