@@ -2,8 +2,9 @@
  * hist.h - a histogram of lengths, from which percentiles are read to 1 %
  *
  * The buckets are those of Gil Tene's HdrHistogram: values below 64 have one each, and every octave
- * above is cut into 64 of equal width, so a bucket is at most 1/64 of its values wide and its
- * middle is within 0.8 % of each.  Octaves are allocated when first met.
+ * above is cut into 64 of equal width (so values below 128 have one each, too): a bucket is at most
+ * 1/64 of its values wide, and its middle is within 0.8 % of each.  Octaves are allocated when
+ * first met.
  */
 #ifndef GILSCOPE_HIST_H
 #define GILSCOPE_HIST_H

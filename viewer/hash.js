@@ -1,5 +1,5 @@
 /*
- * hash.js - the whole state of the page as the part of the URL behind "#", and back; pure
+ * hash.js - what the page shows as the part of the URL behind "#", and back; pure
  *
  *   #r=FROM,TO&s=FROM,TO&lane=ID&q=filter&sort=wait&h=48&hide=ID,ID&pin=ID&badness&fold=PID,PID
  *    &theme=dark&axes=free&embed&n=T,FROM,TO,LANE,TEXT
