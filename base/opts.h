@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "err.h"
+
 enum opt_type {
 	OPT_FLAG,		/* bool *: set to true */
 	OPT_STR,		/* const char **: borrowed from argv; the last one wins */
@@ -50,5 +52,11 @@ void opts_help(const struct opts *o);
 /* Prints "usage: ..." with a reason to stderr and returns 2, the exit code. */
 int opts_usage(const struct opts *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void opt_list_release(struct opt_list *l);
+
+/* The exit code of a command that ends with *err: 2 for what cannot be asked for, 1 else. */
+static inline int opts_exit_code(const struct err *err)
+{
+	return err->code == ERR_USAGE ? 2 : 1;
+}
 
 #endif

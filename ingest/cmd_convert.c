@@ -145,5 +145,5 @@ int cmd_convert(int argc, char **argv)
 	if (!ret)
 		return 0;
 	fprintf(stderr, "gilscope convert: %s\n", err.msg);
-	return err.code == ERR_USAGE ? 2 : 1;
+	return opts_exit_code(&err);
 }

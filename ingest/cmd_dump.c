@@ -75,5 +75,5 @@ int cmd_dump(int argc, char **argv)
 	if (!ret)
 		return 0;
 	fprintf(stderr, "gilscope dump: %s\n", err.msg);
-	return err.code == ERR_USAGE ? 2 : 1;
+	return opts_exit_code(&err);
 }

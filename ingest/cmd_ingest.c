@@ -78,7 +78,7 @@ int cmd_ingest(int argc, char **argv)
 	o.progress = isatty(STDERR_FILENO);
 	if (ingest_logs((const char *const *)argv + 1, (unsigned)n, out, &o, &r, &err)) {
 		fprintf(stderr, "gilscope ingest: %s\n", err.msg);
-		return err.code == ERR_USAGE ? 2 : 1;
+		return opts_exit_code(&err);
 	}
 	return summary(&r, out);
 }

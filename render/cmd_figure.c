@@ -149,7 +149,7 @@ static int run(struct request *q, char **paths, int n_paths)
 	if (!write_figure(&q->o, q->out, q->force, &err))
 		return 0;
 	fprintf(stderr, "gilscope figure: %s\n", err.msg);
-	return err.code == ERR_USAGE ? 2 : 1;
+	return opts_exit_code(&err);
 }
 
 int cmd_figure(int argc, char **argv)

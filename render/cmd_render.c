@@ -195,7 +195,7 @@ int cmd_render(int argc, char **argv)
 	if (site_make(&o, &counts, &err)) {
 		clear_line(&meter);
 		fprintf(stderr, "gilscope render: %s\n", err.msg);
-		return 1;
+		return opts_exit_code(&err);
 	}
 	show_result(&meter, &o, &counts);
 	return 0;

@@ -58,7 +58,7 @@ int cmd_serve(int argc, char **argv)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	if (server_open(&s, &o, &err)) {
 		fprintf(stderr, "gilscope serve: %s\n", err.msg);
-		return 1;
+		return opts_exit_code(&err);
 	}
 	printf("%s\n", server_url(s));
 	fflush(stdout);

@@ -20,6 +20,8 @@
 
 int cmd_view(int argc, char **argv);
 
+#define NOT_RUN 127		/* exit code of a child that could not become the program */
+
 struct scratch { char *folder, *file; };	/* owned; NULL: none */
 
 static int scratch_make(struct scratch *s, struct err *err)
@@ -62,8 +64,8 @@ static void scratch_remove(struct scratch *s)
 }
 
 /*
- * Runs "gilscope ingest -o file LOG...".  signals are the caller's blocked ones.  The exit code, or
- * -1.
+ * Runs "gilscope ingest -o file LOG...".  signals are the caller's blocked ones.  Its exit code, 1
+ * where a signal ended it; -1 with *err set where it could not be run.
  */
 static int run_ingest(const char *file, char **logs, int n, const char *format,
 		      const sigset_t *signals, struct err *err)
@@ -98,7 +100,7 @@ static int run_ingest(const char *file, char **logs, int n, const char *format,
 		dup2(null, STDOUT_FILENO);
 		sigprocmask(SIG_UNBLOCK, &wait_for, NULL);
 		execv("/proc/self/exe", args);
-		_exit(127);
+		_exit(NOT_RUN);
 	}
 	free(args);
 	if (pid < 0)
@@ -106,6 +108,8 @@ static int run_ingest(const char *file, char **logs, int n, const char *format,
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		if (!sigwait(&wait_for, &sig) && sig != SIGCHLD)
 			kill(pid, sig);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_RUN)
+		return err_set(err, ERR_SYSTEM, "cannot run gilscope ingest");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
@@ -150,7 +154,7 @@ static void open_browser(const char *opener, const char *url, const sigset_t *si
 			dup2(null, STDOUT_FILENO);
 			dup2(null, STDERR_FILENO);
 			execlp(opener, opener, url, (char *)NULL);
-			_exit(127);
+			_exit(NOT_RUN);
 		}
 		_exit(0);
 	}
@@ -168,7 +172,7 @@ static int serve_until_signal(const struct serve_options *o, struct scratch *scr
 
 	if (server_open(&s, o, &err)) {
 		fprintf(stderr, "gilscope view: %s\n", err.msg);
-		return 1;
+		return opts_exit_code(&err);
 	}
 	scratch_remove(scratch);	/* it is open */
 	printf("%s\n", server_url(s));
@@ -240,9 +244,12 @@ int cmd_view(int argc, char **argv)
 		if (n == 1)		/* what gilscope figure would draw */
 			o.names = (const char *const *)argv + 1;
 	}
-	if (ret < 0)
+	if (ret < 0) {
 		fprintf(stderr, "gilscope view: %s\n", err.msg);
-	ret = ret ? 1 : serve_until_signal(&o, &scratch, !no_browser, &set);
+		ret = opts_exit_code(&err);
+	} else if (!ret) {
+		ret = serve_until_signal(&o, &scratch, !no_browser, &set);
+	}
 	scratch_remove(&scratch);
 	return ret;
 }

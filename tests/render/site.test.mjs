@@ -168,6 +168,11 @@ test("the same bytes for every -j", () => {
 test("several timelines in one site, and in one file", () => {
 	run("render", "--title", "two </script> of them", "-o", at("two"), small, convoy);
 	const m = manifest(at("two"));
+	assert.equal(m.axes, "linked");
+	for (const axes of ["linked", "free"]) {
+		run("render", "--axes", axes, "--depth", "1", "-o", at(axes), small, convoy);
+		assert.equal(manifest(at(axes)).axes, axes);
+	}
 	assert.equal(m.title, "two </script> of them");
 	assert.equal(m.traces.length, 2);
 	for (const t of m.traces)
@@ -235,9 +240,13 @@ test("a render that ends early leaves no site", async () => {
 });
 
 test("wrong usage is told, with exit code 2", () => {
+	const long = at("long.gtl");
+	writeFileSync(at("long.log"), "# gillog 1\n0 1 ACQUIRE\n600000000000 1 RELEASE\n");	/* 2^30 tiles and more */
+	run("ingest", "-o", long, at("long.log"));
 	for (const args of [[], ["-o", at("x")], [gtl], ["--depth", "-1", "-o", at("x"), gtl],
 			    ["--tile-width", "500", "-o", at("x"), gtl], ["--lane-height", "5", "-o", at("x"), gtl],
-			    ["--theme", "blue", "-o", at("x"), gtl], ["--store", "zip", "-o", at("x"), gtl]])
+			    ["--theme", "blue", "-o", at("x"), gtl], ["--store", "zip", "-o", at("x"), gtl],
+			    ["--axes", "own", "-o", at("x"), gtl], ["--depth", "full", "-o", at("x"), long]])
 		assert.equal(spawnSync(gilscope, ["render", ...args]).status, 2, args.join(" "));
 	assert.ok(!existsSync(at("x")));
 });

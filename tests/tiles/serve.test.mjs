@@ -195,7 +195,9 @@ test("what cannot be served is told", async () => {
 	assert.equal(spawnSync(gilscope, ["serve", "--port", new URL(url).port, gtl]).status, 1, "the port is taken");
 	assert.equal(spawnSync(gilscope, ["serve", at("nowhere")]).status, 1);
 	assert.equal(spawnSync(gilscope, ["serve", dir]).status, 1, "a folder that is no site");
-	assert.equal(spawnSync(gilscope, ["serve", "--bind", "example", gtl]).status, 1);
-	assert.equal(spawnSync(gilscope, ["serve"]).status, 2);
-	assert.equal(spawnSync(gilscope, ["serve", "--port", "70000", gtl]).status, 2);
+	for (const args of [["serve"], ["serve", "--port", "70000", gtl], ["serve", "-j", "1025", gtl], ["serve", "--bind", "example", gtl],
+			    ["serve", at("full"), at("loose")], ["view"], ["view", "--bind", "example", gtl], ["view", "--format", "nonsense", log]])
+		assert.equal(spawnSync(gilscope, args).status, 2, args.join(" "));
+	const few = await start("serve", ["-j", "1", gtl]);
+	assert.equal((await get(few.url, "/tiles/0/0/0.png")).status, 200);
 });
