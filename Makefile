@@ -40,7 +40,7 @@ SEES_timeline := timeline base
 SEES_ingest := ingest base record timeline
 SEES_tiles := tiles base
 SEES_render := render base timeline tiles
-SEES_server := tiles base timeline render ingest
+SEES_server := tiles base timeline render
 FOLDERS := base record timeline ingest tiles render
 iquote = $(addprefix -iquote ,$(1))
 
