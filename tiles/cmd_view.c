@@ -2,7 +2,8 @@
  * cmd_view.c - gilscope view: a log or a timeline in the browser
  *
  * A log is ingested by this program itself, run once more, into a file in a new folder below
- * TMPDIR.  Once it is open its name is removed, so whatever ends us leaves nothing behind.
+ * TMPDIR.  Once it is open its name is removed, and before that by any signal that we can take, so
+ * nothing is left however we end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -63,6 +64,21 @@ static void scratch_remove(struct scratch *s)
 	*s = (struct scratch){ 0 };
 }
 
+/* Those that end us: of them a caller may have switched off HUP and QUIT (nohup, a job of sh). */
+static void block_signals(sigset_t *set)
+{
+	static const int may_be_off[] = { SIGHUP, SIGQUIT };
+	struct sigaction a;
+
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	for (size_t i = 0; i < sizeof(may_be_off) / sizeof(*may_be_off); i++)
+		if (!sigaction(may_be_off[i], NULL, &a) && a.sa_handler != SIG_IGN)
+			sigaddset(set, may_be_off[i]);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
 /*
  * Runs "gilscope ingest -o file LOG...".  signals are the caller's blocked ones.  Its exit code, 1
  * where a signal ended it; -1 with *err set where it could not be run.
@@ -107,7 +123,7 @@ static int run_ingest(const char *file, char **logs, int n, const char *format,
 		return err_system(err, "cannot start gilscope ingest");
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		if (!sigwait(&wait_for, &sig) && sig != SIGCHLD)
-			kill(pid, sig);
+			kill(pid, SIGTERM);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_RUN)
 		return err_set(err, ERR_SYSTEM, "cannot run gilscope ingest");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
@@ -230,10 +246,7 @@ int cmd_view(int argc, char **argv)
 		.port = (uint16_t)port, .title = title,
 	};
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	block_signals(&set);
 	if (!timeline_is(argv[1])) {
 		ret = scratch_make(&scratch, &err);
 		if (!ret)

@@ -3,8 +3,9 @@
  * bytes of a full site; no path leads out; and view leaves nothing behind.
  */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import http from "node:http";
 import net from "node:net";
 import { createRequire } from "node:module";
@@ -185,6 +186,22 @@ test("view: a log in, a page out, nothing left", async () => {
 	assert.equal((await get(url, "/tiles/0/0/0.png")).status, 200);
 	p.kill("SIGINT");
 	assert.equal(await p.ended, 0);
+	for (const signal of ["SIGHUP", "SIGQUIT", "SIGTERM"]) {
+		const v = await start("view", ["--no-browser", "--format", "beazley", log], { TMPDIR: at("tmp") });
+		v.p.kill(signal);
+		assert.equal(await v.p.ended, 0, signal);
+		/* while it still reads a log that does not end */
+		execFileSync("mkfifo", [at(signal)]);
+		const reading = spawn(gilscope, ["view", "--no-browser", at(signal)], { env: { ...process.env, TMPDIR: at("tmp") }, stdio: "ignore" });
+		const ended = new Promise((resolve) => reading.on("exit", resolve)), pipe = await open(at(signal), "w");
+		await pipe.write("t1 100 0 ACQUIRE\n");
+		while (!readdirSync(at("tmp")).length)
+			await new Promise((resolve) => setTimeout(resolve, 10));
+		reading.kill(signal);
+		assert.equal(await ended, 1, signal);
+		await pipe.close();
+		assert.deepEqual(readdirSync(at("tmp")), [], signal);
+	}
 	const bad = spawnSync(gilscope, ["view", "--no-browser", "Makefile"], { env: { ...process.env, TMPDIR: at("tmp") } });
 	assert.equal(bad.status, 1);
 	assert.deepEqual(readdirSync(at("tmp")), []);
