@@ -7,6 +7,12 @@
 
 int cmd_serve(int argc, char **argv);
 
+static void say(void *ctx, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "gilscope serve: %s\n", text);
+}
+
 int cmd_serve(int argc, char **argv)
 {
 	const char *bind = "127.0.0.1", *title = NULL;
@@ -51,6 +57,7 @@ int cmd_serve(int argc, char **argv)
 	o.port = (uint16_t)port;
 	o.n_threads = (unsigned)n_threads;
 	o.title = title;
+	o.say = say;
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);		/* blocked before the threads begin, which inherit it */
 	sigaddset(&set, SIGINT);

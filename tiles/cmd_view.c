@@ -178,6 +178,12 @@ static void open_browser(const char *opener, const char *url, const sigset_t *si
 		waitpid(pid, NULL, 0);
 }
 
+static void say(void *ctx, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "gilscope view: %s\n", text);
+}
+
 static int serve_until_signal(const struct serve_options *o, struct scratch *scratch, bool browser,
 			      const sigset_t *signals)
 {
@@ -243,7 +249,7 @@ int cmd_view(int argc, char **argv)
 		return opts_usage(&opts, "a port is at most 65535");
 	o = (struct serve_options){
 		.paths = (const char *const *)argv + 1, .n_paths = (unsigned)n, .bind = bind,
-		.port = (uint16_t)port, .title = title,
+		.port = (uint16_t)port, .title = title, .say = say,
 	};
 	signal(SIGPIPE, SIG_IGN);
 	block_signals(&set);

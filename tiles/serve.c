@@ -52,6 +52,8 @@ struct source {
 };
 
 struct server {
+	void (*say)(void *ctx, const char *text);
+	void *say_ctx;
 	struct MHD_Daemon *daemon;
 	char url[128];
 	int site;			/* the folder, or -1: timelines */
@@ -275,6 +277,17 @@ static void give_tiler(struct server *s, struct source *src, struct tiler *t)
 	tiler_free(t);
 }
 
+static void say_tile(const struct server *s, const struct address *a, const struct err *err)
+{
+	char text[sizeof(err->msg) + 80];
+
+	if (!s->say)
+		return;
+	snprintf(text, sizeof(text), "tile %u/%" PRIu64 "/%" PRIu32 ": %s", a->z, a->x, a->y,
+		 err->msg);
+	s->say(s->say_ctx, text);
+}
+
 static enum MHD_Result send_tile(struct server *s, struct MHD_Connection *c,
 				 const struct address *a)
 {
@@ -292,8 +305,7 @@ static enum MHD_Result send_tile(struct server *s, struct MHD_Connection *c,
 		if (t)
 			give_tiler(s, src, t);
 		if (failed) {
-			fprintf(stderr, "gilscope serve: tile %u/%" PRIu64 "/%" PRIu32 ": %s\n",
-				a->z, a->x, a->y, err.msg);
+			say_tile(s, a, &err);
 			buf_release(&b);
 			return send_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR,
 					 "the timeline cannot be read\n");
@@ -591,6 +603,8 @@ int server_open(struct server **out, const struct serve_options *o, struct err *
 	if (!s)
 		return err_memory(err, "a server");
 	s->site = -1;
+	s->say = o->say;
+	s->say_ctx = o->ctx;
 	pthread_mutex_init(&s->lock, NULL);
 	if (stat(o->paths[0], &st))
 		ret = err_system(err, "%s: cannot open", o->paths[0]);

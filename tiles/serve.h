@@ -29,6 +29,9 @@ struct serve_options {
 	unsigned n_threads;		/* 0: one per cpu */
 	/* of timelines; NULL: the first one's.  Borrowed until close */
 	const char *title;
+	/* A sentence about a request that failed, from any of the server's threads; may be NULL. */
+	void (*say)(void *ctx, const char *text);
+	void *ctx;
 };
 
 struct server;

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import http from "node:http";
 import net from "node:net";
@@ -33,6 +33,7 @@ async function start(command, args, env = {}) {
 	let out = "", err = "";
 	servers.push(p);
 	p.stderr.on("data", (d) => { err += d; });
+	p.said = () => err;
 	p.ended = new Promise((resolve) => p.on("exit", resolve));
 	const url = await new Promise((resolve, reject) => {
 		p.stdout.on("data", (d) => { out += d; if (out.includes("\n")) resolve(out.trim()); });
@@ -205,6 +206,21 @@ test("view: a log in, a page out, nothing left", async () => {
 	const bad = spawnSync(gilscope, ["view", "--no-browser", "Makefile"], { env: { ...process.env, TMPDIR: at("tmp") } });
 	assert.equal(bad.status, 1);
 	assert.deepEqual(readdirSync(at("tmp")), []);
+});
+
+test("a tile that cannot be drawn is told by the command that serves it", async () => {
+	for (const command of ["serve", "view"]) {
+		copyFileSync(gtl, at("torn.gtl"));
+		const { p, url } = await start(command, [...(command === "view" ? ["--no-browser"] : []), at("torn.gtl")]);
+		const file = await open(at("torn.gtl"), "r+");
+		await file.write(Buffer.from("torn"), 0, 4, 60);		/* in the first block */
+		await file.close();
+		const r = await get(url, "/tiles/3/0/0.png");
+		assert.equal(r.status, 500);
+		for (let i = 0; i < 100 && !/tile/.test(p.said()); i++)
+			await new Promise((resolve) => setTimeout(resolve, 10));
+		assert.match(p.said(), new RegExp(`^gilscope ${command}: tile 3/0/0: .*damaged block`, "m"));
+	}
 });
 
 test("what cannot be served is told", async () => {
