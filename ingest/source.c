@@ -1095,7 +1095,7 @@ static enum outcome run_xz(struct worker *w)
 
 /* --- which of them ---------------------------------------------------------------------------- */
 
-static const struct format {
+static const struct codec {
 	enum outcome (*run)(struct worker *w);
 	uint8_t magic[6];
 	uint8_t n;
@@ -1104,27 +1104,27 @@ static const struct format {
 	 * text does.
 	 */
 	uint8_t least;
-} formats[] = {
+} codecs[] = {
 	{ run_zstd, { 0x28, 0xb5, 0x2f, 0xfd }, 4, 2 },
 	{ run_gzip, { 0x1f, 0x8b }, 2, 1 },
 	{ run_xz, { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, 1 },
 	{ run_plain, { 0 }, 0, 0 },
 };
 
-static const struct format *recognise(const uint8_t *p, size_t n)
+static const struct codec *recognise(const uint8_t *p, size_t n)
 {
-	const struct format *f = formats;
+	const struct codec *c = codecs;
 
 	if (n >= 4 && is_skippable(get_le32(p)))
-		return f;
-	while (f->n && (n < f->least || memcmp(p, f->magic, n < f->n ? n : f->n)))
-		f++;
-	return f;
+		return c;
+	while (c->n && (n < c->least || memcmp(p, c->magic, n < c->n ? n : c->n)))
+		c++;
+	return c;
 }
 
 static enum outcome run_all(struct worker *w)
 {
-	enum outcome r = fill(w, sizeof(formats->magic));
+	enum outcome r = fill(w, sizeof(codecs->magic));
 
 	return r ? r : recognise(w->in.buf + w->in.pos, have(w))->run(w);
 }
@@ -1292,7 +1292,7 @@ uint64_t source_bytes_total(const struct source *s)
  */
 static unsigned count_workers(struct source *s, unsigned n_threads)
 {
-	uint8_t magic[sizeof(formats->magic)];
+	uint8_t magic[sizeof(codecs->magic)];
 	ssize_t n;
 
 	if (!n_threads)
