@@ -44,7 +44,7 @@ struct cached_tile {
 };
 
 /* A timeline that is served. */
-struct source {
+struct served {
 	struct timeline *tl;
 	struct tile_set set;
 	struct tiler **idle;		/* those that nobody uses */
@@ -57,11 +57,11 @@ struct server {
 	struct MHD_Daemon *daemon;
 	char url[128];
 	int site;			/* the folder, or -1: timelines */
-	struct source *source;
-	unsigned n_sources;
+	struct served *served;
+	unsigned n_served;
 	struct buf manifest;		/* with timelines */
 	uint64_t manifest_tag;
-	pthread_mutex_t lock;		/* of source[].idle and of the cache */
+	pthread_mutex_t lock;		/* of served[].idle and of the cache */
 	struct cached_tile cache[CACHE_SETS][CACHE_WAYS];
 	uint64_t clock;
 };
@@ -255,22 +255,22 @@ static void cache_put(struct server *s, const struct address *a, const struct bu
 	pthread_mutex_unlock(&s->lock);
 }
 
-static struct tiler *take_tiler(struct server *s, struct source *src, struct err *err)
+static struct tiler *take_tiler(struct server *s, struct served *v, struct err *err)
 {
 	struct tiler *t = NULL;
 
 	pthread_mutex_lock(&s->lock);
-	if (src->n_idle)
-		t = src->idle[--src->n_idle];
+	if (v->n_idle)
+		t = v->idle[--v->n_idle];
 	pthread_mutex_unlock(&s->lock);
-	return t ? t : tiler_new(&src->set, err);
+	return t ? t : tiler_new(&v->set, err);
 }
 
-static void give_tiler(struct server *s, struct source *src, struct tiler *t)
+static void give_tiler(struct server *s, struct served *v, struct tiler *t)
 {
 	pthread_mutex_lock(&s->lock);
-	if (src->n_idle < src->cap_idle) {
-		src->idle[src->n_idle++] = t;
+	if (v->n_idle < v->cap_idle) {
+		v->idle[v->n_idle++] = t;
 		t = NULL;
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -291,19 +291,19 @@ static void say_tile(const struct server *s, const struct address *a, const stru
 static enum MHD_Result send_tile(struct server *s, struct MHD_Connection *c,
 				 const struct address *a)
 {
-	struct source *src = &s->source[a->trace];
+	struct served *v = &s->served[a->trace];
 	struct buf b = BUF_INIT;
 	struct err err = { 0 };
 	enum MHD_Result ret;
 
-	if (!pyramid_has(&src->set.pyramid, a->z, a->x, a->y))
+	if (!pyramid_has(&v->set.pyramid, a->z, a->x, a->y))
 		return send_text(c, MHD_HTTP_NOT_FOUND, "no such tile\n");
 	if (!cache_get(s, a, &b)) {
-		struct tiler *t = take_tiler(s, src, &err);
+		struct tiler *t = take_tiler(s, v, &err);
 		int failed = !t || tiler_one(t, a->z, a->x, a->y, &b, &err);
 
 		if (t)
-			give_tiler(s, src, t);
+			give_tiler(s, v, t);
 		if (failed) {
 			say_tile(s, a, &err);
 			buf_release(&b);
@@ -420,7 +420,7 @@ static enum MHD_Result answer_timelines(struct server *s, struct MHD_Connection 
 			return send_memory(c, f->data, f->len, f->type,
 					   XXH3_64bits(f->data, f->len), false);
 	}
-	if (parse_tile(url, &a) && a.trace < s->n_sources)
+	if (parse_tile(url, &a) && a.trace < s->n_served)
 		return send_tile(s, c, &a);
 	return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
 }
@@ -458,17 +458,17 @@ static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *u
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static int open_source(struct source *src, const char *path, unsigned n_threads, struct err *err)
+static int open_served(struct served *v, const char *path, unsigned n_threads, struct err *err)
 {
-	if (timeline_open(&src->tl, path, err))
+	if (timeline_open(&v->tl, path, err))
 		return -1;
-	if (tile_set_init(&src->set, src->tl, 512, 32, THEME_LIGHT, err))
+	if (tile_set_init(&v->set, v->tl, 512, 32, THEME_LIGHT, err))
 		return err_prefix(err, path);
-	src->set.rule.full = true;
-	src->set.all_bytes = true;
-	src->cap_idle = n_threads;
-	src->idle = calloc(n_threads, sizeof(*src->idle));
-	return src->idle ? 0 : err_memory(err, "a server");
+	v->set.rule.full = true;
+	v->set.all_bytes = true;
+	v->cap_idle = n_threads;
+	v->idle = calloc(n_threads, sizeof(*v->idle));
+	return v->idle ? 0 : err_memory(err, "a server");
 }
 
 static int make_manifest(struct server *s, const struct serve_options *o, struct err *err)
@@ -477,19 +477,19 @@ static int make_manifest(struct server *s, const struct serve_options *o, struct
 	struct manifest_trace trace[SITE_TRACES_MAX];
 	char tiles[SITE_TRACES_MAX][40];
 
-	for (unsigned i = 0; i < s->n_sources; i++) {
+	for (unsigned i = 0; i < s->n_served; i++) {
 		char number[16] = "";
 
 		if (i)
 			snprintf(number, sizeof(number), "%u", i);
 		snprintf(tiles[i], sizeof(tiles[i]), "tiles%s/{z}/{x}/{y}.png", number);
 		trace[i] = (struct manifest_trace){
-			.set = &s->source[i].set, .store = "server", .tiles = tiles[i],
+.set = &s->served[i].set, .store = "server", .tiles = tiles[i],
 			.path = names[i],
 		};
 	}
 	buf_str(&s->manifest, "GILSCOPE_MANIFEST = ");
-	if (manifest_write(&s->manifest, o->title, trace, s->n_sources, true, err))
+	if (manifest_write(&s->manifest, o->title, trace, s->n_served, true, err))
 		return -1;
 	buf_str(&s->manifest, ";\n");
 	if (buf_failed(&s->manifest))
@@ -503,12 +503,12 @@ static int open_timelines(struct server *s, const struct serve_options *o, unsig
 {
 	if (o->n_paths > SITE_TRACES_MAX)
 		return err_set(err, ERR_USAGE, "at most %u timelines", SITE_TRACES_MAX);
-	s->source = calloc(o->n_paths, sizeof(*s->source));
-	if (!s->source)
+	s->served = calloc(o->n_paths, sizeof(*s->served));
+	if (!s->served)
 		return err_memory(err, "a server");
-	for (; s->n_sources < o->n_paths; s->n_sources++)
-		if (open_source(&s->source[s->n_sources], o->paths[s->n_sources], n_threads, err)) {
-			s->n_sources++;		/* so that close releases what it has */
+	for (; s->n_served < o->n_paths; s->n_served++)
+		if (open_served(&s->served[s->n_served], o->paths[s->n_served], n_threads, err)) {
+			s->n_served++;		/* so that close releases what it has */
 			return -1;
 		}
 	return make_manifest(s, o, err);
@@ -627,15 +627,15 @@ void server_close(struct server *s)
 		return;
 	if (s->daemon)
 		MHD_stop_daemon(s->daemon);
-	for (unsigned i = 0; i < s->n_sources; i++) {
-		struct source *src = &s->source[i];
+	for (unsigned i = 0; i < s->n_served; i++) {
+		struct served *v = &s->served[i];
 
-		while (src->n_idle)
-			tiler_free(src->idle[--src->n_idle]);
-		free(src->idle);
-		timeline_close(src->tl);
+		while (v->n_idle)
+			tiler_free(v->idle[--v->n_idle]);
+		free(v->idle);
+		timeline_close(v->tl);
 	}
-	free(s->source);
+	free(s->served);
 	for (unsigned i = 0; i < CACHE_SETS; i++)
 		for (unsigned k = 0; k < CACHE_WAYS; k++)
 			free(s->cache[i][k].data);
