@@ -484,7 +484,7 @@ static int make_manifest(struct server *s, const struct serve_options *o, struct
 			snprintf(number, sizeof(number), "%u", i);
 		snprintf(tiles[i], sizeof(tiles[i]), "tiles%s/{z}/{x}/{y}.png", number);
 		trace[i] = (struct manifest_trace){
-.set = &s->served[i].set, .store = "server", .tiles = tiles[i],
+			.set = &s->served[i].set, .store = "server", .tiles = tiles[i],
 			.path = names[i],
 		};
 	}

@@ -277,10 +277,13 @@ def outputs(f):
 		compare.run("convert", "-o", f("b." + ending), path)
 		if read(f("b." + ending)) != compare.run("convert", "--to", to, "-o", "-", path)[1]:
 			bad.append("b.%s is not %s" % (ending, to))
+	if compare.run("convert", "--format", "gillog-binary", "--to", "chrome", "-o", "-", path)[1] != plain:
+		bad.append("--format as it is found is not the same")
 	left = [n for n in os.listdir(f("")) if n.endswith(".tmp")]
 	os.mkfifo(f("pipe"))	# or a device: a file must not take its place
 	for args, want in ((("-o", "x", path), 2), (("--to", "nothing", "-o", "x", path), 2), (("--to", "csv", path), 2), (("--to", "csv", "-o", "-"), 2),
 			   (("--to", "csv", "-o", "-", path, path), 2), (("--to", "beazley", "-o", f("no"), path), 1),
+			   (("--format", "nonsense", "--to", "csv", "-o", f("no"), path), 2), (("--format", "perf", "--to", "csv", "-o", f("no"), path), 1),
 			   (("--to", "csv", "-o", f("no"), f("none")), 1), (("--to", "csv", "-o", f("no/no"), path), 1), (("--to", "csv", "-f", "-o", f("pipe"), path), 1),
 			   (("--to", "csv", "-f", "-o", f(""), path), 1), (("--to", "csv", "-o", f("no.zst"), f("b.csv")), 1),
 			   (("--to", "csv", "--from", "3x", "-o", f("no"), path), 2), (("--to", "csv", "--from", "2s", "--to-time", "1s", "-o", f("no"), path), 2)):

@@ -214,10 +214,18 @@ def parts(f):
 			bad.append("silence: bins of level %d: %s" % (level, lines))
 
 
+def named_format(f):
+	"""A log's format as it is named is the one that would have been found."""
+	write(f("log"), "# gillog 1\n5 a ACQUIRE\n6 a RELEASE\n")
+	if events_of("--format", "gillog", f("log")) != events_of(f("log")):
+		bad.append("dump --format gillog says something else")
+
+
 def wrong_use(f):
 	for args, code, word in ((["--from", "5x", f("t.gtl")], 2, "5x"), (["--from", "9", "--to", "3", f("t.gtl")], 2, "behind"),
 				 (["--from", "@1", f("t.gtl")], 2, "start"), (["--bins", "63", f("t.gtl")], 2, "62"), ([], 2, "usage"),
 				 (["--events", "--periods", f("t.gtl")], 2, "either"), ([f("t.gtl"), f("t.gtl")], 2, "one"),
+				 (["--format", "nonsense", f("log")], 2, "nonsense"), (["--format", "perf", f("log")], 1, "no event"),
 				 ([f("nowhere")], 1, "nowhere"), ([write(f("no log"), "nothing\n")], 1, "no log"), ([f("")], 1, "")):
 		got, out, err = compare.run("dump", *args, check=False)
 		if got != code or word not in err or out or "gilscope" not in err:
@@ -286,6 +294,7 @@ with compare.Folder() as f:
 	rounds(f)
 	pieces(f)
 	parts(f)
+	named_format(f)
 	wrong_use(f)
 	endings(f)
 compare.report("dump", bad)

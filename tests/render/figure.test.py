@@ -184,6 +184,12 @@ def check_long_names(f):
 	expect([t[1:] for t in said] == [[" 71 (7)"], [" 72 (7)"], [" 81 (8)"]], "long names are %r" % said)
 
 
+def check_font(f):
+	figure(f("f.svg"), "--font", "Some <Serif>", f("names.gtl"))
+	said = ET.parse(f("f.svg")).getroot().get("font-family") or "".join(e.get("font-family", "") for e in ET.parse(f("f.svg")).iter())
+	expect(said.startswith("'Some <Serif>', "), "--font: the SVG asks for %r" % said)
+
+
 def check_threads(f):
 	check_long_names(f)
 	figure(f("t.svg"), "--threads", "104,a\\\\b,101", f("names.gtl"))
@@ -231,6 +237,7 @@ with compare.Folder() as folder:
 	check_sizes(folder)
 	check_notes(folder)
 	check_arrows(folder)
+	check_font(folder)
 	check_threads(folder)
 	check_refusals(folder)
 compare.report("figure", bad)

@@ -163,6 +163,9 @@ def starved(f):
 	expect("waiting for one hold", stats(f, starvation(1, 1, 200 * MS)), ["long-hold"])
 	expect("a short wait", stats(f, starvation(100, 2, 200 * US)), [])
 	expect("... with --interval 200us", stats(f, starvation(100, 2, 200 * US), "--interval", "200us"), ["starvation"], count=1)
+	expect("... with --starvation 21", stats(f, starvation(100, 2, 2 * MS), "--starvation", 21), [])
+	expect("a shorter wait", stats(f, starvation(20, 2, 2 * MS)), [])
+	expect("... with --starvation 3", stats(f, starvation(20, 2, 2 * MS), "--starvation", 3), ["starvation"], count=1)
 	expect("twenty threads that take turns", stats(f, fair(20, 5 * MS, 5)), [])
 
 
