@@ -228,6 +228,9 @@ bool timeline_writer_help(struct timeline_writer *w)
 
 	pthread_mutex_lock(&w->lock);
 	helped = encode_next(w);
+	/* Whoever was woken for them meanwhile found them taken, and sleeps again. */
+	if (helped && w->to_encode - w->done >= MANY_WAIT)
+		pthread_cond_signal(&w->waits);
 	pthread_mutex_unlock(&w->lock);
 	return helped || help_tree(w);
 }
