@@ -317,7 +317,8 @@ struct usual {
 	size_t row;			/* the lane's bins, in bytes behind those of the first */
 	uint32_t number;		/* of the lane */
 	uint8_t state;			/* after it */
-	uint8_t counter;		/* the bin's counter of its kind: offset */
+	/* the bin's counter of its kind: offset; where it has none, of one to which 0 is added */
+	uint8_t counter;
 	bool counts, is_event;		/* 1 there, 1 in events */
 	bool plain;			/* that is all that it counts */
 	bool turn, acquire;		/* ends a stretch of waiting; ACQUIRE */
@@ -348,7 +349,8 @@ static void make_usual(struct timeline_cursor *c, const struct canvas *v, bool h
 			.number = lane < v->n_lanes ? lane : 0,
 			.row = (lane < v->n_lanes ? lane : 0) * v->stride * sizeof(*v->out),
 			.state = s->state,
-			.counter = counter[s->kind].at,
+			.counter = counter[s->kind].counts ? counter[s->kind].at
+							   : offsetof(struct timeline_bin, lost),
 			.counts = counter[s->kind].counts,
 			.is_event = s->kind != EV_STATE,
 			.plain = !s->flags,
