@@ -32,8 +32,9 @@ struct find_lane {
 	uint64_t waited, wait_end;
 	uint64_t paid;			/* its length, if it may prove to be a paid wait; else 0 */
 	uint32_t paid_to;
-	/* stalls: the one that goes on, and the time of all so far */
+	/* stalls: the one that goes on (NO_TIME: none), its lock, and the time of all so far */
 	uint64_t stall_since, stalled;
+	uint16_t stall_lock;
 	/* the last RELEASE, and what follows it */
 	uint64_t released, switch_since;
 	/* the next to take it was one that had waited an interval */
@@ -351,13 +352,14 @@ void finder_hold_end(struct finder *f, uint32_t lane, uint16_t lock, uint64_t t,
 	k->owner = NO_THREAD;
 }
 
-void finder_stall(struct finder *f, uint32_t lane, uint64_t t)
+void finder_stall(struct finder *f, uint32_t lane, uint16_t lock, uint64_t t)
 {
 	f->lane[lane].stall_since = t;
+	f->lane[lane].stall_lock = lock;
 	f->out->has_sched = true;
 }
 
-void finder_stall_end(struct finder *f, uint32_t lane, uint16_t lock, uint64_t t)
+void finder_stall_end(struct finder *f, uint32_t lane, uint64_t t)
 {
 	struct find_lane *l = &f->lane[lane];
 	uint64_t since = l->stall_since;
@@ -366,7 +368,7 @@ void finder_stall_end(struct finder *f, uint32_t lane, uint16_t lock, uint64_t t
 		return;
 	l->stalled += t - since;
 	l->stall_since = NO_TIME;
-	add(&l->stalls, lock, (struct finding_place){ since, t, t - since, -1, lane }, 1,
+	add(&l->stalls, l->stall_lock, (struct finding_place){ since, t, t - since, -1, lane }, 1,
 	    t - since);
 }
 
@@ -604,19 +606,13 @@ static int costliest_first(const void *a, const void *b)
 	return x->lock < y->lock ? -1 : x->lock > y->lock;
 }
 
-/* What is open at the end is judged by what was seen of it. */
+/* What is open at the end is judged by what was seen of it; holds were ended before. */
 static void close_all(struct finder *f, uint64_t t)
 {
-	for (uint32_t i = 0; i < f->n_locks; i++)
-		if (f->lock[i].owner != NO_THREAD) {
-			judge_hold(f, &f->lock[i], (uint16_t)i, t, -1);
-			judge_paid(f, f->lock[i].owner, (uint16_t)i, t - f->lock[i].since);
-		}
 	for (uint32_t i = 0; i < f->n_lanes; i++) {
 		struct find_lane *l = &f->lane[i];
 
-		if (l->stall_since != NO_TIME)
-			finder_stall_end(f, i, f->lane[i].stalls.lock, t);
+		finder_stall_end(f, i, t);
 		if (l->waiting) {
 			change_waiters(&f->lock[l->wait_lock], 0, t);
 			judge_starved(f, i, t, false);

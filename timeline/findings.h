@@ -146,11 +146,11 @@ void finder_hold(struct finder *f, uint32_t lane, uint16_t lock, uint64_t since,
 		 int64_t func);
 void finder_hold_end(struct finder *f, uint32_t lane, uint16_t lock, uint64_t t, int64_t func);
 /* A holder goes off the CPU, and comes back or lets go. */
-void finder_stall(struct finder *f, uint32_t lane, uint64_t t);
-void finder_stall_end(struct finder *f, uint32_t lane, uint16_t lock, uint64_t t);
+void finder_stall(struct finder *f, uint32_t lane, uint16_t lock, uint64_t t);
+void finder_stall_end(struct finder *f, uint32_t lane, uint64_t t);
 /* RETRY, TIMEOUT, DROP_REQUEST, SWITCH_WAIT, SWITCH_DONE, RELEASE. */
 void finder_event(struct finder *f, const struct event *e);
-/* The stretch ends at t.  NULL with *err set when memory has run out. */
+/* The stretch ends at t, as all holds have.  NULL with *err set when memory has run out. */
 struct findings *finder_finish(struct finder *f, uint64_t t, struct err *err);
 
 #endif

@@ -214,7 +214,7 @@ static void change_state(struct walk *w, uint32_t lane, const struct event *e, u
 		add_time(w, lane, l->state, l->last, e->time);
 		l->last = e->time;
 		if (l->state == STATE_STALL && w->finder)
-			finder_stall_end(w->finder, lane, l->lock, e->time);
+			finder_stall_end(w->finder, lane, e->time);
 	} else if (e->kind == EV_ACQUIRE) {
 		/* another lock, perhaps: what lies behind belongs to the one before */
 		add_time(w, lane, l->state, l->last, e->time);
@@ -227,7 +227,7 @@ static void change_state(struct walk *w, uint32_t lane, const struct event *e, u
 	if (w->finder && e->state == STATE_WAIT && (begins || l->state != STATE_WAIT))
 		finder_wait(w->finder, lane, e->lock, e->time, e->time);
 	if (w->finder && e->state == STATE_STALL && l->state != STATE_STALL)
-		finder_stall(w->finder, lane, e->time);
+		finder_stall(w->finder, lane, l->lock, e->time);
 	l->state = e->state;
 }
 
@@ -378,7 +378,7 @@ static int walk_begin(void *ctx, const struct instant_lane *at, int64_t checks)
 		    w->lock[l->lock].owner == NO_THREAD)
 			hold_begin(w, i, l->lock, l->since, w->s->from, -1);
 		if (l->state == STATE_STALL && w->finder)
-			finder_stall(w->finder, i, w->s->from);
+			finder_stall(w->finder, i, l->lock, w->s->from);
 	}
 	for (uint32_t i = 0; w->finder && i < w->n_lanes; i++)
 		if (w->lane[i].state == STATE_WAIT)

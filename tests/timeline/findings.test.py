@@ -180,6 +180,11 @@ def stall(n, length):
 def stalls(f):
 	expect("stalls", stats(f, stall(3, 8 * MS)), ["stalls"], thread="a", count=3, total=24 * MS, longest=8 * MS, held=100 * MS, contested=0)
 	expect("short stalls", stats(f, stall(20, 40 * US)), [])
+	log = Log().hold(0, MS, "b", "lock=one").add(2 * MS, "a", "ACQUIRE", "lock=two").add(10 * MS, "a", "SCHED_OUT")
+	found = stats(f, log.hold(100 * MS, 110 * MS, "b", "lock=one").text())
+	expect("a stall that is open at the end", found, ["stalls"], thread="a", count=1, total=100 * MS, held=108 * MS)
+	if found and found[0]["lock"]["id"] != "two":
+		bad.append("a stall that is open at the end is of lock %s" % found[0]["lock"])
 
 
 def battle(*takes):
