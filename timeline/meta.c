@@ -201,18 +201,20 @@ int meta_decode(struct timeline *tl, const uint8_t *p, size_t len, struct err *e
 		return too_short(err, "meta");
 	info->clock = (enum timeline_clock)clock;
 	info->n_processes = count(&in, 3);
-	if (!in.p || !info->n_processes ||
-	    alloc_array(&tl->process, info->n_processes, sizeof(*tl->process), err))
-		return in.p && info->n_processes ? -1 : too_short(err, "meta: processes");
+	if (!in.p || !info->n_processes)
+		return too_short(err, "meta: processes");
+	if (alloc_array(&tl->process, info->n_processes, sizeof(*tl->process), err))
+		return -1;
 	for (uint32_t i = 0; i < info->n_processes; i++) {
 		tl->process[i].pid = unzigzag(num(&in));
 		tl->process[i].ppid = unzigzag(num(&in));
 		tl->process[i].name = str(&in);
 	}
 	info->n_locks = count(&in, 4);
-	if (!in.p || !info->n_locks || info->n_locks > UINT16_MAX + 1 ||
-	    alloc_array(&tl->lock, info->n_locks, sizeof(*tl->lock), err))
+	if (!in.p || !info->n_locks || info->n_locks > UINT16_MAX + 1)
 		return too_short(err, "meta: locks");
+	if (alloc_array(&tl->lock, info->n_locks, sizeof(*tl->lock), err))
+		return -1;
 	for (uint32_t i = 0; i < info->n_locks; i++) {
 		tl->lock[i].id = str(&in);
 		tl->lock[i].name = str(&in);
@@ -222,8 +224,10 @@ int meta_decode(struct timeline *tl, const uint8_t *p, size_t len, struct err *e
 	if (get_threads(tl, &in, err))
 		return -1;
 	info->n_facts = count(&in, 2);
-	if (!in.p || alloc_array(&tl->fact, info->n_facts, sizeof(*tl->fact), err))
+	if (!in.p)
 		return too_short(err, "meta: facts");
+	if (alloc_array(&tl->fact, info->n_facts, sizeof(*tl->fact), err))
+		return -1;
 	for (uint32_t i = 0; i < info->n_facts; i++) {
 		tl->fact[i].key = str(&in);
 		tl->fact[i].value = str(&in);
