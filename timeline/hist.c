@@ -29,6 +29,7 @@ void hist_merge(struct hist *a, const struct hist *b)
 				hist_add(a, bucket_low(o, s), b->octave[o][s]);
 	if (b->max > a->max)
 		a->max = b->max;
+	a->failed += b->failed;
 }
 
 uint64_t hist_quantile(const struct hist *h, double q)
@@ -91,7 +92,7 @@ const uint8_t *hist_decode(struct hist *h, const uint8_t *p, const uint8_t *end)
 		at += step;
 		hist_add(h, bucket_low((unsigned)at / HIST_SUB, (unsigned)at % HIST_SUB), count);
 	}
-	if (!p || h->failed) {
+	if (!p) {
 		hist_release(h);
 		return NULL;
 	}

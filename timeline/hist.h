@@ -21,7 +21,8 @@
 struct hist {
 	uint64_t *octave[HIST_OCTAVES];	/* owned; HIST_SUB counters each, or NULL */
 	uint64_t n, max;
-	uint64_t failed;		/* values that found no memory */
+	/* values that found no memory: whoever reads or writes it, asks first */
+	uint64_t failed;
 };
 
 static inline void hist_where(uint64_t v, unsigned *octave, unsigned *sub)
@@ -51,14 +52,14 @@ static inline void hist_add(struct hist *h, uint64_t v, uint64_t times)
 }
 
 void hist_release(struct hist *h);
-/* Adds all of b's values to a. */
+/* Adds all of b's values to a, which has failed, too, if b has. */
 void hist_merge(struct hist *a, const struct hist *b);
 /*
  * The value at quantile q, 0 to 1: the middle of its bucket, at most the largest value; 0 if empty.
  */
 uint64_t hist_quantile(const struct hist *h, double q);
 void hist_encode(struct buf *b, const struct hist *h);
-/* Returns the byte after it, or NULL if it is damaged. */
+/* Returns the byte after it, or NULL if it is damaged; h->failed as after hist_add(). */
 const uint8_t *hist_decode(struct hist *h, const uint8_t *p, const uint8_t *end);
 
 #endif

@@ -444,6 +444,8 @@ static int decode_hists(struct hist (*hist)[N_HISTS], uint32_t n_lanes, const ui
 			if (!p)
 				return err_set(err, ERR_FORMAT, "damaged histogram of lane %u", i);
 			hist_merge(&hist[n_lanes][h], &hist[i][h]);
+			if (hist[n_lanes][h].failed)
+				return err_memory(err, "a timeline's histograms");
 		}
 	return 0;
 }

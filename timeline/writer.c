@@ -670,6 +670,19 @@ static int write_header(struct timeline_writer *w, struct table *t, struct err *
 	return outfile_patch(&w->out, 0, h, sizeof(h), err);
 }
 
+static int put_hists(struct buf *b, const struct writer_end *end, struct err *err)
+{
+	for (uint32_t i = 0; i < end->info.n_lanes; i++)
+		for (unsigned h = 0; h < N_HISTS; h++) {
+			const struct hist *hist = &(*end->hist[end->order[i]])[h];
+
+			if (hist->failed)
+				return err_memory(err, "histograms");
+			hist_encode(b, hist);
+		}
+	return 0;
+}
+
 static int write_rest(struct timeline_writer *w, const struct writer_end *end, struct timeline *tl,
 		      struct err *err)
 {
@@ -687,10 +700,7 @@ static int write_rest(struct timeline_writer *w, const struct writer_end *end, s
 	if (write_section(w, &t, GTL_BLOCK_INDEX, &b, err) ||
 	    write_section(w, &t, GTL_NODE_INDEX, &nodes, err))
 		goto out;
-	for (uint32_t i = 0; i < end->info.n_lanes; i++)
-		for (unsigned h = 0; h < N_HISTS; h++)
-			hist_encode(&b, &(*end->hist[end->order[i]])[h]);
-	if (write_section(w, &t, GTL_HISTS, &b, err))
+	if (put_hists(&b, end, err) || write_section(w, &t, GTL_HISTS, &b, err))
 		goto out;
 	funcs_encode(&b, end->func, end->info.n_funcs);
 	if (write_section(w, &t, GTL_FUNCS, &b, err))

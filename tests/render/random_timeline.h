@@ -40,6 +40,7 @@ struct sim_options {
 	bool checks;
 	unsigned block_events;		/* 0: as usual */
 	unsigned idle_threads;		/* the last ones have hardly any event */
+	bool hists;			/* any values, in octaves of each thread's own */
 };
 
 static inline void sim_heads(void *ctx, struct timeline_writer *w)
@@ -250,6 +251,8 @@ static inline void random_timeline(const char *path, const struct sim_options *o
 		}
 		order[i] = i;
 		hists[i] = &hist[i];
+		for (unsigned h = 0; o->hists && h < N_HISTS; h++)
+			hist_add(&hist[i][h], 100ull << (2 * i + h), 1 + i + h);
 		snprintf(name[i], sizeof(name[i]), "t%u", i);
 		thread[i] = (struct timeline_thread){ .id = name[i], .name = "", .is_lane = true };
 	}
@@ -258,6 +261,9 @@ static inline void random_timeline(const char *path, const struct sim_options *o
 	end.info.checks = (uint64_t)s.checks;
 	if (timeline_writer_finish(s.w, &end, &err))
 		sim_die(&err);
+	for (uint32_t i = 0; i < s.n; i++)
+		for (unsigned h = 0; h < N_HISTS; h++)
+			hist_release(&hist[i][h]);
 	free(s.t);
 	free(thread);
 	free(order);

@@ -33,7 +33,8 @@ static void test_every_allocation(void **state)
 	(void)state;
 #if OWN_MALLOC
 	const struct sim_options o = {
-		.n_threads = 3, .n_events = 900, .max_step = 500, .checks = true, .block_events = 40
+		.n_threads = 3, .n_events = 900, .max_step = 500, .checks = true,
+		.block_events = 40, .hists = true,
 	};
 	const char *build = getenv("GILSCOPE_BUILD");
 	struct err err = { 0 };
