@@ -143,6 +143,7 @@ void convert_ids_release(struct convert_ids *ids)
 {
 	free(ids->pid);
 	free(ids->tid);
+	*ids = (struct convert_ids){ 0 };
 }
 
 uint16_t *convert_first_locks(const struct timeline *tl, struct err *err)
