@@ -44,6 +44,7 @@ static const struct target *find_target(const char *name, const char *path)
 	return NULL;
 }
 
+/* Each line ends: none has failed. */
 static void say_lost(const struct convert *c, const struct target *t)
 {
 	const char *s = (const char *)c->lost.data, *end = s + c->lost.len;
@@ -66,6 +67,8 @@ static int convert(struct timeline *tl, const struct target *t, const char *path
 	c.cursor = timeline_cursor_new(tl, err);
 	if (c.cursor && !sink_open(&sink, path, force, &c.fd, err))
 		ret = t->convert(&c);
+	if (!ret && buf_failed(&c.lost))
+		ret = err_memory(err, "what the format cannot carry");
 	if (!ret) {
 		ret = sink_commit(sink, err);
 		sink = NULL;

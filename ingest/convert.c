@@ -53,7 +53,9 @@ void convert_lost_events(struct convert *c, const uint64_t n[N_EVENT_KINDS])
 		total += n[k];
 	}
 	buf_add(&kinds, "", 1);
-	if (!buf_failed(&kinds))
+	if (buf_failed(&kinds))
+		c->lost.failed = true;
+	else
 		convert_lost(c, total, "events are not carried: %s", (char *)kinds.data);
 	buf_release(&kinds);
 }
