@@ -79,18 +79,40 @@ static int swap_by_hand(const char *tmp, const char *path, struct err *err)
 	return ret;
 }
 
+/* Fails with EEXIST where path is there, also if it has just appeared. */
+static int rename_new(const char *tmp, const char *path)
+{
+	struct stat st;
+
+	if (!renameat2(AT_FDCWD, tmp, AT_FDCWD, path, RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	/* The file system or the kernel does not know how: nearly as good. */
+	if (!lstat(path, &st)) {
+		errno = EEXIST;
+		return -1;
+	}
+	return rename(tmp, path);
+}
+
+int files_rename(const char *tmp, const char *path, bool force, struct err *err)
+{
+	if (force ? rename(tmp, path) : rename_new(tmp, path))
+		return !force && errno == EEXIST ?
+			       err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)",
+				       path) :
+			       err_system(err, "cannot rename %s to %s", tmp, path);
+	sync_parent(path);
+	return 0;
+}
+
 int files_replace(const char *tmp, const char *path, bool force, struct err *err)
 {
 	struct stat st;
 
-	if (lstat(path, &st)) {
-		if (rename(tmp, path))
-			return err_system(err, "cannot rename %s to %s", tmp, path);
-		sync_parent(path);
-		return 0;
-	}
-	if (!force)
-		return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", path);
+	if (!force || lstat(path, &st))
+		return files_rename(tmp, path, force, err);
 	if (renameat2(AT_FDCWD, tmp, AT_FDCWD, path, RENAME_EXCHANGE)) {
 		if (errno != EINVAL && errno != ENOSYS)
 			return err_system(err, "cannot exchange %s and %s", tmp, path);

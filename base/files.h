@@ -1,5 +1,6 @@
 /*
- * files.h - folders: removed whole, and put in place of another in one step
+ * files.h - files and folders renamed for good; folders removed whole, and put in place of another
+ * in one step
  */
 #ifndef GILSCOPE_FILES_H
 #define GILSCOPE_FILES_H
@@ -15,6 +16,12 @@
 int files_remove_tree(const char *path, struct err *err);
 /* False also where there is no such folder, or it cannot be read. */
 bool files_is_empty(const char *folder);
+
+/*
+ * Renames tmp to path and has the disk know of it.  Without force, a path that is there, even since
+ * a moment ago, is ERR_EXISTS.
+ */
+int files_rename(const char *tmp, const char *path, bool force, struct err *err);
 
 /*
  * Makes the folder tmp appear as path.  With force a folder that is there is replaced in one step,

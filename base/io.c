@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
+
 /* bytes gathered before one write: large enough that the call's cost vanishes */
 #define PEND_SIZE (256 << 10)
 
@@ -134,15 +136,13 @@ int outfile_open(struct outfile *o, const char *path, bool force, struct err *er
 {
 	struct stat st;
 
-	*o = (struct outfile){ .fd = -1 };
-	if (!stat(path, &st)) {
-		/* a rename would put a file in the place of a device */
-		if (!S_ISREG(st.st_mode))
-			return err_set(err, ERR_EXISTS, "%s: exists already and is no file", path);
-		if (!force)
-			return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)",
-				       path);
-	}
+	*o = (struct outfile){ .fd = -1, .force = force };
+	/* a rename would put a file in the place of a device */
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return err_set(err, ERR_EXISTS, "%s: exists already and is no file", path);
+	/* a link that leads nowhere is there, too */
+	if (!force && !lstat(path, &st))
+		return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", path);
 	o->path = strdup(path);
 	o->pend = malloc(PEND_SIZE);
 	if (asprintf(&o->tmp, "%s.tmp", path) < 0)
@@ -230,10 +230,8 @@ int outfile_commit(struct outfile *o, struct err *err)
 		err_system(err, "%s: cannot close", o->tmp);
 		goto fail;
 	}
-	if (rename(o->tmp, o->path)) {
-		err_system(err, "cannot rename %s to %s", o->tmp, o->path);
+	if (files_rename(o->tmp, o->path, o->force, err))
 		goto fail;
-	}
 	free(o->tmp);
 	o->tmp = NULL;
 	outfile_abort(o);

@@ -24,13 +24,14 @@ int io_read_full(int fd, void *data, size_t n, size_t *got, struct err *err);
 int io_read_file(const char *path, size_t max, uint8_t **data, size_t *len, struct err *err);
 
 /*
- * An output file.  Bytes go to PATH.tmp; outfile_commit() fsyncs and renames it to PATH,
- * outfile_abort() removes it.  Whoever dies between leaves only PATH.tmp.  All of these return 0,
- * or -1 with *err set; *o needs no release when outfile_open() failed, and outfile_abort() when any
- * of the others but commit did: it is good for nothing else then.
+ * An output file.  Bytes go to PATH.tmp; outfile_commit() fsyncs, renames it to PATH and fsyncs the
+ * folder, outfile_abort() removes it.  Whoever dies between leaves only PATH.tmp.  All of these
+ * return 0, or -1 with *err set; *o needs no release when outfile_open() failed, and
+ * outfile_abort() when any of the others but commit did: it is good for nothing else then.
  */
 struct outfile {
 	int fd;			/* -1 when closed */
+	bool force;		/* replaces PATH */
 	char *path, *tmp;	/* owned */
 	uint64_t len;		/* bytes appended so far */
 	uint8_t *pend;		/* owned: bytes not yet written */
@@ -40,8 +41,8 @@ struct outfile {
 };
 
 /*
- * With force false an existing path is ERR_EXISTS, as is what is no file in any case.  PATH.tmp is
- * replaced.
+ * With force false an existing path is ERR_EXISTS, then as in outfile_commit(), and what is no file
+ * in any case.  PATH.tmp is replaced.
  */
 int outfile_open(struct outfile *o, const char *path, bool force, struct err *err);
 /* n 0: data may be NULL.  What is appended may wait in memory until the next flush. */
