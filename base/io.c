@@ -93,7 +93,8 @@ int io_read_full(int fd, void *data, size_t n, size_t *got, struct err *err)
 
 int io_read_file(const char *path, size_t max, uint8_t **data, size_t *len, struct err *err)
 {
-	size_t cap = 64 << 10, n = 0, got;
+	/* one byte more tells that there are more */
+	size_t most = max < SIZE_MAX ? max + 1 : max, cap = 64 << 10, n = 0, got;
 	uint8_t *p = NULL, *q;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -104,6 +105,8 @@ int io_read_file(const char *path, size_t max, uint8_t **data, size_t *len, stru
 		return err_prefix(err, path);
 	}
 	for (;;) {
+		if (cap > most)
+			cap = most;
 		q = realloc(p, cap + 1);
 		if (!q) {
 			err_memory(err, "a file's bytes");
@@ -115,7 +118,7 @@ int io_read_file(const char *path, size_t max, uint8_t **data, size_t *len, stru
 		n += got;
 		if (n < cap)
 			break;
-		if (n >= max) {
+		if (n > max) {
 			err_set(err, ERR_FORMAT, "larger than %zu bytes", max);
 			goto fail;
 		}
