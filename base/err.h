@@ -4,6 +4,9 @@
  * A function that can fail takes a struct err * last and returns -1 (or NULL) with it filled.
  * err_set() is written where the fact is known, with the numbers: what was found, where, what was
  * expected.  Callers add what they know (a path) with err_prefix().  Only cmd_*.c prints.
+ *
+ * The four functions below take NULL for an err.  Others do only where they say so: some look at
+ * err->code to tell an end from a failure, or copy an err that was filled on another thread.
  */
 #ifndef GILSCOPE_ERR_H
 #define GILSCOPE_ERR_H
@@ -24,7 +27,7 @@ struct err {
 	char msg[512];
 };
 
-/* Fills *err and returns -1, so that a failing path is one statement.  err may be NULL. */
+/* Fills *err and returns -1, so that a failing path is one statement. */
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -11,7 +11,7 @@
 
 /*
  * Removes a file, or a folder and all below it, following no link; a path that is not there is no
- * error.
+ * error.  err may be NULL.
  */
 int files_remove_tree(const char *path, struct err *err);
 /* False also where there is no such folder, or it cannot be read. */
