@@ -1,6 +1,7 @@
 /* stats_show.c - see stats_show.h */
 #include "stats_show.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,8 +104,9 @@ static const struct column *find_column(const char *key)
 {
 	size_t i = 0;
 
-	while (i + 1 < N_COLUMNS && strcmp(column[i].key, key))
+	while (i < N_COLUMNS && strcmp(column[i].key, key))
 		i++;
+	assert(i < N_COLUMNS);
 	return &column[i];
 }
 
