@@ -73,16 +73,6 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	b->len += (size_t)n;
 }
 
-void buf_le16(struct buf *b, uint16_t v)
-{
-	uint8_t *p = buf_reserve(b, 2);
-
-	if (p) {
-		put_le16(p, v);
-		b->len += 2;
-	}
-}
-
 void buf_le32(struct buf *b, uint32_t v)
 {
 	uint8_t *p = buf_reserve(b, 4);

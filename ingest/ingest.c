@@ -353,7 +353,6 @@ static int check_clocks(const struct ingest *in)
 static int run(struct ingest *in, const char *out_path, struct ingest_result *result)
 {
 	struct timeline_info info = { .version = 1 };
-	uint64_t total;
 
 	if (open_logs(in) ||
 	    tracker_new(&in->tracker, &in->names, out_path, in->o->force,
@@ -388,7 +387,6 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 		*result = (struct ingest_result){
 			.events = info.events, .skipped_lines = info.skipped_lines,
 			.lost_events = info.lost_events, .truncated = info.truncated,
-			.bytes_read = bytes_read(in, &total),
 		};
 	return 0;
 }

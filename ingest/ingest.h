@@ -35,7 +35,6 @@ struct ingest_options {
 struct ingest_result {
 	uint64_t events, skipped_lines, lost_events;
 	bool truncated;
-	uint64_t bytes_read;
 };
 
 /*

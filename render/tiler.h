@@ -87,7 +87,6 @@ struct tile_batch {
 	struct batch_tile *tile;	/* owned */
 	size_t n, cap;
 	struct buf data;
-	bool failed;
 };
 
 void tile_batch_release(struct tile_batch *b);

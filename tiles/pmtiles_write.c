@@ -537,7 +537,7 @@ static int pmtiles_finish(struct tile_store *base, const struct buf *metadata, s
 		goto out;
 	if (w->counts)
 		*w->counts = (struct tile_counts){
-			.addressed = w->addressed, .distinct = w->n_contents, .bytes = w->out.len,
+			.distinct = w->n_contents, .bytes = w->out.len,
 		};
 	ret = outfile_commit(&w->out, err);
 out:
@@ -549,7 +549,6 @@ out:
 }
 
 static const struct tile_store_ops pmtiles_ops = {
-	.knows_hashes = true, .z_limit = TILE_ID_MAX_Z,
 	.put = pmtiles_put, .expect = put_expect, .finish = pmtiles_finish, .abort = pmtiles_abort,
 };
 

@@ -31,8 +31,6 @@ struct tile_run {
 struct tile_store;
 
 struct tile_store_ops {
-	bool knows_hashes;	/* data may be NULL in put */
-	unsigned z_limit;	/* the deepest zoom that it can hold */
 	int (*put)(struct tile_store *s, const struct tile_run *run, struct err *err);
 	/*
 	 * Tiles with these hashes are put soon, `near` sooner: what has to be looked at for them
@@ -52,7 +50,7 @@ struct tile_store {
 
 /* Counts of what was put, for people. */
 struct tile_counts {
-	uint64_t addressed, distinct, bytes;	/* distinct 0: the store does not know */
+	uint64_t distinct, bytes;	/* distinct 0: the store does not know */
 };
 
 /* path/z/x/y.png; path is created.  NULL with *err set. */

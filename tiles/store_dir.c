@@ -108,7 +108,7 @@ static int dir_finish(struct tile_store *base, const struct buf *metadata, struc
 }
 
 static const struct tile_store_ops dir_ops = {
-	.z_limit = 62, .put = dir_put, .finish = dir_finish, .abort = dir_free,
+	.put = dir_put, .finish = dir_finish, .abort = dir_free,
 };
 
 struct tile_store *tile_store_dir(const char *path, struct err *err)

@@ -38,7 +38,6 @@ struct timeline {
 	struct timeline_func *func;
 	struct timeline_fact *fact;
 	uint32_t *perm;			/* number in the file -> index */
-	uint32_t *number;		/* index -> number in the file */
 	char *text;			/* all strings, each with its NUL */
 	struct section { uint64_t off, len; uint32_t crc; bool there; } hists;
 	/* per lane, then of all; NULL before timeline_load_hists() */

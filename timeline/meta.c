@@ -136,8 +136,7 @@ static int get_threads(struct timeline *tl, struct in *in, struct err *err)
 	if (alloc_array(&by_number, info->n_threads, sizeof(*by_number), err))
 		return -1;
 	if (alloc_array(&tl->thread, info->n_threads, sizeof(*tl->thread), err) ||
-	    alloc_array(&tl->perm, info->n_threads, sizeof(*tl->perm), err) ||
-	    alloc_array(&tl->number, info->n_threads, sizeof(*tl->number), err))
+	    alloc_array(&tl->perm, info->n_threads, sizeof(*tl->perm), err))
 		goto fail;
 	for (uint32_t i = 0; in->p && i < info->n_threads; i++) {
 		struct timeline_thread *t = &by_number[i];
@@ -159,7 +158,6 @@ static int get_threads(struct timeline *tl, struct in *in, struct err *err)
 		if (tl->perm[number] != UINT32_MAX)
 			in->p = NULL;
 		tl->perm[number] = i;
-		tl->number[i] = number;
 		tl->thread[i] = by_number[number];
 		tl->thread[i].number = number;
 		tl->thread[i].is_lane = i < info->n_lanes;

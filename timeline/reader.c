@@ -389,7 +389,6 @@ void timeline_close(struct timeline *tl)
 	free(tl->func);
 	free(tl->fact);
 	free(tl->perm);
-	free(tl->number);
 	free(tl->text);
 	free(tl->block);
 	free(tl->events_before);
