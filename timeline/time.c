@@ -73,34 +73,39 @@ int time_parse(const char *s, enum timeline_clock clock, uint64_t origin, uint64
 	return 0;
 }
 
+/* t / step to the nearest, a half up. */
+static uint64_t rounded(uint64_t t, uint64_t step)
+{
+	return t / step + (t % step * 2 >= step);
+}
+
 const char *time_text(char out[32], uint64_t t, enum timeline_clock clock)
 {
-	uint64_t scale = 1;
-	size_t u = 0;
+	uint64_t step = 1;		/* what the last digit counts, in ns */
 
 	if (clock == CLOCK_TICKS) {
 		snprintf(out, 32, "%" PRIu64 "t", t);
 		return out;
 	}
-	while (u + 1 < N_UNITS && t / scale >= 1000) {
-		scale *= 1000;
-		u++;
+	if (t < 1000) {
+		snprintf(out, 32, "%" PRIu64 "ns", t);
+		return out;
 	}
-	if (scale == 1 || t / scale >= 1000) {
-		snprintf(out, 32, "%" PRIu64 "%s", t / scale, units[u].name);
-	} else {
-		uint64_t whole = t / scale, milli = t % scale / (scale / 1000);
+	/* The finest in which four digits are enough, rounded as they are: 999.96us is 1.000ms. */
+	for (size_t u = 1; u < N_UNITS; u++) {
+		unsigned one = 1000;
 
-		if (whole >= 100)
-			snprintf(out, 32, "%" PRIu64 ".%01u%s", whole, (unsigned)(milli / 100),
-				 units[u].name);
-		else if (whole >= 10)
-			snprintf(out, 32, "%" PRIu64 ".%02u%s", whole, (unsigned)(milli / 10),
-				 units[u].name);
-		else
-			snprintf(out, 32, "%" PRIu64 ".%03u%s", whole, (unsigned)milli,
-				 units[u].name);
+		for (int places = 3; places; places--, step *= 10, one /= 10) {
+			uint64_t v = rounded(t, step);
+
+			if (v >= 10000)
+				continue;
+			snprintf(out, 32, "%u.%0*u%s", (unsigned)v / one, places,
+				 (unsigned)v % one, units[u].name);
+			return out;
+		}
 	}
+	snprintf(out, 32, "%" PRIu64 "s", rounded(t, 1000000000));
 	return out;
 }
 

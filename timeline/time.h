@@ -23,7 +23,10 @@
  */
 int time_parse(const char *s, enum timeline_clock clock, uint64_t origin, uint64_t *t,
 	       struct err *err);
-/* A length in at most 4 significant digits with its unit ("5.184ms", "129240t"), into out. */
+/*
+ * A length with its unit, into out: rounded to 4 significant digits ("5.184ms"), from 1000 s on to
+ * whole seconds; below 1 us and of ticks exact ("129240t").
+ */
 const char *time_text(char out[32], uint64_t t, enum timeline_clock clock);
 /* An exact one, that time_parse() reads back ("1.250000001s", "539373t"). */
 const char *time_exact(char out[48], uint64_t t, enum timeline_clock clock);
