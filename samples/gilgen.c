@@ -1,7 +1,6 @@
 /* gilgen.c - the command: see gilgen.h */
 #include "gilgen.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io.h"
 #include "opts.h"
 
 /* --- numbers by chance ------------------------------------------------------------------------ */
@@ -208,22 +208,21 @@ static const char *check_args(struct gen *g, const struct args *a)
 
 static int generate(struct gen *g, const struct args *a, struct err *err)
 {
-	int fd = STDOUT_FILENO, r;
+	struct outfile o = { .fd = -1 };
+	int r;
 
-	if (a->out) {
-		fd = open(a->out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (fd < 0)
-			return err_system(err, "%s", a->out);
-	}
+	if (a->out && outfile_open(&o, a->out, true, err))
+		return -1;
 	r = truth_init(&g->truth, g->n_threads, g->format == GEN_PERF, err);
 	if (!r)
-		r = writer_open(g, fd, err);
+		r = writer_open(g, a->out ? o.fd : STDOUT_FILENO, err);
 	if (!r)
 		r = g->old_gil ? simulate_old(g, err) : simulate_new(g, err);
 	if (writer_close(g, r ? NULL : err))
 		r = -1;
-	if (a->out && close(fd) && !r)
-		r = err_system(err, "%s", a->out);
+	if (a->out && !r)
+		r = outfile_commit(&o, err);
+	outfile_abort(&o);
 	if (!r && a->truth)
 		r = truth_write(g, a->truth, err);
 	truth_release(&g->truth);

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """gilgen's truth is what the naive oracle reads in its log, for any seed, shape and text format; the same
-seed gives the same bytes, and --events and --bytes are kept."""
+seed gives the same bytes, and --events and --bytes are kept; a run that is killed leaves no log at its name."""
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests/oracle"))
@@ -84,7 +85,27 @@ def test_seeds():
 		assert one != gilgen(*args, "8"), fmt
 
 
+def test_killed(folder):
+	log = os.path.join(folder, "killed")
+	gilgen("-n", "1000", "-o", log)
+	with open(log, "rb") as f:
+		whole = f.read()
+	assert whole == gilgen("-n", "1000") and os.listdir(folder) == ["killed"], os.listdir(folder)
+	p = subprocess.Popen([GILGEN, "--bytes", "1T", "-o", log])
+	for _ in range(2000):
+		if os.path.exists(log + ".tmp") and os.path.getsize(log + ".tmp") or os.path.getsize(log) != len(whole):
+			break
+		time.sleep(0.01)
+	p.kill()
+	p.wait()
+	with open(log, "rb") as f:
+		assert f.read(len(whole) + 1) == whole, "half a log at its name"
+	os.unlink(log)
+	os.unlink(log + ".tmp")
+
+
 with tempfile.TemporaryDirectory(prefix="gilscope-test-") as tmp:
 	test_limits()
 	test_seeds()
+	test_killed(tmp)
 	test_truth(tmp)
