@@ -278,11 +278,9 @@ static int open_log(struct recording *r, struct drain *d, struct err *err)
 	bool first = !r->n_procs;
 	char path[PATH_MAX];
 
-	if (first && r->force)
-		unlink(r->log);
 	for (unsigned again = 0;; again++) {
 		log_path(path, r->log, first, drain_pid(d), again);
-		if (!drain_open_log(d, path, err))
+		if (!drain_open_log(d, path, first && r->force && !again, err))
 			return 0;
 		if (err->code != ERR_EXISTS || again == 1000)
 			return -1;
@@ -569,6 +567,20 @@ static int run(struct recording *r, char **argv, struct err *err)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* Before the program is started: whether the log can stand at its place. */
+static int check_free(const struct recording *r, struct err *err)
+{
+	struct stat st;
+
+	if (lstat(r->log, &st))
+		return 0;
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_EXISTS, "%s: exists already and is no file", r->log);
+	if (!r->force)
+		return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", r->log);
+	return 0;
+}
+
 int cmd_record(int argc, char **argv)
 {
 	struct recording r = { .log = "gilscope.gillog", .buffer = 64 << 20, .socket = -1 };
@@ -608,8 +620,8 @@ int cmd_record(int argc, char **argv)
 		return opts_usage(&opts, "which program?");
 	if (r.buffer < BUFFER_MIN || r.buffer > BUFFER_MAX)
 		return opts_usage(&opts, "--buffer wants 1Mi to 1Gi");
-	if (!r.force && !access(r.log, F_OK)) {
-		say("%s is there already; -f replaces it", r.log);
+	if (check_free(&r, &err)) {
+		say("%s", err.msg);
 		return 1;
 	}
 	argv[argc + 1] = NULL;

@@ -175,29 +175,67 @@ static void read_comm(char comm[32], int32_t pid, uint32_t tid)
 	fclose(f);
 }
 
-int drain_open_log(struct drain *d, const char *path, struct err *err)
+/* A new file; one that is to replace another lies beside it, as did one that was left over. */
+static int create_log(struct drain *d, const char *path, bool replace, struct err *err)
+{
+	struct stat st;
+
+	if (replace && !lstat(path, &st) && S_ISREG(st.st_mode))
+		unlink(path);
+	d->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (d->fd >= 0)
+		return 0;
+	err_system(err, "%s", path);
+	if (errno == EEXIST && !replace && err)
+		err->code = ERR_EXISTS;
+	return -1;
+}
+
+/* What is at path now gives way to the log at tmp. */
+static int replace_log(const char *tmp, const char *path, struct err *err)
+{
+	struct stat st;
+
+	/* a rename would put a file in the place of a device */
+	if (!lstat(path, &st) && !S_ISREG(st.st_mode))
+		return err_set(err, ERR_EXISTS, "%s: exists already and is no file", path);
+	return rename(tmp, path) ? err_system(err, "%s: cannot rename to %s", tmp, path) : 0;
+}
+
+int drain_open_log(struct drain *d, const char *path, bool replace, struct err *err)
 {
 	struct gillog_writer_options o = { .clock = GILLOG_NS };
+	char *made = NULL;
 
-	d->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (d->fd < 0) {
-		err_system(err, "%s", path);
-		if (errno == EEXIST && err)
-			err->code = ERR_EXISTS;
+	if (asprintf(&made, "%s%s", path, replace ? ".tmp" : "") < 0)
+		return err_memory(err, "a log's name");
+	if (create_log(d, made, replace, err)) {
+		free(made);
 		return -1;
 	}
 	d->path = strdup(path);
 	if (!d->path) {
-		give_up(d);
-		return err_memory(err, "a log's name");
+		err_memory(err, "a log's name");
+		goto fail;
 	}
 	read_comm(d->comm, d->pid, (uint32_t)d->pid);
 	if (gillog_writer_new(&d->writer, &o, write_log, d, err) ||
-	    gillog_put_process(d->writer, 0, d->ring->pid, d->ring->ppid, d->comm, err)) {
-		give_up(d);
-		return -1;
-	}
+	    gillog_put_process(d->writer, 0, d->ring->pid, d->ring->ppid, d->comm, err) ||
+	    (replace && replace_log(made, path, err)))
+		goto fail;
+	free(made);
 	return 0;
+fail:
+	gillog_writer_free(d->writer);
+	d->writer = NULL;
+	close(d->fd);
+	d->fd = -1;
+	unlink(made);
+	free(made);
+	free(d->path);
+	d->path = NULL;
+	d->len = d->stats.bytes = 0;
+	return -1;
 }
 
 int drain_fact(struct drain *d, const char *key, const char *value, struct err *err)

@@ -34,10 +34,12 @@ void drain_stop(struct drain *d);
 int32_t drain_pid(const struct drain *d);
 
 /*
- * Makes the log: a new file at path; one that is there is ERR_EXISTS.  Until this has been called,
- * and after writing has failed, what the process records is thrown away (and counted as lost).
+ * Makes the log: a new file at path.  One that is there is ERR_EXISTS, or with replace gives way
+ * once the new one has been begun (as PATH.tmp); what is no file never does.  Until this has been
+ * called, and after writing has failed, what the process records is thrown away (and counted as
+ * lost).
  */
-int drain_open_log(struct drain *d, const char *path, struct err *err);
+int drain_open_log(struct drain *d, const char *path, bool replace, struct err *err);
 int drain_fact(struct drain *d, const char *key, const char *value, struct err *err);
 
 /*

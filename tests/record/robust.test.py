@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ def unwritable():
 
 def there_already():
     r = run(10, script)
-    assert r.returncode == 1 and b"there already" in r.stderr and r.stdout == b"", r
+    assert r.returncode == 1 and b"exists already (-f" in r.stderr and r.stdout == b"", r
 
 
 def replaced():
@@ -50,6 +51,42 @@ def replaced():
         r = run(10, folder + "/again.gillog", options)
         assert r.returncode == code, r
     assert Log(folder + "/again.gillog").complete
+
+
+def no_file():
+    """-f replaces files, and nothing else: not a pipe, a folder, a link to a file."""
+    pipe, link, sub = folder + "/pipe", folder + "/link", folder + "/sub"
+    os.mkfifo(pipe)
+    os.symlink(script, link)
+    os.mkdir(sub)
+    for path in (pipe, link, sub):
+        before = os.lstat(path)
+        for options in ((), ("-f",)):
+            r = run(10, path, options)
+            assert r.returncode == 1 and b"exists already and is no file" in r.stderr and r.stdout == b"", r
+        after = os.lstat(path)
+        assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode), path
+    # It came while the program ran.
+    late = folder + "/late.gillog"
+    r = subprocess.run([GILSCOPE, "record", "-f", "-o", late, "--", "sh", "-c", 'mkfifo "$0"; exec "$@"', late, PYTHON,
+                        script, "10"], capture_output=True, timeout=100)
+    assert r.returncode == 0 and stat.S_ISFIFO(os.lstat(late).st_mode), r
+    assert Log(folder + "/late.2.gillog").complete and not os.path.exists(late + ".tmp")
+
+
+def old_log_stays():
+    """With -f too, until there is a new one."""
+    log = folder + "/stays.gillog"
+    assert run(10, log).returncode == 0
+    before = open(log, "rb").read()
+    os.mkdir(log + ".tmp")
+    r = run(10, log, ("-f",))
+    assert r.returncode == 0 and r.stdout == b"done\n" and b"unrecorded" in r.stderr, r
+    assert open(log, "rb").read() == before
+    os.rmdir(log + ".tmp")
+    r = run(10, log, ("-f",))
+    assert r.returncode == 0 and Log(log).complete and open(log, "rb").read() != before, r
+    assert not os.path.exists(log + ".tmp")
 
 
 def closed_stderr():
@@ -163,8 +200,8 @@ def signals_are_passed_on():
 
 
 bad = 0
-for test in (unwritable, there_already, replaced, closed_stderr, file_size_limit, full_disk, slow_recorder,
-             killed_recorder, exit_codes, signals_are_passed_on):
+for test in (unwritable, there_already, replaced, no_file, old_log_stays, closed_stderr, file_size_limit, full_disk,
+             slow_recorder, killed_recorder, exit_codes, signals_are_passed_on):
     try:
         test()
         print("ok  ", test.__name__)
