@@ -229,18 +229,25 @@ static void put_lost(void)
 	atomic_store_explicit(&s->lost, 0, memory_order_release);
 }
 
+static bool attached(void);
+
+/* In a forked child whose GIL was not made anew: a log of its own, before its first event. */
+static void attach_again(void)
+{
+	if (atomic_load(&rec.state) != REC_READY)
+		return;
+	rec_lock();
+	attached();
+	rec_unlock();
+}
+
 /* Makes room for an event at t; false: it cannot be recorded, and is counted. */
 static __attribute__((noinline)) bool more_room(uint64_t t)
 {
 	bool fresh = !self.slot, ok = false;
 	int e = errno;
 
-	/* a forked child whose GIL was not made anew */
-	if (atomic_load(&rec.state) == REC_READY) {
-		rec_lock();
-		ring_attach();
-		rec_unlock();
-	}
+	attach_again();
 	if (atomic_load(&rec.state) != REC_ATTACHED || self.ended || self.off)
 		goto out;
 	if (atomic_load_explicit(&rec.ring->stop, memory_order_relaxed)) {
@@ -262,6 +269,12 @@ static __attribute__((noinline)) bool more_room(uint64_t t)
 		put(RECORD(REC_LOCK, 0));
 		self.lock = 0;
 		put(RECORD(EV_START, since_base(self.began)));
+	}
+	if (fresh && self.inherited) {
+		self.lock = self.inherited->number;
+		put(RECORD(REC_LOCK, self.lock));
+		put(RECORD(EV_ACQUIRE, 0));
+		self.inherited = NULL;
 	}
 	ok = true;
 out:
@@ -341,7 +354,10 @@ static inline uint64_t stamp(struct lock *l)
 
 static inline uint64_t func_now(void)
 {
-	return unlikely(rec.frames) ? python_func() : NO_VALUE;
+	if (likely(!rec.frames))
+		return NO_VALUE;
+	attach_again();			/* a function's number is one of this process' log */
+	return python_func();
 }
 
 static inline void acquired(struct lock *l)
@@ -435,27 +451,36 @@ static struct lock *new_lock(bool park, uintptr_t addr)
 /* Tells a new log (a forked child's) of the locks that are known already. */
 static void name_locks_again(void)
 {
-	python_funcs_again();
 	for (uint32_t i = 0; i < n_locks; i++) {
 		name_lock(&locks[i]);
-		locks[i].interval_told = 0;
-		locks[i].held = false;
 		locks[i].checks = 0;
+		locks[i].interval_told = 0;
+		tell_interval(&locks[i]);
 	}
 }
 
-/* Under rec_lock(): there is a log to write into. */
+/* Under rec_lock(): there is a log to write into.  Other threads record once it knows all names. */
 static bool attached(void)
 {
 	int state = atomic_load(&rec.state);
 
 	if (state != REC_READY)
 		return state == REC_ATTACHED;
+	python_funcs_again();
 	if (!ring_attach())
 		return false;
 	python_tell();
 	name_locks_again();
+	atomic_store(&rec.state, REC_ATTACHED);
 	return true;
+}
+
+/* l is made anew, or no more: no thread holds it, nor has this one since a fork. */
+static void nobody_holds(struct lock *l)
+{
+	l->held = false;
+	if (self.holds == l)
+		self.holds = self.inherited = NULL;
 }
 
 /*
@@ -488,7 +513,8 @@ static void gil_made(void *mutex, void *cond, void *switch_cond, bool packed)
 	l->mutex = mutex;
 	l->cond = cond;
 	l->switch_cond = switch_cond;
-	l->dead = l->held = false;
+	l->dead = false;
+	nobody_holds(l);
 	l->interval = packed ? (const volatile unsigned long *)((char *)cond - 32) : NULL;
 	if (!table_add(cond, l, ROLE_COND) || !table_add(switch_cond, l, ROLE_SWITCH) ||
 	    !table_add(mutex, l, ROLE_MUTEX))
@@ -598,6 +624,7 @@ EXPORT int pthread_cond_destroy(pthread_cond_t *c)
 		table_remove(l->mutex);
 		l->dead = true;
 		l->interval = NULL;
+		nobody_holds(l);
 		rec_unlock();
 	}
 	return REAL(cond_destroy)(c);
@@ -686,7 +713,7 @@ static void semaphore_gil(sem_t *sem)
 			gil_2 = new_lock(false, 0);
 		if (gil_2) {
 			gil_2->sem = sem;
-			gil_2->held = false;
+			nobody_holds(gil_2);
 			if (!table_add(sem, gil_2, ROLE_SEM))
 				gil_2->dead = true;
 		}
@@ -927,10 +954,15 @@ static void child_forked(void)
 	if (atomic_load(&rec.state) == REC_OFF && !rec.ring)
 		return;
 	ring_forget();
+	python_funcs_forked();
+	/* Of the threads there is one left, and what that one does not hold nobody does. */
+	for (uint32_t i = 0; i < n_locks; i++)
+		if (locks[i].held && &locks[i] != self.holds)
+			locks[i].held = false;
+	self.inherited = self.holds;
 	self.slot = NULL;
 	self.pos = self.limit = NULL;
 	self.link = NULL;
-	self.holds = NULL;
 	self.waiting = self.ended = self.off = false;
 	self.entry = self.began = 0;
 	self.name[0] = 0;

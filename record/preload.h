@@ -62,6 +62,7 @@ struct self {
 	uint64_t entry;			/* when it found the mutex taken; 0: it did not */
 	uint64_t began;			/* when the thread began; 0: unknown */
 	struct lock *holds;
+	struct lock *inherited;		/* held since before the fork, which the log must be told */
 	uint32_t serial;		/* of the thread in this process; 0: none yet */
 	bool waiting;			/* BUSY has been recorded for the take under way */
 	bool ended, off;		/* its destructor has run; no slot was left */
@@ -116,7 +117,8 @@ void rec_unlock(void);
 /* preload_ring.c */
 /* reads the environment; once, in the constructor */
 void ring_configure(void);
-bool ring_attach(void);				/* under rec_lock() */
+/* under rec_lock(); the caller then tells the log of all names, and sets the state */
+bool ring_attach(void);
 void ring_forget(void);				/* in a forked child */
 bool ring_thread(void);				/* self gets a slot; false: it has none */
 bool ring_next_chunk(void);			/* false: there is none */
@@ -141,7 +143,8 @@ void *python_symbol(const char *name);		/* of the Python's object, or what it de
 
 /* preload_frames.c */
 uint32_t python_func(void);			/* number + 1 of the function on top; 0: none */
-/* the log is a new one: functions are numbered anew */
+/* there will be a new log: functions are numbered anew; no thread is in python_func() */
 void python_funcs_again(void);
+void python_funcs_forked(void);			/* in a forked child: no thread is */
 
 #endif

@@ -45,8 +45,13 @@ static atomic_flag funcs_busy = ATOMIC_FLAG_INIT;
 
 void python_funcs_again(void)
 {
-	memset(funcs, 0, sizeof(funcs));
+	if (n_funcs)			/* else the pages need not be there */
+		memset(funcs, 0, sizeof(funcs));
 	n_funcs = 0;
+}
+
+void python_funcs_forked(void)
+{
 	atomic_flag_clear(&funcs_busy);
 }
 

@@ -217,7 +217,6 @@ bool ring_attach(void)
 		return false;
 	}
 	close(fd);
-	atomic_store(&rec.state, REC_ATTACHED);
 	return true;
 }
 

@@ -1,4 +1,4 @@
-"""Children get logs of their own with --children, fork or exec or both; without it there is one log, and the user
+"""Children get logs of their own with --children, fork (Python's or libc's) or exec or both; without it there is one log, and the user
 is told of the others."""
 import os
 import shutil
@@ -52,6 +52,61 @@ if len(sys.argv) == 1:
     os.execv(sys.executable, [sys.executable, __file__, 'again'])
 """
 
+# A child of libc's fork(): Python is not told, and its GIL is not made anew.
+BARE = """
+import ctypes, os, threading
+libc = ctypes.PyDLL(None)
+fd = os.open('/dev/null', os.O_WRONLY)
+def write(n):
+    for i in range(n):
+        os.write(fd, b'x')
+def in_parent():
+    write(20)
+def in_child():
+    write(300)
+t = threading.Thread(target=in_parent); t.start(); t.join()
+pid = libc.fork()
+if not pid:
+    t = threading.Thread(target=in_child); t.start(); t.join()
+    write(50)
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+"""
+# The same while another interpreter's thread tells the log of new functions; each child then has one, too.
+NEW_FUNCS = """
+import ctypes, os, signal, threading
+try:
+    import _interpreters as interpreters
+    other = interpreters.create('isolated')
+except ImportError:
+    import _xxsubinterpreters as interpreters
+    other = interpreters.create()
+libc = ctypes.PyDLL(None)
+fd = os.open('/dev/null', os.O_WRONLY)
+one = 'def f%d(): __import__("os").write(fd, b"x")'
+t = threading.Thread(target=lambda: interpreters.run_string(other, '''
+import os
+fd = os.open('/dev/null', os.O_WRONLY)
+for i in range(16000):
+    exec('def f%d(): os.write(fd, b"x")' % i)
+    globals()['f%d' % i]()
+    del globals()['f%d' % i]
+'''))
+t.start()
+hung = n = 0
+while t.is_alive() and n < 300:
+    n += 1
+    pid = libc.fork()
+    if not pid:
+        signal.alarm(10)
+        exec(one % n)
+        globals()['f%d' % n]()
+        os._exit(0)
+    hung += os.waitpid(pid, 0)[1] != 0
+t.join()
+assert n > 2 and not hung, (n, hung)
+"""
+
 
 def run(python, script, options=("--children",)):
     with tempfile.NamedTemporaryFile("w", suffix=".py") as f:
@@ -91,6 +146,23 @@ def test(version, python):
     assert len(logs) == (3 if version >= (3, 7) else 2), [log.path for log in logs]
     r, logs = run(python, EXEC, ())
     assert len(logs) == 2 and pid(logs[0]) == pid(logs[1]), [log.path for log in logs]
+    r, logs = run(python, BARE, ("--children", "--frames"))
+    assert len(logs) == 2 and logs[1].path.endswith("/log.%d.gillog" % pid(logs[1])), [log.path for log in logs]
+    parent, child = logs
+    for key in ("python", "executable", "switch interval", "check interval"):
+        assert child.facts.get(key) == parent.facts.get(key), (key, parent.facts, child.facts)
+    assert child.locks == parent.locks and child.count("RELEASE") >= 350, (child.locks, parent.locks)
+    if version >= (3, 6):
+        found = [child.funcs[a["func"]].split()[0] for _, _, kind, a in child.events if "func" in a and kind == "RELEASE"]
+        assert found.count("write") >= 350 and "in_parent" not in found, set(found)
+    if version >= (3, 12):
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as f:
+            f.write(NEW_FUNCS)
+            f.flush()
+            r, folder, paths = record([python, f.name], ("--children", "--frames"))
+        shutil.rmtree(folder)
+        assert r.returncode == 0, r.stderr
+
     if version >= (3, 4):
         for method in ("fork", "spawn", "forkserver") if version[:2] in ((3, 6), (3, 11), (3, 13)) else ("fork",):
             r, logs = run(python, POOL % method)
