@@ -39,6 +39,10 @@
 /* how often memories are looked into; longer, the longer there was nothing */
 #define BUSY_MS 10
 #define QUIET_MS 50
+/* below TMPDIR; the whole must fit in a socket's address */
+#define SOCKET_DIR "/gilscope-XXXXXX"
+#define SOCKET_NAME "/s"
+#define SOCKET_MAX sizeof(((struct sockaddr_un *)NULL)->sun_path)
 #define BUFFER_MIN (1u << 20)
 #define BUFFER_MAX (1u << 30)
 
@@ -55,7 +59,7 @@ struct recording {
 	const char *log;
 	bool force, children, no_cpu, frames;
 	uint64_t buffer;
-	char dir[PATH_MAX];	/* holds the socket; removed at the end */
+	char dir[SOCKET_MAX - sizeof(SOCKET_NAME) + 1];	/* of the socket; removed at the end */
 	int socket;
 	struct tsc_clock clock;
 	struct process *procs;
@@ -119,15 +123,14 @@ static int make_socket(struct recording *r, struct err *err)
 	const char *tmp = getenv("TMPDIR");
 	int on = 1;
 
-	/* The socket's name must fit in its address. */
-	if (!tmp || strlen(tmp) > sizeof(at.sun_path) - 32)
+	if (!tmp || strlen(tmp) + sizeof(SOCKET_DIR) > sizeof(r->dir))
 		tmp = "/tmp";
-	snprintf(r->dir, sizeof(r->dir), "%s/gilscope-XXXXXX", tmp);
+	snprintf(r->dir, sizeof(r->dir), "%s" SOCKET_DIR, tmp);
 	if (!mkdtemp(r->dir)) {
 		r->dir[0] = 0;
 		return err_system(err, "%s: a folder for the socket", tmp);
 	}
-	snprintf(at.sun_path, sizeof(at.sun_path), "%.90s/s", r->dir);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s" SOCKET_NAME, r->dir);
 	r->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (r->socket < 0 || bind(r->socket, (struct sockaddr *)&at, sizeof(at)) ||
 	    setsockopt(r->socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
@@ -143,7 +146,7 @@ static void remove_socket(struct recording *r)
 		return;
 	if (r->socket >= 0)
 		close(r->socket);
-	snprintf(path, sizeof(path), "%s/s", r->dir);
+	snprintf(path, sizeof(path), "%s" SOCKET_NAME, r->dir);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/record.so", r->dir);
 	unlink(path);
@@ -168,8 +171,8 @@ static int set_environment(struct recording *r, struct err *err)
 	if (setenv("LD_PRELOAD", value, 1))
 		return err_system(err, "LD_PRELOAD");
 	snprintf(value, sizeof(value), "tsc=%d,cpu=%d,frames=%d,buffer=%" PRIu64 ",gap=%" PRIu64
-		 ":%s/s", r->clock.tsc, !r->no_cpu, r->frames, r->buffer, tsc_gap(&r->clock),
-		 r->dir);
+		 ":%s" SOCKET_NAME, r->clock.tsc, !r->no_cpu, r->frames, r->buffer,
+		 tsc_gap(&r->clock), r->dir);
 	if (setenv(RING_ENV, value, 1))
 		return err_system(err, RING_ENV);
 	return 0;

@@ -89,6 +89,19 @@ def old_log_stays():
     assert not os.path.exists(log + ".tmp")
 
 
+def long_tmpdir():
+    """The socket lies in TMPDIR, or in /tmp where its name would not fit in its address."""
+    for n in (*range(73, 80), *range(86, 94), 200):
+        tmp = (folder + "/tmp" + "x" * n)[:n]
+        assert len(tmp) == n
+        os.mkdir(tmp)
+        log = folder + "/tmpdir%d.gillog" % n
+        r = run(10, log, env=dict(os.environ, TMPDIR=tmp))
+        assert r.returncode == 0 and r.stdout == b"done\n" and os.path.exists(log), (n, r)
+        assert Log(log).complete and os.listdir(tmp) == [], n
+        os.rmdir(tmp)
+
+
 def closed_stderr():
     log = folder + "/closed.gillog"
     r = subprocess.run(["sh", "-c", 'exec "$@" 2>&- 0<&-', "sh", GILSCOPE, "record", "-o", log, "--", PYTHON, script,
@@ -200,8 +213,8 @@ def signals_are_passed_on():
 
 
 bad = 0
-for test in (unwritable, there_already, replaced, no_file, old_log_stays, closed_stderr, file_size_limit, full_disk,
-             slow_recorder, killed_recorder, exit_codes, signals_are_passed_on):
+for test in (unwritable, there_already, replaced, no_file, old_log_stays, long_tmpdir, closed_stderr, file_size_limit,
+             full_disk, slow_recorder, killed_recorder, exit_codes, signals_are_passed_on):
     try:
         test()
         print("ok  ", test.__name__)
