@@ -56,7 +56,7 @@ struct process {
 };
 
 struct recording {
-	const char *log;
+	const char *log, *program;
 	bool force, children, no_cpu, frames;
 	uint64_t buffer;
 	char dir[SOCKET_MAX - sizeof(SOCKET_NAME) + 1];	/* of the socket; removed at the end */
@@ -517,7 +517,7 @@ static int watch(struct recording *r)
 			told = true;
 			say("%s has ended; %u recorded process%s still run%s (^C ends the "
 			    "recording)",
-			    r->log, alive, alive == 1 ? "" : "es", alive == 1 ? "s" : "");
+			    r->program, alive, alive == 1 ? "" : "es", alive == 1 ? "s" : "");
 		}
 	}
 	for (unsigned i = 0; i < r->n_procs; i++) {
@@ -528,12 +528,12 @@ static int watch(struct recording *r)
 	return status;
 }
 
-static void summarize(struct recording *r, const char *program)
+static void summarize(struct recording *r)
 {
 	char why[PATH_MAX + 256];
 
 	if (!r->n_procs && !r->n_failed) {
-		why_no_gil(why, sizeof(why), program, r->n_hellos);
+		why_no_gil(why, sizeof(why), r->program, r->n_hellos);
 		say("no GIL was seen, so there is no log: %s", why);
 	}
 	if (r->n_refused)
@@ -547,6 +547,7 @@ static int run(struct recording *r, char **argv, struct err *err)
 	char *old_preload = old ? strdup(old) : NULL;
 	int exec_errno = 0, status;
 
+	r->program = argv[0];
 	tsc_start(&r->clock, tsc_is_usable());
 	if (make_socket(r, err) || set_environment(r, err)) {
 		say("%s; the program runs unrecorded", err->msg);
@@ -566,7 +567,7 @@ static int run(struct recording *r, char **argv, struct err *err)
 	}
 	status = watch(r);
 	if (!r->logs_failed || r->n_procs)
-		summarize(r, argv[0]);
+		summarize(r);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

@@ -107,6 +107,18 @@ t.join()
 assert n > 2 and not hung, (n, hung)
 """
 
+# It ends before its child does, which has a GIL of its own.
+LEFT = """
+import os, threading, time
+def thread():
+    t = threading.Thread(target=time.sleep, args=(0.001,)); t.start(); t.join()
+thread()
+if not os.fork():
+    thread()
+    time.sleep(1)
+    os._exit(0)
+"""
+
 
 def run(python, script, options=("--children",)):
     with tempfile.NamedTemporaryFile("w", suffix=".py") as f:
@@ -146,6 +158,9 @@ def test(version, python):
     assert len(logs) == (3 if version >= (3, 7) else 2), [log.path for log in logs]
     r, logs = run(python, EXEC, ())
     assert len(logs) == 2 and pid(logs[0]) == pid(logs[1]), [log.path for log in logs]
+    r, logs = run(python, LEFT)
+    said = python.encode() + b" has ended; 1 recorded process still runs (^C"
+    assert len(logs) == 2 and said in r.stderr, r.stderr
     r, logs = run(python, BARE, ("--children", "--frames"))
     assert len(logs) == 2 and logs[1].path.endswith("/log.%d.gillog" % pid(logs[1])), [log.path for log in logs]
     parent, child = logs
