@@ -359,6 +359,22 @@ static void attach(struct recording *r, int memfd, int32_t pid)
 		fcntl(p->pidfd, F_SETFD, FD_CLOEXEC);
 }
 
+/* The first one that came, and no other. */
+static int take_descriptor(struct cmsghdr *c, int memfd)
+{
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int fd;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		if (memfd < 0)
+			memfd = fd;
+		else
+			close(fd);
+	}
+	return memfd;
+}
+
 static bool take_message(struct recording *r)
 {
 	union { struct cmsghdr align; char space[256]; } control;
@@ -376,7 +392,7 @@ static bool take_message(struct recording *r)
 		if (c->cmsg_level != SOL_SOCKET)
 			continue;
 		if (c->cmsg_type == SCM_RIGHTS)
-			memcpy(&memfd, CMSG_DATA(c), sizeof(memfd));
+			memfd = take_descriptor(c, memfd);
 		if (c->cmsg_type == SCM_CREDENTIALS) {
 			struct ucred cred;
 

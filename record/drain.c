@@ -22,6 +22,10 @@
 #define EPOCH_BYTES (4u << 20)
 #define EPOCH_NS 1000000000u
 #define STEP_NS 50000000u	/* where the recorder comes late, it goes on in steps of so much */
+/* but not from further back than this when it begins: where that is, the process says */
+#define STEPS_NS 600000000000u
+#define CHECKS_MAX ((UINT64_C(1) << 48) - 1)
+#define NUMBER_MAX ((UINT64_C(1) << 56) - 1)	/* of an attribute in a log */
 
 /* A slot's thread as the log knows it, and what its records have said so far. */
 struct lane {
@@ -51,6 +55,7 @@ struct drain {
 	char *path;
 	uint64_t len;			/* bytes written */
 	uint64_t mark, done;		/* ns of the last mark; up to where all has been drained */
+	uint32_t passed;		/* chunks in the step under way */
 	bool failed;
 	struct drain_stats stats;
 };
@@ -65,20 +70,24 @@ int drain_new(struct drain **out, int memfd, int32_t pid, struct err *err)
 	if (!d)
 		return err_memory(err, "a recording");
 	d->fd = -1;
-	if (fstat(memfd, &st) || st.st_size < (off_t)ring_size(1))
+	/* What is cut off under a mapping ends who looks at it: then nobody can any more. */
+	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) || fstat(memfd, &st) ||
+	    st.st_size < (off_t)ring_size(1))
 		goto bad;
 	d->size = (uint64_t)st.st_size;
 	h = mmap(NULL, d->size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 	if (h == MAP_FAILED)
 		goto bad;
 	if (h->magic != RING_MAGIC || h->version != RING_VERSION || h->n_slots != RING_SLOTS ||
-	    h->size != d->size || h->meta_size != RING_META_SIZE ||
-	    ring_size(h->n_chunks) != d->size)
+	    h->size != d->size || h->meta_size != RING_META_SIZE)
+		goto bad;
+	/* The process can still change what it said: the size counts, which it cannot. */
+	d->n_chunks = (uint32_t)((d->size - ring_size(0)) / CHUNK_SIZE);
+	if (ring_size(d->n_chunks) != d->size || h->n_chunks != d->n_chunks)
 		goto bad;
 	d->ring = h;
 	d->base = h->base;
-	d->n_slots = h->n_slots;
-	d->n_chunks = h->n_chunks;
+	d->n_slots = RING_SLOTS;
 	d->slots = ring_slots(h);
 	d->chunks = ring_chunks(h);
 	d->pid = pid;
@@ -456,9 +465,9 @@ static int put_event(struct drain *d, struct lane *l, unsigned kind, uint64_t ns
 		a[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_FUNC, l->func - 1 };
 	if (kind == GL_LOST) {
 		a[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_COUNT, (int64_t)l->lost_count };
-		a[e.n_attrs++] =
-			(struct gillog_attr){ GL_ATTR_SINCE,
-					      (int64_t)(since < e.time ? e.time - since : 0) };
+		since = since < e.time ? e.time - since : 0;
+		since = since < NUMBER_MAX ? since : NUMBER_MAX;
+		a[e.n_attrs++] = (struct gillog_attr){ GL_ATTR_SINCE, (int64_t)since };
 		d->stats.lost_events += l->lost_count;
 	}
 	if (!d->stats.events++)
@@ -486,7 +495,7 @@ static int take_record(struct drain *d, struct lane *l, const struct tsc_clock *
 		l->func = value <= UINT32_MAX ? (uint32_t)value : 0;
 		return 1;
 	case REC_CHECKS:
-		l->checks = value < (UINT64_C(1) << 48) ? (int64_t)value : 0;
+		l->checks = value <= CHECKS_MAX ? (int64_t)value : 0;
 		return 1;
 	case REC_COUNTDOWN:
 		l->countdown = (uint32_t)value;
@@ -495,7 +504,7 @@ static int take_record(struct drain *d, struct lane *l, const struct tsc_clock *
 		l->lost_since = tsc_ns(clock, d->base + value);
 		return 1;
 	case REC_LOST_COUNT:
-		l->lost_count = value;
+		l->lost_count = value <= NUMBER_MAX ? value : 0;
 		return 1;
 	}
 	if (!gillog_kind_name(tag) && tag != REC_CHECK)
@@ -510,6 +519,24 @@ static int take_record(struct drain *d, struct lane *l, const struct tsc_clock *
 	return put_event(d, l, tag, ns, err) ? -1 : 1;
 }
 
+/*
+ * A lane's next chunk is a claim.  What has been given back is filled anew with times that are not
+ * before `until`, but for one chunk a thread where there is no such limit: whoever passes more than
+ * there are is led in a circle.
+ */
+static int check_chunk(struct drain *d, uint32_t n, struct err *err)
+{
+	if (n > d->n_chunks)
+		return err_set(err, ERR_FORMAT,
+			       "the program has written over its recorder's memory: chunk %" PRIu32
+			       " of %" PRIu32, n, d->n_chunks);
+	if (d->passed > d->n_chunks + d->n_slots)
+		return err_set(err, ERR_FORMAT,
+			       "the program has written over its recorder's memory: %" PRIu32
+			       " chunks in a row, of %" PRIu32, d->passed, d->n_chunks);
+	return 0;
+}
+
 /* Takes a lane's records of before `until`.  1: it has no more, now; 0: it has later ones; -1. */
 static int drain_lane(struct drain *d, uint32_t i, const struct tsc_clock *clock, uint64_t until,
 		      struct err *err)
@@ -518,12 +545,16 @@ static int drain_lane(struct drain *d, uint32_t i, const struct tsc_clock *clock
 
 	if (!l->chunk)
 		l->chunk = atomic_load_explicit(&d->slots[i].first, memory_order_acquire);
-	while (l->chunk && l->chunk <= d->n_chunks) {
-		struct ring_chunk *c = &d->chunks[l->chunk - 1];
-		/* Read before the records: where there is a next chunk, this one is complete. */
-		uint32_t next = atomic_load_explicit(&c->next, memory_order_acquire);
+	while (l->chunk) {
+		struct ring_chunk *c;
+		uint32_t next;
 		uint64_t r;
 
+		if (check_chunk(d, l->chunk, err))
+			return -1;
+		c = &d->chunks[l->chunk - 1];
+		/* Read before the records: where there is a next chunk, this one is complete. */
+		next = atomic_load_explicit(&c->next, memory_order_acquire);
 		while (l->pos < CHUNK_RECORDS &&
 		       (r = atomic_load_explicit(&c->rec[l->pos], memory_order_acquire))) {
 			int taken = take_record(d, l, clock, r, until, err);
@@ -535,6 +566,7 @@ static int drain_lane(struct drain *d, uint32_t i, const struct tsc_clock *clock
 		if (!next)
 			break;
 		free_chunk(d, l->chunk);
+		d->passed++;
 		l->chunk = next;
 		l->pos = 0;
 	}
@@ -549,11 +581,13 @@ static int drain_until(struct drain *d, const struct tsc_clock *clock, uint64_t 
 
 	if (used > d->n_slots)
 		used = d->n_slots;
+	d->passed = 0;
 	for (uint32_t i = 0; i < used; i++) {
 		struct ring_slot *s = &d->slots[i];
 		struct lane *l = &d->lanes[i];
 		/* Read before the records: what has ended writes no more. */
 		uint32_t state = atomic_load_explicit(&s->state, memory_order_acquire);
+		uint64_t lost;
 		int r;
 
 		if (state == SLOT_FREE)
@@ -567,17 +601,21 @@ static int drain_until(struct drain *d, const struct tsc_clock *clock, uint64_t 
 			return -1;
 		if (!r || !(over || state == SLOT_ENDED))
 			continue;
-		if (atomic_load(&s->lost)) {
-			l->lost_count = atomic_load(&s->lost);
+		lost = atomic_load(&s->lost);
+		if (lost) {
+			uint64_t t = tsc_ns(clock, d->base + atomic_load(&s->lost_last));
+
+			if (t >= until)
+				continue;	/* a mark may come before that time */
+			l->lost_count = lost <= NUMBER_MAX ? lost : 0;
 			l->lost_since = tsc_ns(clock, d->base + atomic_load(&s->lost_since));
-			if (put_event(d, l, GL_LOST,
-				      tsc_ns(clock, d->base + atomic_load(&s->lost_last)), err))
+			if (put_event(d, l, GL_LOST, t, err))
 				return -1;
 			atomic_store(&s->lost, 0);
 		}
 		if (over)
 			continue;
-		if (l->chunk && l->chunk <= d->n_chunks)
+		if (l->chunk)
 			free_chunk(d, l->chunk);
 		free_slot(d, i);
 	}
@@ -596,8 +634,10 @@ static int pass(struct drain *d, const struct tsc_clock *clock, uint64_t until, 
 {
 	if (take_meta(d, err))
 		return -1;
-	if (!d->done)
-		d->done = d->mark = until < tsc_ns(clock, d->base) ? until : tsc_ns(clock, d->base);
+	if (!d->done) {
+		d->mark = until < tsc_ns(clock, d->base) ? until : tsc_ns(clock, d->base);
+		d->done = until - d->mark > STEPS_NS ? until - STEPS_NS : d->mark;
+	}
 	while (d->done < until) {
 		d->done = until - d->done > STEP_NS ? d->done + STEP_NS : until;
 		if (drain_until(d, clock, d->done, false, err))
