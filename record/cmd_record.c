@@ -325,16 +325,13 @@ static bool wanted(struct recording *r, int32_t pid)
 
 static void attach(struct recording *r, int memfd, int32_t pid)
 {
-	struct process *grown = realloc(r->procs, (r->n_procs + 1) * sizeof(*grown));
-	struct process *p;
+	struct process *grown, *p;
 	struct drain *d;
 	struct err err = { 0 };
 
-	if (!grown)
-		return;
-	r->procs = grown;
 	if (drain_new(&d, memfd, pid, &err)) {
-		say("%s", err.msg);
+		say("%s; it runs on unrecorded", err.msg);
+		r->n_failed++;
 		return;
 	}
 	if (!wanted(r, pid)) {
@@ -343,6 +340,15 @@ static void attach(struct recording *r, int memfd, int32_t pid)
 		r->n_refused++;
 		return;
 	}
+	grown = realloc(r->procs, (r->n_procs + 1) * sizeof(*grown));
+	if (!grown) {
+		say("process %" PRId32 " runs on unrecorded: out of memory", pid);
+		r->n_failed++;
+		drain_stop(d);
+		drain_free(d);
+		return;
+	}
+	r->procs = grown;
 	r->recorded = r->recorded ? r->recorded : pid;
 	if (open_log(r, d, &err)) {
 		say("%s; the program runs on unrecorded", err.msg);

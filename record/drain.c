@@ -56,7 +56,6 @@ struct drain {
 	uint64_t len;			/* bytes written */
 	uint64_t mark, done;		/* ns of the last mark; up to where all has been drained */
 	uint32_t passed;		/* chunks in the step under way */
-	bool failed;
 	struct drain_stats stats;
 };
 
@@ -158,10 +157,9 @@ static int write_log(void *ctx, const void *data, size_t n, struct err *err)
 /* Writing has failed: what is there stays readable, and the process need not go on for nothing. */
 static void give_up(struct drain *d)
 {
-	d->failed = true;
 	drain_stop(d);
-	if (ftruncate(d->fd, (off_t)d->len))
-		d->stats.bytes = d->len;
+	/* Where that fails, a reader leaves out the half section at the end all the same. */
+	(void)!ftruncate(d->fd, (off_t)d->len);
 	close(d->fd);
 	d->fd = -1;
 	gillog_writer_free(d->writer);
@@ -271,8 +269,6 @@ static int take_fact(struct drain *d, const char *key, const char *value, struct
 {
 	if (!strcmp(key, "python"))
 		snprintf(d->stats.python, sizeof(d->stats.python), "%s", value);
-	else if (!strcmp(key, "executable"))
-		snprintf(d->stats.executable, sizeof(d->stats.executable), "%s", value);
 	else if (!strcmp(key, "free-threaded"))
 		d->stats.free_threaded = true;
 	return drain_fact(d, key, value, err);
@@ -473,7 +469,6 @@ static int put_event(struct drain *d, struct lane *l, unsigned kind, uint64_t ns
 	if (!d->stats.events++)
 		d->stats.first_ns = e.time;
 	d->stats.last_ns = e.time > d->stats.last_ns ? e.time : d->stats.last_ns;
-	d->stats.acquires += kind == GL_ACQUIRE;
 	return gillog_put_event(d->writer, l->thread, &e, a, err);
 }
 
@@ -667,16 +662,18 @@ int drain_pass(struct drain *d, const struct tsc_clock *clock, uint64_t *n_event
 
 static int finish(struct drain *d, const struct tsc_clock *clock, struct err *err)
 {
+	uint64_t lost_threads, lost_events;
 	char text[64];
 
 	if (pass(d, clock, tsc_settled_ns(clock), err) || take_meta(d, err) ||
 	    drain_until(d, clock, UINT64_MAX, true, err))
 		return -1;
-	d->stats.lost_threads = atomic_load(&d->ring->lost_threads);
-	d->stats.lost_events += atomic_load(&d->ring->lost_thread_events);
-	if (d->stats.lost_threads) {
-		snprintf(text, sizeof(text), "%" PRIu64 ", with %" PRIu64 " events",
-			 d->stats.lost_threads, atomic_load(&d->ring->lost_thread_events));
+	lost_threads = atomic_load(&d->ring->lost_threads);
+	lost_events = atomic_load(&d->ring->lost_thread_events);
+	d->stats.lost_events += lost_events;
+	if (lost_threads) {
+		snprintf(text, sizeof(text), "%" PRIu64 ", with %" PRIu64 " events", lost_threads,
+			 lost_events);
 		if (drain_fact(d, "lost threads", text, err))
 			return -1;
 	}
@@ -711,7 +708,6 @@ int drain_finish(struct drain *d, const struct tsc_clock *clock, struct err *err
 		give_up(d);
 		return -1;
 	}
-	d->stats.raw_bytes = gillog_written(d->writer)->raw_bytes;
 	gillog_writer_free(d->writer);
 	d->writer = NULL;
 	d->fd = -1;

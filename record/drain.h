@@ -18,10 +18,10 @@
 struct drain;
 
 struct drain_stats {
-	uint64_t events, threads, acquires, bytes, raw_bytes;
-	uint64_t lost_events, lost_threads, late;
+	uint64_t events, threads, bytes;
+	uint64_t lost_events, late;
 	uint64_t first_ns, last_ns;
-	char python[160], executable[256];
+	char python[160];
 	bool free_threaded;
 };
 
