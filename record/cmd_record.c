@@ -442,6 +442,11 @@ static const char *amount(char out[32], uint64_t bytes)
 	return out;
 }
 
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static void report(const struct process *p)
 {
 	const struct drain_stats *s = drain_stats(p->drain);
@@ -450,14 +455,14 @@ static void report(const struct process *p)
 
 	if (!drain_path(p->drain))
 		return;
-	say("%s: %" PRIu64 " events of %" PRIu64 " threads in %" PRIu64 ".%02" PRIu64
+	say("%s: %" PRIu64 " event%s of %" PRIu64 " thread%s in %" PRIu64 ".%02" PRIu64
 	    " s, %s (Python %.*s)",
-	    drain_path(p->drain), s->events, s->threads, ns / 1000000000, ns / 10000000 % 100,
+	    drain_path(p->drain), s->events, plural(s->events), s->threads,
+	    plural(s->threads), ns / 1000000000, ns / 10000000 % 100,
 	    amount(size, s->bytes), (int)strcspn(s->python, " "), s->python);
 	if (s->lost_events)
-		say("  %" PRIu64
-		    " events were lost, as the buffer was full; --buffer makes it larger",
-		    s->lost_events);
+		say("  %" PRIu64 " event%s lost, as the buffer was full; --buffer makes it larger",
+		    s->lost_events, s->lost_events == 1 ? " was" : "s were");
 	if (s->free_threaded)
 		say("  this Python is built without a GIL: the log shows where threads waited for "
 		    "other locks");
@@ -614,8 +619,9 @@ int cmd_record(int argc, char **argv)
 		{ 'o', "output", "LOG", "the log to write (default: gilscope.gillog)", OPT_STR,
 		  &r.log },
 		{ 'f', "force", NULL, "replace LOG if it is there", OPT_FLAG, &r.force },
-		{ 0, "children", NULL, "record child processes too, each in a log LOG.PID",
-		  OPT_FLAG, &r.children },
+		{ 0, "children", NULL,
+		  "record children too: app.gillog gets app.PID.gillog beside it", OPT_FLAG,
+		  &r.children },
 		{ 0, "frames", NULL, "record the Python function that takes or lets go", OPT_FLAG,
 		  &r.frames },
 		{ 0, "no-cpu", NULL, "do not record on which cpu", OPT_FLAG, &r.no_cpu },

@@ -53,6 +53,18 @@ def replaced():
     assert Log(folder + "/again.gillog").complete
 
 
+def told():
+    """How much of how many threads there is in the log, in one line."""
+    r = subprocess.run([GILSCOPE, "record", "-o", folder + "/told.gillog", "--", PYTHON, "-c", "pass"],
+                       capture_output=True, timeout=100)
+    n = len(Log(folder + "/told.gillog").events)
+    assert b"told.gillog: %d events of 1 thread in " % n in r.stderr, r.stderr
+    r = run(10, folder + "/told.2.gillog")
+    assert b" of 2 threads in " in r.stderr, r.stderr
+    r = subprocess.run([GILSCOPE, "record", "--help"], capture_output=True, timeout=100)
+    assert r.returncode == 0 and b"app.PID.gillog" in r.stdout, r
+
+
 def no_file():
     """-f replaces files, and nothing else: not a pipe, a folder, a link to a file."""
     pipe, link, sub = folder + "/pipe", folder + "/link", folder + "/sub"
@@ -213,8 +225,8 @@ def signals_are_passed_on():
 
 
 bad = 0
-for test in (unwritable, there_already, replaced, no_file, old_log_stays, long_tmpdir, closed_stderr, file_size_limit,
-             full_disk, slow_recorder, killed_recorder, exit_codes, signals_are_passed_on):
+for test in (unwritable, there_already, replaced, told, no_file, old_log_stays, long_tmpdir, closed_stderr,
+             file_size_limit, full_disk, slow_recorder, killed_recorder, exit_codes, signals_are_passed_on):
     try:
         test()
         print("ok  ", test.__name__)
