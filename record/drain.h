@@ -4,7 +4,7 @@
  * `gilscope record` makes one for each process that attaches, calls drain_pass() every few
  * milliseconds, and drain_finish() when the process is gone.  The process never waits for it, and
  * whatever it has written into the memory is taken for a claim: a wild program cannot crash the
- * recorder.
+ * recorder, nor keep it from going on.
  */
 #ifndef GILSCOPE_DRAIN_H
 #define GILSCOPE_DRAIN_H
@@ -36,16 +36,15 @@ int32_t drain_pid(const struct drain *d);
 /*
  * Makes the log: a new file at path.  One that is there is ERR_EXISTS, or with replace gives way
  * once the new one has been begun (as PATH.tmp); what is no file never does.  Until this has been
- * called, and after writing has failed, what the process records is thrown away (and counted as
- * lost).
+ * called, what the process records stays in its memory, and is counted as lost where that is full.
  */
 int drain_open_log(struct drain *d, const char *path, bool replace, struct err *err);
 int drain_fact(struct drain *d, const char *key, const char *value, struct err *err);
 
 /*
  * Writes what was stamped before the clock's last knot but one; *n_events says how much that was.
- * -1 when writing fails, once: the log is cut after its last whole section, and the process is told
- * to stop.
+ * -1 when writing fails or the memory makes no sense, once: the log is cut after its last whole
+ * section, the process is told to stop, and what it has recorded since is thrown away.
  */
 int drain_pass(struct drain *d, const struct tsc_clock *clock, uint64_t *n_events, struct err *err);
 /* Writes the rest, the end and closes the log; the process writes no more. */

@@ -1265,7 +1265,7 @@ static uint32_t split_planes(uint8_t *planes, const uint8_t *raw, uint32_t n)
 
 /*
  * Two frames: the heads hold kinds and the low bits of times, which are as good as random; the
- * tails are alike. Apart they take a sixth less than mixed.
+ * tails are alike.  Apart they take a sixth less than mixed.
  */
 static size_t compress_planes(struct gillog_writer *w, struct section_header *h, uint8_t *out,
 			      size_t bound, const uint8_t *raw, uint32_t n)

@@ -9,11 +9,11 @@
  * After 16 bytes of header come sections; each has a header of 48 bytes with its own crc.  An
  * *events* section is a block: the events of one thread over a range of time, compressed on its
  * own, so blocks can be decoded beside each other.  A *names* section says what the numbers in
- * later blocks mean. A *mark* T divides time, and is what a merge needs (an *epoch* is what lies
+ * later blocks mean.  A *mark* T divides time, and is what a merge needs (an *epoch* is what lies
  * between two marks):
  *
  *   - every event before T stands before the mark, every event at T or later after it: first and
- * last of all blocks of an epoch lie in [T of the mark before, T of its own mark);
+ *     last of all blocks of an epoch lie in [T of the mark before, T of its own mark);
  *   - the blocks of one thread stand in the order of time, and so do the events of a block;
  *   - an epoch holds at most GILLOG_EPOCH_MAX bytes of blocks before compression.
  *

@@ -4,15 +4,17 @@
  * CPython 3 makes a GIL of four objects, initialised in a row on one thread: mutex M, switch mutex
  * SM, condition C, switch condition SC.  From then on (docs/record.md):
  *
- *   lock(M) finds it taken          may become ENTRY
- *   timedwait(C) entered            ENTRY, BUSY: once per take
- *              returned ETIMEDOUT   TIMEOUT, and DROP_REQUEST if the owner has not changed
- * meanwhile returned 0           WOKEN, and RETRY if the lock is held signal(SC) ACQUIRE: `locked`
- * has just been set, M is held signal(C)                       RELEASE: `locked` has just been
- * cleared, M is still held wait(SC) entered, returned      SWITCH_WAIT, SWITCH_DONE
+ *   lock(M) finds it taken       may become ENTRY
+ *   timedwait(C) entered         ENTRY, BUSY: once per take
+ *     returned ETIMEDOUT         TIMEOUT, and DROP_REQUEST if the owner has not changed meanwhile
+ *     returned 0                 WOKEN, and RETRY if the lock is held
+ *   signal(SC)                   ACQUIRE: `locked` has just been set, M is held
+ *   signal(C)                    RELEASE: `locked` has just been cleared, M is still held
+ *   wait(SC) entered, returned   SWITCH_WAIT, SWITCH_DONE
  *
  * CPython 2.7 has a semaphore instead; its wait is glibc's futex loop, done here to see each
- * wake-up. Free-threaded builds have no GIL, but park on semaphores that lie on the waiter's stack.
+ * wake-up.  Free-threaded builds have no GIL, but park on semaphores that lie on the waiter's
+ * stack.
  */
 #include "preload.h"
 
@@ -53,7 +55,7 @@ static struct {
 
 /*
  * Callers may come before the constructor, from other libraries' constructors.  Doing it twice is
- * harmless. pthread_cond_* exist twice in x86's glibc, with different layouts: the new ones are
+ * harmless.  pthread_cond_* exist twice in x86's glibc, with different layouts: the new ones are
  * asked for by version.
  */
 static void resolve(void)

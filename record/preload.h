@@ -36,7 +36,7 @@ enum {
 
 /* A GIL, or another lock that threads park on.  Never freed: a thread may be inside its wait. */
 struct lock {
-	pthread_mutex_t *mutex;		/* GIL.md's M, C and SC; 2.7: sem */
+	pthread_mutex_t *mutex;		/* M, C and SC of preload.c; 2.7: sem */
 	pthread_cond_t *cond, *switch_cond;
 	sem_t *sem;
 	uintptr_t addr;			/* is_park: of what is waited for */
@@ -124,7 +124,7 @@ bool ring_thread(void);				/* self gets a slot; false: it has none */
 bool ring_next_chunk(void);			/* false: there is none */
 void ring_thread_ended(void);
 void ring_thread_name(const char *name);	/* self's */
-/* Appends to the meta area; false and counted where it is full.  Not under rec_lock(). */
+/* Append to the meta area, under a lock of its own; false and counted where it is full. */
 bool ring_fact(const char *key, const char *value);
 bool ring_lock_named(uint32_t number, bool park, const char *id, const char *name);
 bool ring_func(uint32_t number, uint32_t line, const char *name, const char *file);

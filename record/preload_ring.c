@@ -239,7 +239,7 @@ void ring_forget(void)
 
 /*
  * Pops from a stack whose links are at link + i * stride, or takes one that was never used, below
- * max. Returns a number + 1, or 0.
+ * max.  Returns a number + 1, or 0.
  */
 static uint32_t take(_Atomic uint64_t *head, char *links, size_t stride, _Atomic uint32_t *used,
 		     uint32_t max)

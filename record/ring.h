@@ -20,7 +20,7 @@
  *
  * Free chunks and slots are stacks: threads pop, only the reader pushes.  The head holds a counter
  * beside the index, so that a pop that slept through other pops and pushes fails instead of
- * corrupting the stack. A chunk is all zero when it lies on the stack, but for its link.
+ * corrupting the stack.  A chunk is all zero when it lies on the stack, but for its link.
  */
 #ifndef GILSCOPE_RING_H
 #define GILSCOPE_RING_H
