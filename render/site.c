@@ -26,7 +26,6 @@
 struct trace {
 	const char *path;		/* the timeline's; borrowed */
 	struct timeline *tl;
-	const char *path;		/* the options' */
 	struct tile_set set;
 	enum site_store store;
 	struct stored_runs stored;
