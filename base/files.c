@@ -44,6 +44,33 @@ bool files_is_empty(const char *folder)
 	return empty;
 }
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+int files_check_inputs(const char *out, const char *const *in, unsigned n, struct err *err)
+{
+	struct stat st[2], at;
+	bool there[2];
+	char *tmp;
+
+	if (asprintf(&tmp, "%s.tmp", out) < 0)
+		return err_memory(err, "a path");
+	there[0] = !stat(out, &st[0]);
+	there[1] = !stat(tmp, &st[1]);
+	free(tmp);
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(in[i], "-") ? stat(in[i], &at) : fstat(STDIN_FILENO, &at))
+			continue;
+		for (unsigned k = 0; k < 2; k++)
+			if (there[k] && S_ISREG(at.st_mode) && same_file(&st[k], &at))
+				return err_set(err, ERR_USAGE, "%s%s: is an input, too", out,
+					       k ? ".tmp" : "");
+	}
+	return 0;
+}
+
 /* The new name is on the disk only once its folder is. */
 static void sync_parent(const char *path)
 {

@@ -18,6 +18,12 @@ int files_remove_tree(const char *path, struct err *err);
 bool files_is_empty(const char *folder);
 
 /*
+ * ERR_USAGE if out is one of the n inputs ("-": standard input), or its PATH.tmp is: writing the
+ * one would take the other away.
+ */
+int files_check_inputs(const char *out, const char *const *in, unsigned n, struct err *err);
+
+/*
  * Renames tmp to path and has the disk know of it.  Without force, a path that is there, even since
  * a moment ago, is ERR_EXISTS.
  */

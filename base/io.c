@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,6 +136,39 @@ fail:
 	return err_prefix(err, path);
 }
 
+/*
+ * Opens path for its bytes on their way, whatever a killed process has left there: never through a
+ * link, and only for one process at a time.  Returns the descriptor, or -1 with *err set.
+ */
+static int open_tmp(const char *path, struct err *err)
+{
+	struct stat st, now;
+
+	for (;;) {
+		int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+
+		if (fd < 0)
+			return err_system(err, "%s: cannot create", path);
+		if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink > 1) {
+			close(fd);
+			return err_set(err, ERR_EXISTS, "%s: is there and is not ours", path);
+		}
+		/* where a file system has no locks there is none to be met */
+		if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+			close(fd);
+			return err_set(err, ERR_EXISTS, "%s: another process is writing it", path);
+		}
+		/* whoever had the lock may have renamed it since we opened it */
+		if (!lstat(path, &now) && now.st_dev == st.st_dev && now.st_ino == st.st_ino) {
+			if (!ftruncate(fd, 0))
+				return fd;
+			close(fd);
+			return err_system(err, "%s: cannot be emptied", path);
+		}
+		close(fd);
+	}
+}
+
 int outfile_open(struct outfile *o, const char *path, bool force, struct err *err)
 {
 	struct stat st;
@@ -154,12 +188,11 @@ int outfile_open(struct outfile *o, const char *path, bool force, struct err *er
 		err_memory(err, "an output file");
 		goto fail;
 	}
-	o->fd = open(o->tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (o->fd < 0) {
-		err_system(err, "%s: cannot create", o->tmp);
-		goto fail;
-	}
-	return 0;
+	o->fd = open_tmp(o->tmp, err);
+	if (o->fd >= 0)
+		return 0;
+	free(o->tmp);		/* not ours to remove */
+	o->tmp = NULL;
 fail:
 	outfile_abort(o);
 	return -1;
@@ -219,20 +252,13 @@ int outfile_patch(struct outfile *o, uint64_t off, const void *data, size_t n, s
 
 int outfile_commit(struct outfile *o, struct err *err)
 {
-	int fd;
-
 	if (outfile_flush(o, err))
 		goto fail;
 	if (fsync(o->fd)) {
 		err_system(err, "%s: cannot fsync", o->tmp);
 		goto fail;
 	}
-	fd = o->fd;
-	o->fd = -1;
-	if (close(fd)) {
-		err_system(err, "%s: cannot close", o->tmp);
-		goto fail;
-	}
+	/* Before it is closed, with which the lock goes. */
 	if (files_rename(o->tmp, o->path, o->force, err))
 		goto fail;
 	free(o->tmp);

@@ -6,6 +6,7 @@
 
 #include "any.h"
 #include "convert.h"
+#include "files.h"
 #include "opts.h"
 #include "sink.h"
 
@@ -139,7 +140,10 @@ int cmd_convert(int argc, char **argv)
 				  "--to FORMAT is missing, and OUT's ending does not tell it");
 	signal(SIGPIPE, SIG_IGN);
 	o.format = format;
-	ret = any_open(&tl, argv[1], &o, &err);
+	ret = strcmp(out, "-") ? files_check_inputs(out, (const char *const *)argv + 1, 1, &err)
+			       : 0;
+	if (!ret)
+		ret = any_open(&tl, argv[1], &o, &err);
 	if (!ret)
 		ret = any_range(&range, tl, from, to_time, "--to-time", &err);
 	if (!ret)

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "formats.h"
 #include "pool.h"
 #include "stacks.h"
@@ -404,6 +405,8 @@ int ingest_logs(const char *const *paths, unsigned n_paths, const char *out_path
 
 	clock_gettime(CLOCK_MONOTONIC, &in.begun);
 	ret = gather_paths(&in, paths, n_paths);
+	if (!ret)
+		ret = files_check_inputs(out_path, (const char *const *)in.path, in.n_paths, err);
 	if (!ret)
 		ret = run(&in, out_path, result);
 	end_progress(&in);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "figure.h"
+#include "files.h"
 #include "io.h"
 #include "opts.h"
 
@@ -84,7 +85,8 @@ static int write_figure(const struct figure_options *o, const char *path, bool f
 	/* before the work is done, and again by outfile_open() */
 	if (!force && !stat(path, &st))
 		return err_set(err, ERR_EXISTS, "%s: exists already (-f replaces it)", path);
-	if (figure_make(o, &out, err) || outfile_open(&file, path, force, err))
+	if (files_check_inputs(path, o->paths, o->n_paths, err) || figure_make(o, &out, err) ||
+	    outfile_open(&file, path, force, err))
 		goto out;
 	if (outfile_append(&file, out.data, out.len, err) || outfile_commit(&file, err)) {
 		outfile_abort(&file);

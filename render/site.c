@@ -2,11 +2,14 @@
 #include "site.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +41,8 @@ struct site {
 	const struct site_options *o;
 	struct trace trace[SITE_TRACES_MAX];
 	char *tmp;			/* owned */
+	bool begun;			/* tmp is ours */
+	int lock;			/* its descriptor, locked; -1: none */
 	struct site_counts *counts;
 };
 
@@ -402,6 +407,74 @@ static int make_manifest(struct site *s, struct buf *out, struct err *err)
 	return manifest_write(out, s->o->title, trace, s->o->n_paths, !s->o->free_axes, err);
 }
 
+/* --- folders ---------------------------------------------------------------------------------- */
+
+static bool is_part(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n > 4 && !strcmp(name + n - 4, ".tmp"))	/* on its way when its maker was killed */
+		n -= 4;
+	for (unsigned i = 0; i < n_viewer_assets; i++)
+		if (strlen(viewer_assets[i].name) == n && !memcmp(name, viewer_assets[i].name, n))
+			return true;
+	if (!strcmp(name, "manifest.js") || !strcmp(name, "manifest.js.tmp") ||
+	    !strcmp(name, ".") || !strcmp(name, ".."))
+		return true;
+	if (strncmp(name, "tiles", strlen("tiles")))
+		return false;
+	name += strlen("tiles");
+	name += strspn(name, "0123456789");
+	return !*name || !strncmp(name, ".pmtiles", strlen(".pmtiles"));
+}
+
+/* Whether all that lies in the folder is ours: what else would be removed with it is somebody's. */
+static int check_parts(const char *out, struct err *err)
+{
+	DIR *d = opendir(out);
+	const struct dirent *e;
+	int ret = 0;
+
+	if (!d)
+		return err_system(err, "%s: cannot read", out);
+	while (!ret && (e = readdir(d)))
+		if (!is_part(e->d_name))
+			ret = err_set(err, ERR_EXISTS,
+				      "%s: %s in it is no part of a site: not replaced", out,
+				      e->d_name);
+	closedir(d);
+	return ret;
+}
+
+/*
+ * Makes the folder that the site is made in.  One that a killed process has left is removed; what
+ * is somebody's, or is being made by another process, is an error.
+ */
+static int begin_folder(struct site *s, struct err *err)
+{
+	if (mkdir(s->tmp, 0777)) {
+		if (errno != EEXIST)
+			return err_system(err, "%s: cannot create the folder", s->tmp);
+		s->lock = open(s->tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (s->lock < 0)
+			return err_system(err, "%s: is in the way", s->tmp);
+		if (flock(s->lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+			return err_set(err, ERR_EXISTS, "%s: another process is making it", s->tmp);
+		if (check_parts(s->tmp, err) || files_remove_tree(s->tmp, err))
+			return -1;
+		close(s->lock);
+		s->lock = -1;
+		if (mkdir(s->tmp, 0777))
+			return err_system(err, "%s: cannot create the folder", s->tmp);
+	}
+	s->begun = true;
+	s->lock = open(s->tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (s->lock < 0)
+		return err_system(err, "%s: cannot open", s->tmp);
+	flock(s->lock, LOCK_EX | LOCK_NB);
+	return 0;
+}
+
 /* --- a folder --------------------------------------------------------------------------------- */
 
 static int write_file(const char *folder, const char *name, const void *data, size_t len,
@@ -467,11 +540,7 @@ static int write_asset(struct site *s, const struct asset *a, struct err *err)
 
 static int make_folder(struct site *s, struct err *err)
 {
-	if (files_remove_tree(s->tmp, err))
-		return -1;
-	if (mkdir(s->tmp, 0777))
-		return err_system(err, "%s: cannot create the folder", s->tmp);
-	if (make_all_tiles(s, s->tmp, err) || write_manifest(s, err))
+	if (begin_folder(s, err) || make_all_tiles(s, s->tmp, err) || write_manifest(s, err))
 		return -1;
 	for (unsigned i = 0; i < n_viewer_assets; i++)
 		if (write_asset(s, &viewer_assets[i], err))
@@ -574,11 +643,8 @@ static int make_file(struct site *s, struct err *err)
 
 	if (!hole)
 		return err_set(err, ERR_FORMAT, "the page has no place for its data");
-	if (files_remove_tree(s->tmp, err))
-		return -1;
-	if (mkdir(s->tmp, 0777))
-		return err_system(err, "%s: cannot create the folder", s->tmp);
-	if (make_all_tiles(s, s->tmp, err) || outfile_open(&f, s->o->out, s->o->force, err))
+	if (begin_folder(s, err) || make_all_tiles(s, s->tmp, err) ||
+	    outfile_open(&f, s->o->out, s->o->force, err))
 		return -1;
 	ret = outfile_append(&f, page, (size_t)(hole - page), err) || append_data(s, &f, err) ||
 	      append_str(&f, hole + strlen(VIEWER_DATA), err);
@@ -598,39 +664,6 @@ static int make_file(struct site *s, struct err *err)
 }
 
 /* --- all -------------------------------------------------------------------------------------- */
-
-static bool is_part(const char *name)
-{
-	const char *digits = name + strlen("tiles");
-
-	for (unsigned i = 0; i < n_viewer_assets; i++)
-		if (!strcmp(name, viewer_assets[i].name))
-			return true;
-	if (!strcmp(name, "manifest.js") || !strcmp(name, ".") || !strcmp(name, ".."))
-		return true;
-	if (strncmp(name, "tiles", strlen("tiles")))
-		return false;
-	digits += strspn(digits, "0123456789");
-	return !*digits || !strcmp(digits, ".pmtiles");
-}
-
-/* Whether all that lies in the folder is ours: what else would be removed with it is somebody's. */
-static int check_parts(const char *out, struct err *err)
-{
-	DIR *d = opendir(out);
-	const struct dirent *e;
-	int ret = 0;
-
-	if (!d)
-		return err_system(err, "%s: cannot read", out);
-	while (!ret && (e = readdir(d)))
-		if (!is_part(e->d_name))
-			ret = err_set(err, ERR_EXISTS,
-				      "%s: %s in it is no part of a site: not replaced", out,
-				      e->d_name);
-	closedir(d);
-	return ret;
-}
 
 /*
  * Whether the folder can be replaced: by its name, in the folder that it lies in.  Otherwise we
@@ -725,22 +758,26 @@ int site_make(const struct site_options *o, struct site_counts *counts, struct e
 	if (!s)
 		return err_memory(err, "a site");
 	s->o = o;
+	s->lock = -1;
 	s->counts = counts;
 	s->tmp = tmp_name(o->out, o->store == SITE_STORE_HTML);
 	if (!s->tmp) {
 		err_memory(err, "a path");
 		goto out;
 	}
-	if (check_target(o, err) || open_traces(s, err))
+	if (check_target(o, err) || files_check_inputs(o->out, o->paths, o->n_paths, err) ||
+	    open_traces(s, err))
 		goto out;
 	ret = o->store == SITE_STORE_HTML ? make_file(s, err) : make_folder(s, err);
-	if (ret)
+	if (ret && s->begun)
 		files_remove_tree(s->tmp, NULL);
 out:
 	for (unsigned i = 0; i < o->n_paths; i++) {
 		stored_release(&s->trace[i].stored);
 		timeline_close(s->trace[i].tl);
 	}
+	if (s->lock >= 0)
+		close(s->lock);
 	free(s->tmp);
 	free(s);
 	return ret;

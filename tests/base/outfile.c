@@ -117,6 +117,61 @@ static void test_link_to_nowhere(void **state)
 	expect("new");
 }
 
+/* What stands at its name on the way: a killed process's rest is used again, nothing else. */
+static void test_on_the_way(void **state)
+{
+	struct outfile first, second;
+	char victim[320];
+	struct err err;
+	struct stat st;
+
+	(void)state;
+	put(tmp, "much more than the new one, of a process that was killed");
+	assert_int_equal(write_new(false, NULL, &err), 0);
+	expect("new");
+	snprintf(victim, sizeof(victim), "%s-victim", path);
+	put(victim, "mine");
+	assert_int_equal(symlink(victim, tmp), 0);
+	assert_int_equal(write_new(true, NULL, &err), -1);
+	assert_int_equal(lstat(tmp, &st), 0);
+	assert_int_equal(unlink(tmp), 0);
+	assert_int_equal(link(victim, tmp), 0);
+	assert_int_equal(write_new(true, NULL, &err), -1);
+	assert_int_equal(unlink(tmp), 0);
+	assert_int_equal(stat(victim, &st), 0);
+	assert_int_equal(st.st_size, 4);
+	assert_int_equal(unlink(victim), 0);
+	assert_int_equal(mkdir(tmp, 0777), 0);
+	assert_int_equal(write_new(true, NULL, &err), -1);
+	assert_int_equal(rmdir(tmp), 0);
+	/* two at once: the first one is not disturbed */
+	assert_int_equal(outfile_open(&first, path, true, &err), 0);
+	assert_int_equal(outfile_append(&first, "first", 5, &err), 0);
+	assert_int_equal(outfile_open(&second, path, true, &err), -1);
+	assert_non_null(strstr(err.msg, "another process"));
+	assert_int_equal(outfile_commit(&first, &err), 0);
+	expect("first");
+}
+
+static void test_inputs(void **state)
+{
+	const char *in[] = { "/nowhere/at/all", path };
+	struct err err;
+
+	(void)state;
+	put(path, "old");
+	assert_int_equal(files_check_inputs("/nowhere", in, 2, &err), 0);
+	assert_int_equal(files_check_inputs(path, in, 1, &err), 0);
+	assert_int_equal(files_check_inputs(path, in, 2, &err), -1);
+	assert_int_equal(err.code, ERR_USAGE);
+	assert_int_equal(link(path, tmp), 0);
+	in[1] = tmp;
+	assert_int_equal(files_check_inputs(path, in, 2, &err), -1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(files_check_inputs(path, in, 2, &err), -1);
+	assert_int_equal(unlink(tmp), 0);
+}
+
 /* The same of folders. */
 static void test_folder(void **state)
 {
@@ -142,7 +197,8 @@ static void test_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_new), TEST(test_there), TEST(test_appears), TEST(test_link_to_nowhere),
+		TEST(test_new), TEST(test_there), TEST(test_appears),
+		TEST(test_link_to_nowhere), TEST(test_on_the_way), TEST(test_inputs),
 		TEST(test_folder),
 	};
 

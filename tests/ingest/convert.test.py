@@ -290,6 +290,16 @@ def outputs(f):
 		code, out, err = compare.run("convert", *args, check=False)
 		if code != want or not err.strip() or out:
 			bad.append("convert %s: exit %d, %r" % (" ".join(args), code, err))
+	for name in ("b.csv", "b.csv.tmp"):		# what would be written is what is read
+		with open(f(name), "wb") as out:
+			out.write(read(path))
+		code, out, err = compare.run("convert", "-f", "-o", f("b.csv"), f(name), check=False)
+		if code != 2 or "is an input" not in err or read(f(name)) != read(path):
+			bad.append("convert of its own output: exit %d, %r" % (code, err))
+		code, out, err = compare.run("ingest", "-f", "-o", f("b.csv"), f(name), check=False)
+		if code != 2 or "is an input" not in err or read(f(name)) != read(path):
+			bad.append("ingest of its own output: exit %d, %r" % (code, err))
+	os.unlink(f("b.csv.tmp"))
 	left += [n for n in os.listdir(f("")) if n.startswith("no") or n.endswith(".tmp")]
 	if left:
 		bad.append("left behind: %s" % left)

@@ -216,6 +216,15 @@ test("a site that is there stays, unless -f says otherwise; what is no site stay
 		assert.ok(existsSync(at("s/index.html")));
 	}
 	run("render", "-f", "-o", at("s/"), small);
+	execFileSync("mkdir", [at("s.tmp")]);
+	writeFileSync(at("s.tmp/tiles.pmtiles.tmp"), "half of a killed one");
+	run("render", "-f", "-o", at("s"), small);
+	execFileSync("mkdir", [at("s.tmp")]);
+	writeFileSync(at("s.tmp/thesis.txt"), "years of work");
+	assert.match(spawnSync(gilscope, ["render", "-f", "-o", at("s"), small], { encoding: "utf8" }).stderr, /thesis\.txt in it is no part/);
+	assert.equal(readFileSync(at("s.tmp/thesis.txt"), "utf8"), "years of work");
+	rmSync(at("s.tmp"), { recursive: true });
+	assert.equal(spawnSync(gilscope, ["render", "-f", "--store", "html", "-o", small, small]).status, 2);
 	assert.deepEqual(readdirSync(dir).filter((n) => n.endsWith(".tmp")), []);
 });
 

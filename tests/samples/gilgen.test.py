@@ -91,7 +91,7 @@ def test_killed(folder):
 	with open(log, "rb") as f:
 		whole = f.read()
 	assert whole == gilgen("-n", "1000") and os.listdir(folder) == ["killed"], os.listdir(folder)
-	p = subprocess.Popen([GILGEN, "--bytes", "1T", "-o", log])
+	p = subprocess.Popen([GILGEN, "--bytes", "1000G", "-o", log])
 	for _ in range(2000):
 		if os.path.exists(log + ".tmp") and os.path.getsize(log + ".tmp") or os.path.getsize(log) != len(whole):
 			break
