@@ -15,7 +15,8 @@
 /* bytes gathered before one write: large enough that the call's cost vanishes */
 #define PEND_SIZE (256 << 10)
 
-int io_write_all(int fd, const void *data, size_t n, struct err *err)
+/* -1 with errno set. */
+static int try_write(int fd, const void *data, size_t n)
 {
 	const uint8_t *p = data;
 
@@ -25,11 +26,23 @@ int io_write_all(int fd, const void *data, size_t n, struct err *err)
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w <= 0)
-			return err_system(err, "cannot write");
+			return -1;
 		p += w;
 		n -= (size_t)w;
 	}
 	return 0;
+}
+
+int io_write_all(int fd, const void *data, size_t n, struct err *err)
+{
+	return try_write(fd, data, n) ? err_system(err, "cannot write") : 0;
+}
+
+int io_print(const void *data, size_t n, struct err *err)
+{
+	if (!try_write(STDOUT_FILENO, data, n) || errno == EPIPE)
+		return 0;
+	return err_system(err, "cannot write");
 }
 
 int io_pwrite_all(int fd, const void *data, size_t n, uint64_t off, struct err *err)

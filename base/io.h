@@ -12,6 +12,11 @@
 
 /* write(2) until all n bytes are out.  Returns 0, or -1 with *err set. */
 int io_write_all(int fd, const void *data, size_t n, struct err *err);
+/*
+ * The same to standard output; a reader that has seen enough (head) is no error, if SIGPIPE is
+ * ignored.
+ */
+int io_print(const void *data, size_t n, struct err *err);
 int io_pwrite_all(int fd, const void *data, size_t n, uint64_t off, struct err *err);
 /* Reads exactly n bytes at off; a file that ends before is ERR_FORMAT. */
 int io_pread_all(int fd, void *data, size_t n, uint64_t off, struct err *err);

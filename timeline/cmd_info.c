@@ -1,5 +1,6 @@
 /* cmd_info.c - gilscope info: what a timeline holds, as tables for people or as JSON */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -700,6 +701,7 @@ int cmd_info(int argc, char **argv)
 		return r < 0 ? 2 : 0;
 	if (n != 1)
 		return opts_usage(&opts, n ? "one timeline at a time" : "no timeline given");
+	signal(SIGPIPE, SIG_IGN);
 	ret = timeline_open(&tl, argv[1], &err) || timeline_load_hists(tl, &err) ? -1 : 0;
 	if (!ret && stat(argv[1], &st))
 		ret = err_system(&err, "%s", argv[1]);
@@ -707,7 +709,7 @@ int cmd_info(int argc, char **argv)
 		sum_up(&sums, tl);
 		(json ? info_json : info_text)(&out, tl, &sums, (uint64_t)st.st_size);
 		ret = buf_failed(&out) ? err_memory(&err, "the text")
-				       : io_write_all(STDOUT_FILENO, out.data, out.len, &err);
+				       : io_print(out.data, out.len, &err);
 	}
 	timeline_close(tl);
 	buf_release(&out);

@@ -1,10 +1,9 @@
 /* cmd_stats.c - gilscope stats: figures and findings of a timeline, or of two beside each other */
-#include <errno.h>
-#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "findings.h"
+#include "io.h"
 #include "opts.h"
 #include "stats.h"
 #include "stats_show.h"
@@ -73,17 +72,6 @@ static void show(struct buf *out, const struct asked *a, const struct stats_show
 		(a->json ? stats_show_json : a->csv ? stats_show_csv : stats_show_table)(out, x);
 }
 
-/* A reader that has seen enough (head) is no error. */
-static int print(const struct buf *out)
-{
-	if (fwrite(out->data, 1, out->len, stdout) == out->len && !fflush(stdout))
-		return 0;
-	if (errno == EPIPE)
-		return 0;
-	fprintf(stderr, "gilscope stats: cannot write: %s\n", strerror(errno));
-	return 1;
-}
-
 static int run(const struct asked *a, char **paths, unsigned n)
 {
 	struct trace t[2] = { 0 };
@@ -98,14 +86,12 @@ static int run(const struct asked *a, char **paths, unsigned n)
 	}
 	if (!ret) {
 		show(&out, a, x);
-		if (buf_failed(&out))
-			ret = err_memory(&err, "the output");
+		ret = buf_failed(&out) ? err_memory(&err, "the output")
+				       : io_print(out.data, out.len, &err);
 	}
 	if (ret) {
 		fprintf(stderr, "gilscope stats: %s\n", err.msg);
 		ret = err.code == ERR_USAGE ? 2 : 1;
-	} else {
-		ret = print(&out);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		stats_release(&t[i].stats);
@@ -169,5 +155,6 @@ int cmd_stats(int argc, char **argv)
 		return opts_usage(&opts, "--json or --csv, not both");
 	if (!a.long_hold || !a.convoy || !a.starvation)
 		return opts_usage(&opts, "--long-hold, --convoy and --starvation are at least 1");
+	signal(SIGPIPE, SIG_IGN);
 	return run(&a, argv + 1, (unsigned)n);
 }

@@ -1,8 +1,11 @@
 """`info --json` has the promised keys with the promised types, whatever the names in the log are, and those that docs/info.md has; the
-table for people never sends a control character to the terminal, and fits 100 columns."""
+table for people never sends a control character to the terminal, and fits 100 columns.
+`info` and `stats` end well where nobody reads any more, and say that a disk is full."""
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../oracle"))
@@ -79,4 +82,15 @@ with compare.Folder() as f:
 		told = {k for row in re.findall(r"(?m)^\| (`[^|]*) \|", text) for k in re.findall(r"`(\w+)`", row)}
 		if told != set(keys):
 			bad.append("docs/info.md, %s: differs in %s" % (where, sorted(told ^ set(keys))))
+	# who reads no more (head) is no error, a full disk is one; whatever was to become of SIGPIPE
+	for args in (["info"], ["info", "--json"], ["stats"], ["stats", "--json"]):
+		for sigpipe in (signal.SIG_DFL, signal.SIG_IGN):
+			r, w = os.pipe()
+			os.close(r)
+			with open(w, "wb") as closed, open("/dev/full", "wb") as full:
+				for name, out, code, said in (("a closed pipe", closed, 0, b""), ("a full disk", full, 1, b"cannot write")):
+					p = subprocess.run([compare.GILSCOPE, *args, f("t.gtl")], stdout=out, stderr=subprocess.PIPE,
+							   preexec_fn=lambda: signal.signal(signal.SIGPIPE, sigpipe))
+					if p.returncode != code or said not in p.stderr or bool(said) != bool(p.stderr):
+						bad.append("%s, %s: exit %d, said %r" % (args, name, p.returncode, p.stderr))
 compare.report("info", bad)
