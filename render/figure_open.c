@@ -420,14 +420,6 @@ static int read_note(struct figure *fig, unsigned i, struct err *err)
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-static const char *fact(const struct panel *p, const char *key)
-{
-	for (uint32_t i = 0; i < p->info->n_facts; i++)
-		if (!strcmp(timeline_fact(p->tl, i)->key, key))
-			return timeline_fact(p->tl, i)->value;
-	return "";
-}
-
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -474,9 +466,9 @@ static int choose_caption(struct figure *fig, struct err *err)
 		struct buf b = BUF_INIT;
 
 		for (unsigned k = 0; k < 3; k++) {
-			const char *value = fact(&fig->panel[i], keys[k]);
+			const char *value = timeline_fact_value(fig->panel[i].tl, keys[k]);
 
-			if (*value)
+			if (value && *value)
 				buf_printf(&b, "%s%s%.*s", b.len ? " \302\267 " : "",
 					   strncmp(value, "Python", 6) ? before[k] : "",
 					   (int)(k ? strnlen(value, FIGURE_TEXT_BYTES)

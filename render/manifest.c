@@ -273,14 +273,6 @@ static void put_facts(struct json *j, const struct timeline *tl)
 	json_end(j, '}');
 }
 
-static const char *fact(const struct timeline *tl, const char *key)
-{
-	for (uint32_t i = 0; i < timeline_info(tl)->n_facts; i++)
-		if (!strcmp(timeline_fact(tl, i)->key, key))
-			return timeline_fact(tl, i)->value;
-	return "";
-}
-
 static void put_file(struct json *j, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -292,6 +284,7 @@ int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct er
 {
 	const struct tile_set *set = t->set;
 	const struct timeline_info *info = timeline_info(set->tl);
+	const char *description = timeline_fact_value(set->tl, "description");
 	const struct pyramid *p = &set->pyramid;
 	char origin[32];
 
@@ -300,7 +293,7 @@ int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct er
 	snprintf(origin, sizeof(origin), "%" PRIu64, info->origin);
 	json_begin(j, '{');
 	put_string(j, "title", info->title);
-	put_string(j, "description", fact(set->tl, "description"));
+	put_string(j, "description", description ? description : "");
 	if (t->path)
 		put_file(j, t->path);
 	put_string(j, "clock", info->clock == CLOCK_TICKS ? "ticks" : "ns");

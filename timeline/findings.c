@@ -437,10 +437,8 @@ static bool is_old_gil(const struct timeline *tl)
 {
 	const struct timeline_info *info = timeline_info(tl);
 
-	for (uint32_t i = 0; i < info->n_facts; i++)
-		if (!strcmp(timeline_fact(tl, i)->key, "check interval"))
-			return true;
-	return info->clock == CLOCK_TICKS || info->checks;
+	return info->clock == CLOCK_TICKS || info->checks ||
+	       timeline_fact_value(tl, "check interval");
 }
 
 struct finder *finder_new(const struct stats *s, const struct stats_options *o, struct err *err)

@@ -432,6 +432,14 @@ const struct timeline_fact *timeline_fact(const struct timeline *tl, uint32_t i)
 	return &tl->fact[i];
 }
 
+const char *timeline_fact_value(const struct timeline *tl, const char *key)
+{
+	for (uint32_t i = 0; i < tl->info.n_facts; i++)
+		if (!strcmp(tl->fact[i].key, key))
+			return tl->fact[i].value;
+	return NULL;
+}
+
 /* --- histograms ------------------------------------------------------------------------------- */
 
 static int decode_hists(struct hist (*hist)[N_HISTS], uint32_t n_lanes, const uint8_t *p,

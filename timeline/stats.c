@@ -620,27 +620,22 @@ static int stored_figures(struct stats *s, struct timeline *tl, struct err *err)
 
 /* --- all -------------------------------------------------------------------------------------- */
 
-/* "5000 us" as the recorder writes it, in ns; 0 if it says nothing. */
+/*
+ * "5000 us" as the recorder writes it, in ns; 0 if it says nothing.  Of several the last one is
+ * kept, as it should be: a program sets it before its threads start.
+ */
 static uint64_t fact_interval(const struct timeline *tl)
 {
-	uint64_t t = 0, found = 0;
+	const char *s = timeline_fact_value(tl, "switch interval");
+	uint64_t t = 0;
+	char text[32];
+	size_t n = 0;
 
-	for (uint32_t i = 0; i < tl->info.n_facts; i++) {
-		const char *s = tl->fact[i].value;
-		char text[32];
-		size_t n = 0;
-
-		if (strcmp(tl->fact[i].key, "switch interval"))
-			continue;
-		for (; *s && n < sizeof(text) - 1; s++)
-			if (*s != ' ')
-				text[n++] = *s;
-		text[n] = 0;
-		/* The last one: a program sets it before its threads start. */
-		if (!time_parse(text, CLOCK_NS, 0, &t, NULL) && t)
-			found = t;
-	}
-	return found;
+	for (; s && *s && n < sizeof(text) - 1; s++)
+		if (*s != ' ')
+			text[n++] = *s;
+	text[n] = 0;
+	return time_parse(text, CLOCK_NS, 0, &t, NULL) ? 0 : t;
 }
 
 static void find_interval(struct stats *s, const struct stats_options *o)

@@ -342,16 +342,13 @@ static void put_rule(struct buf *out, const char *what, const char *note)
 
 static void put_fact(struct buf *out, const struct stats *s, const char *key)
 {
-	for (uint32_t i = 0; i < timeline_info(s->tl)->n_facts; i++) {
-		const struct timeline_fact *f = timeline_fact(s->tl, i);
+	const char *value = timeline_fact_value(s->tl, key);
 
-		if (strcmp(f->key, key))
-			continue;
-		buf_printf(out, "  %s: ", key);
-		utf8_show(out, f->value, strlen(f->value));
-		buf_str(out, "\n");
+	if (!value)
 		return;
-	}
+	buf_printf(out, "  %s: ", key);
+	utf8_show(out, value, strlen(value));
+	buf_str(out, "\n");
 }
 
 static void put_head(struct buf *out, const struct stats_shown *x)

@@ -114,6 +114,8 @@ const struct timeline_process *timeline_process(const struct timeline *tl, uint3
 const struct timeline_lock *timeline_lock(const struct timeline *tl, uint32_t i);
 const struct timeline_func *timeline_func(const struct timeline *tl, uint32_t i);
 const struct timeline_fact *timeline_fact(const struct timeline *tl, uint32_t i);
+/* The value of the fact of that key, or NULL.  ingest keeps one of a key: what was said last. */
+const char *timeline_fact_value(const struct timeline *tl, const char *key);
 
 /*
  * Single values of a thread: contended waits, holds, hand-offs (time in signal before an ACQUIRE),
