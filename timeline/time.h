@@ -19,7 +19,7 @@
 
 /*
  * Parses s for a trace with this clock and origin; *t is since the origin.  0, or -1 with
- * ERR_USAGE.
+ * ERR_USAGE; err may be NULL.
  */
 int time_parse(const char *s, enum timeline_clock clock, uint64_t origin, uint64_t *t,
 	       struct err *err);
