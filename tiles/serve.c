@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -56,7 +57,8 @@ struct server {
 	void *say_ctx;
 	struct MHD_Daemon *daemon;
 	char url[128];
-	int site;			/* the folder, or -1: timelines */
+	const char *site;		/* the folder's path, or NULL: timelines */
+	bool is_local;			/* nobody but this machine is to reach it */
 	struct served *served;
 	unsigned n_served;
 	struct buf manifest;		/* with timelines */
@@ -130,11 +132,16 @@ static struct MHD_Response *make_response(const struct body *b, uint64_t off, ui
 
 static enum MHD_Result send_empty(struct MHD_Connection *c, const struct body *b, unsigned status)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(0, (void *)(uintptr_t)"",
-								 MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *r;
 	char text[64];
 
-	if (!b->data)
+	/* The length that 304 tells is that of what is not sent. */
+	if (status == MHD_HTTP_NOT_MODIFIED)
+		r = make_response(b, 0, b->size);
+	else
+		r = MHD_create_response_from_buffer(0, (void *)(uintptr_t)"",
+						    MHD_RESPMEM_PERSISTENT);
+	if (!b->data && (status != MHD_HTTP_NOT_MODIFIED || !r))
 		close(b->fd);
 	if (r && status == MHD_HTTP_RANGE_NOT_SATISFIABLE) {
 		snprintf(text, sizeof(text), "bytes */%" PRIu64, b->size);
@@ -190,14 +197,20 @@ static enum MHD_Result send_memory(struct MHD_Connection *c, const void *data, s
 
 /* --- a site's files --------------------------------------------------------------------------- */
 
-/* name is one of ours, or made of numbers alone. */
+/*
+ * name is one of ours, or made of numbers alone.  The folder is opened each time: one that was
+ * rendered again is another.
+ */
 static enum MHD_Result send_file(struct server *s, struct MHD_Connection *c, const char *name,
 				 const char *type)
 {
 	struct body b = { .type = type };
 	struct stat st;
+	int folder = open(s->site, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	b.fd = openat(s->site, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	b.fd = folder < 0 ? -1 : openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (folder >= 0)
+		close(folder);
 	if (b.fd < 0)
 		return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
 	if (fstat(b.fd, &st) || !S_ISREG(st.st_mode)) {
@@ -425,6 +438,25 @@ static enum MHD_Result answer_timelines(struct server *s, struct MHD_Connection 
 	return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
 }
 
+/*
+ * Whether a browser means this machine by that host: an address, or localhost.  Any other name may
+ * be somebody's who has it lead here, to read with a page of his what only this machine may.
+ */
+static bool is_own_name(const char *host)
+{
+	size_t n = host ? strcspn(host, ":") : 0;
+	char name[sizeof("255.255.255.255")];
+	struct in_addr v4;
+
+	if (!host || *host == '[')
+		return true;
+	if (n >= sizeof(name))
+		return false;
+	memcpy(name, host, n);
+	name[n] = '\0';
+	return !strcasecmp(name, "localhost") || inet_pton(AF_INET, name, &v4) == 1;
+}
+
 static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *url,
 			      const char *method, const char *version, const char *upload,
 			      size_t *upload_size, void **state)
@@ -449,11 +481,16 @@ static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *u
 		*upload_size = 0;
 		return MHD_YES;
 	}
+	if (s->is_local && !is_own_name(header(c, "Host")))
+		return send_text(c, MHD_HTTP_FORBIDDEN,
+				 "only by this machine's address or as localhost\n");
+	if (!strncmp(url, "http://", 7))
+		url += 7 + strcspn(url + 7, "/");
 	if (*url != '/')
 		return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
 	if (!url[1])
 		url = "/index.html";
-	return s->site >= 0 ? answer_site(s, c, url) : answer_timelines(s, c, url);
+	return s->site ? answer_site(s, c, url) : answer_timelines(s, c, url);
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -516,12 +553,15 @@ static int open_timelines(struct server *s, const struct serve_options *o, unsig
 
 static int open_site(struct server *s, const char *path, struct err *err)
 {
-	s->site = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->site < 0)
+	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
+
+	if (folder < 0)
 		return err_system(err, "%s: cannot open", path);
-	if (faccessat(s->site, "manifest.js", R_OK, 0) || faccessat(s->site, "index.html", R_OK, 0))
-		return err_set(err, ERR_FORMAT, "%s: is no site of gilscope render", path);
-	return 0;
+	if (faccessat(folder, "manifest.js", R_OK, 0) || faccessat(folder, "index.html", R_OK, 0))
+		ret = err_set(err, ERR_FORMAT, "%s: is no site of gilscope render", path);
+	close(folder);
+	s->site = path;
+	return ret;
 }
 
 struct socket_address {
@@ -576,6 +616,8 @@ static int start(struct server *s, const struct serve_options *o, unsigned n_thr
 		return -1;
 	if (at.is_v6)
 		flags |= MHD_USE_IPv6;
+	s->is_local = at.is_v6 ? IN6_IS_ADDR_LOOPBACK(&at.v6.sin6_addr)
+			       : ntohl(at.v4.sin_addr.s_addr) >> 24 == 127;
 	errno = 0;
 	s->daemon = MHD_start_daemon(flags, o->port, NULL, NULL, answer, s, MHD_OPTION_SOCK_ADDR,
 				     &at.any, MHD_OPTION_THREAD_POOL_SIZE,
@@ -602,7 +644,6 @@ int server_open(struct server **out, const struct serve_options *o, struct err *
 	*out = NULL;
 	if (!s)
 		return err_memory(err, "a server");
-	s->site = -1;
 	s->say = o->say;
 	s->say_ctx = o->ctx;
 	pthread_mutex_init(&s->lock, NULL);
@@ -639,8 +680,6 @@ void server_close(struct server *s)
 	for (unsigned i = 0; i < CACHE_SETS; i++)
 		for (unsigned k = 0; k < CACHE_WAYS; k++)
 			free(s->cache[i][k].data);
-	if (s->site >= 0)
-		close(s->site);
 	buf_release(&s->manifest);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

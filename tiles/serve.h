@@ -19,7 +19,7 @@
 #include "err.h"
 
 struct serve_options {
-	/* one folder of a site, or timelines; borrowed for the call */
+	/* one folder of a site, or timelines; borrowed, a site's until close */
 	const char *const *paths;
 	unsigned n_paths;
 	/* what the page calls the timelines' files; NULL: their paths.  Borrowed for the call */

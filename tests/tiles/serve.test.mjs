@@ -87,7 +87,9 @@ test("a site: every file with its type, and headers that keep a browser honest",
 		assert.match(r.headers["content-security-policy"], /default-src 'none'/);
 		assert.equal(r.headers["content-encoding"], undefined);
 		assert.ok(r.body.equals(readFileSync(at("loose", file))));
-		assert.equal((await get(url, path, { headers: { "If-None-Match": r.headers.etag } })).status, 304);
+		const same = await get(url, path, { headers: { "If-None-Match": r.headers.etag } });
+		assert.equal(same.status, 304);
+		assert.ok([undefined, r.headers["content-length"]].includes(same.headers["content-length"]));
 		const head = await get(url, path, { method: "HEAD" });
 		assert.equal(head.status, 200);
 		assert.equal(head.headers["content-length"], String(r.body.length));
@@ -110,6 +112,26 @@ test("a site: nothing else, however it is asked for", async () => {
 		const r = await get(url, "/index.html", { method, body: method === "POST" ? "x".repeat(100000) : undefined });
 		assert.equal(r.status, 405, method);
 		assert.equal(r.headers.allow, "GET, HEAD");
+	}
+});
+
+test("a site that is rendered again is served anew", async () => {
+	run("render", "--store", "dir", "-o", at("again"), gtl);
+	const { url } = await start("serve", [at("again")]);
+	assert.equal((await get(url, "/manifest.js")).status, 200);
+	run("render", "-f", "--store", "dir", "--theme", "dark", "-o", at("again"), gtl);
+	assert.equal(manifestOf((await get(url, "/manifest.js")).body.toString()).traces[0].theme, "dark");
+});
+
+test("only this machine's own names are answered, unless all may come", async () => {
+	for (const [address, foreign] of [["127.0.0.1", 403], ["0.0.0.0", 200]]) {
+		const { url } = await start("serve", ["--bind", address, gtl]), { port } = new URL(url), here = `http://127.0.0.1:${port}/`;
+		for (const host of ["127.0.0.1", `127.0.0.1:${port}`, "localhost", `LocalHost:${port}`, "[::1]:8000", "10.1.2.3"])
+			assert.equal((await get(here, "/", { headers: { Host: host } })).status, 200, host);
+		for (const host of ["evil.example", `127.0.0.1.evil.example:${port}`, "localhost.evil.example", "localhos", "1.2.3"])
+			assert.equal((await get(here, "/manifest.js", { headers: { Host: host } })).status, foreign, host);
+		assert.equal((await get(here, `http://127.0.0.1:${port}/manifest.js`)).status, 200);
+		assert.equal((await get(here, "http:///etc/passwd")).status, 404);
 	}
 });
 
