@@ -2,7 +2,7 @@
  * gillog_mixed.h - the codec of a mixed block: events of any threads, in the order in which they
  * stand
  *
- * Inside gillog.c alone: docs/gillog-binary.md draws the bytes.
+ * Inside gillog*.c alone: docs/gillog-binary.md draws the bytes.
  */
 #ifndef GILSCOPE_GILLOG_MIXED_H
 #define GILSCOPE_GILLOG_MIXED_H

@@ -8,7 +8,7 @@ $(B)/samples/%.o: samples/%.c Makefile samples/build.mk | deps
 	$(Q)echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS_ALL) -iquote base -iquote record -MMD -MP -c $< -o $@
 
-$(GILGEN): $(patsubst %.c,$(B)/%.o,$(wildcard samples/gilgen*.c base/*.c) record/gillog.c record/gillog_mixed.c)
+$(GILGEN): $(patsubst %.c,$(B)/%.o,$(wildcard samples/gilgen*.c base/*.c record/gillog*.c))
 	$(Q)echo "  LINK  $@"
 	$(Q)$(CC) $(LDFLAGS_$(MODE)) $(LDFLAGS) $^ $(LIBS) -o $@
 
