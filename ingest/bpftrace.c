@@ -152,6 +152,26 @@ static int find_func(struct log *l, const struct fields *f, uint32_t *func)
 		       : 0;
 }
 
+/* "Lost N events", and nothing else: bpftrace's own.  1: it is another line. */
+static int lost_line(struct log *l, const char *s, const char *end)
+{
+	const char *p = s + 5;
+	uint64_t count;
+
+	if (end - s < 5 || memcmp(s, "Lost ", 5))
+		return 1;
+	while (p < end && is_digit(*p))
+		p++;
+	while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	if (p == s + 5 || end - p != 7 || memcmp(p, " events", 7))
+		return 1;
+	if (!parse_u64(s + 5, p, &count))
+		return log_bad(l, "a number of lost events that cannot be");
+	l->names->lost_events = count_add(l->names->lost_events, count);
+	return 0;
+}
+
 static int bpftrace_line(struct log *l, const char *s, size_t n)
 {
 	struct bpftrace *b = l->state;
@@ -160,18 +180,15 @@ static int bpftrace_line(struct log *l, const char *s, size_t n)
 	uint32_t thread, func;
 	struct fields f = { 0 };
 	const char *wrong;
+	int ret;
 
-	if (!n || (n > 10 && !memcmp(s, "Attaching ", 10)) || (n > 9 && !memcmp(s, "Attached ", 9)))
+	/* '@': bpftrace's maps */
+	if (!n || *s == '@' || (n > 10 && !memcmp(s, "Attaching ", 10)) ||
+	    (n > 9 && !memcmp(s, "Attached ", 9)))
 		return 0;
-	/* bpftrace's maps; what it has lost */
-	if (n > 5 && (*s == '@' || memmem(s, n, "Lost ", 5))) {
-		const char *lost = *s == '@' ? NULL : memmem(s, n, "Lost ", 5);
-		uint64_t count;
-
-		if (lost && parse_u64(lost + 5, s + n, &count))
-			l->names->lost_events += count;
-		return 0;
-	}
+	ret = lost_line(l, s, s + n);
+	if (ret < 1)
+		return ret;
 	wrong = parse(&f, s, s + n, &tid, &kind, &time);
 	if (wrong)
 		return log_bad(l, "%s", wrong);

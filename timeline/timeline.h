@@ -35,6 +35,17 @@ enum lock_kind {
 #define NO_TIME UINT64_MAX
 #define TIMELINE_MAX_TIME ((1ull << 62) - 1)	/* the longest trace: 146 years of nanoseconds */
 
+/*
+ * A log may claim to have lost any number of events: sums of such claims end here, and do not begin
+ * again at 0.
+ */
+#define MAX_COUNT INT64_MAX
+
+static inline uint64_t count_add(uint64_t a, uint64_t b)
+{
+	return b > MAX_COUNT || a > MAX_COUNT - b ? MAX_COUNT : a + b;
+}
+
 /* What is known of a thread.  Strings are UTF-8 or whatever bytes the log had: never trust them. */
 struct timeline_thread {
 	const char *id;		/* as the log names it: "t2", "9989" */
