@@ -7,7 +7,7 @@
  *
  * Names of threads hold anything, so a line is found by the leftmost " PID [CPU] TIME:" in it.
  * Lines without one that are indented, empty or begin with "#" are stacks and headers and belong to
- * perf's output.
+ * perf's output; but events are indented too, and what was one before it was damaged is a bad line.
  *
  * But for its time, most lines of the lock repeat earlier ones byte for byte: as many heads as
  * there are threads and cpus, as many tails as there are calls of the two functions.  So what the
@@ -340,6 +340,13 @@ static const char *find_number(const struct perf_event *e, const char *key, cons
 	return *number_end > found ? found : NULL;
 }
 
+/* A scheduler's event without whom it is about; perf script prints none if it shall not. */
+static int nobody(struct log *l, const struct perf_event *e)
+{
+	return blanks_back(e->end, e->args) == e->args ?
+		       0 : log_bad(l, "a scheduler's event that does not say of which tasks");
+}
+
 static int add_task(struct log *l, const struct anchor *a, const char *tid, const char *end,
 		    unsigned kind)
 {
@@ -389,7 +396,7 @@ static int add_short_switch(struct log *l, const struct anchor *a, const struct 
 		next = short_pid(arrow + 5, e->end, &next_end);
 	}
 	if (!prev || !next)
-		return 0;
+		return nobody(l, e);
 	return add_task(l, a, prev, prev_end, EV_SCHED_OUT) ||
 			       add_task(l, a, next, next_end, EV_SCHED_IN)
 		       ? -1
@@ -409,7 +416,7 @@ static int add_switch(struct log *l, const struct anchor *a, const struct perf_e
 	prev = find_number(e, " prev_pid=", arrow, &prev_end);
 	next = find_number(e, " next_pid=", NULL, &next_end);
 	if (!prev || !next)
-		return 0;
+		return nobody(l, e);
 	return add_task(l, a, prev, prev_end, EV_SCHED_OUT) ||
 			       add_task(l, a, next, next_end, EV_SCHED_IN)
 		       ? -1
@@ -428,7 +435,9 @@ static int add_wakeup(struct log *l, const struct anchor *a, const struct perf_e
 
 		pid = bracket ? short_pid(e->args, bracket + 1, &end) : NULL;
 	}
-	if (!pid || (end - pid == 1 && *pid == '0'))
+	if (!pid)
+		return nobody(l, e);
+	if (end - pid == 1 && *pid == '0')
 		return 0;
 	if (find_tid(l, pid, (size_t)(end - pid), &target))
 		return log_bad_err(l);
@@ -549,9 +558,67 @@ static int lost_line(struct log *l, const char *s, const char *end)
 	uint64_t n;
 
 	if (!p || !parse_u64(p + 5, end, &n))
-		return 0;
-	l->names->lost_events += n;
+		return log_bad(l, "lost events without their number");
+	l->names->lost_events = count_add(l->names->lost_events, n);
 	return 0;
+}
+
+/* "7fc9af265f40 take_gil+0x12 (/usr/bin/python3.11)" */
+static bool is_frame(const char *s, const char *end)
+{
+	const char *p;
+
+	while (s < end && is_blank(*s))
+		s++;
+	for (p = s; p < end && (is_digit(*p) || (*p >= 'a' && *p <= 'f'));)
+		p++;
+	return p > s && p < end && is_blank(*p) && p + 1 < end && !is_blank(p[1]) &&
+	       !is_digit(p[1]);
+}
+
+/*
+ * Whether an indented line without an anchor was an event's, as " PID [CPU]" or an event of those
+ * that we read tells.  Stacks have neither, whatever they were asked to show.
+ */
+static bool was_event(const char *s, const char *end)
+{
+	static const char *const names[] = { "take_gil", "drop_gil", "sched_switch", "sched_wak" };
+	const char *p;
+
+	if (is_frame(s, end))
+		return false;
+	for (p = s; (p = memchr(p, '[', (size_t)(end - p))); p++) {
+		const char *pid = blanks_back(p, s), *c = p + 1;
+
+		while (c < end && is_digit(*c))
+			c++;
+		if (pid < p && pid > s && is_digit(pid[-1]) &&
+		    (c == end || (c > p + 1 && *c == ']')))
+			return true;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		for (p = s; (p = memmem(p, (size_t)(end - p), names[i], strlen(names[i])));) {
+			while (p < end && !is_blank(*p))
+				p++;
+			if (p[-1] == ':')
+				return true;
+		}
+	return false;
+}
+
+/* Of what stands behind the time, whether it is a record of perf's own, or has a name with blanks. */
+static bool other_event(const char *s, const char *end)
+{
+	const char *p;
+
+	while (s < end && is_blank(*s))
+		s++;
+	if (end - s > 12 && !memcmp(s, "PERF_RECORD_", 12))
+		return true;
+	for (p = s; p < end && (p = memchr(p, ':', (size_t)(end - p))); p++)
+		if (p + 1 == end || is_blank(p[1]))
+			return true;
+	return false;
 }
 
 /*
@@ -626,7 +693,7 @@ static int perf_line(struct log *l, const char *s, size_t n)
 	if (!find_anchor(&a, s, end)) {
 		if (n && *s == '#')
 			return header_line(l, s, end);
-		if (!n || is_blank(*s))
+		if (!n || (is_blank(*s) && !was_event(s, end)))
 			return 0;
 		return log_bad(l, "no \" PID [CPU] TIME:\" in it");
 	}
@@ -635,8 +702,8 @@ static int perf_line(struct log *l, const char *s, size_t n)
 	if (!find_event(&e, a.rest, end)) {
 		if (memmem(a.rest, (size_t)(end - a.rest), "PERF_RECORD_LOST", 16))
 			return lost_line(l, a.rest, end);
-		return is_blank(*s) || *s == '#' ? 0
-						 : log_bad(l, "no event's name behind the time");
+		return *s == '#' || (is_blank(*s) && other_event(a.rest, end)) ?
+			       0 : log_bad(l, "no event's name behind the time");
 	}
 	task = is(&e, "sched_switch") || is(&e, "sched_waking") || is(&e, "sched_wakeup") ||
 	       is(&e, "sched_wakeup_new");

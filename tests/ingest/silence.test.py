@@ -49,6 +49,58 @@ def bpftrace(f):
 		check(f, line, log(line), 2, 1)
 
 
+GOOD = """# ========
+# captured on    : Sat Nov 14 12:00:00 2026
+# cmdline : /usr/bin/perf record -e python:take_gil --call-graph dwarf
+# ========
+#
+          python  9989 [000]  1883.632596058:  python:take_gil__return: (7fc9af265f40 <- 7fc9af265b10)
+	    7fc9af265b10 PyEval_RestoreThread+0x5e (/opt/python/lib/libpython3.11.so.1.0)
+	          fcddd _PyEval_EvalFrameDefault+0x12d (/opt/python/lib/libpython3.11.so.1.0)
+	    ffffffff81000000 [unknown] ([unknown])
+	           361 take_gil (inlined)
+                    take_gil+0x20 (/opt/python/bin/python [12])
+  ceval_gil.h:230
+  take_gil.c:230
+
+          python  9989 [001]  1883.632596059:          1 cycles:u:      7fc9af265b10 foo (/usr/bin/python)
+          python  9989 [001]  1883.632596060:          1 some event: 12
+          python  9989 [001]  1883.632596061: PERF_RECORD_MMAP2 9989/9989: [0x7fc9af200000(0x1000) @ 0 00:00 0 0]: r-xp /usr/lib/x
+          python  9989 [001]  1883.632596062: PERF_RECORD_FORK(9990:9990):(9989:9989)
+          python  9989 [001]  1883.632596063: sched:sched_switch:
+          python  9989 [001]  1883.632596064: sched:sched_process_fork: comm=python pid=9989 child_comm=python child_pid=9990
+   	 	
+          python  9989 [000]  1883.632596070:  python:drop_gil: (7fc9af265f40)
+"""
+DAMAGED = """   python  9989 [000]  1883.6x2596058:  python:drop_gil: (7f)
+   python  9989 [0x0]  1883.632596058:  python:drop_gil: (7f)
+   python  99x9 [000]  1883.632596058:  python:take_gil__return: (7f <- 7f)
+   python  9989  1883,632596058:  python:drop_gil_1: (7f)
+   python  9989/9990 [000]  1883.632596058
+   python  9989 [000]  1883.
+   python  9989 [00
+   python  9989 [000]  1883.83: python:drop_g
+   python  9989 [000]  1883.83:
+   python  9989 [000]  1883.83: sched:sched_switch: prev_comm=python prev_pid=99
+   python  9989 [000]  1883.83: sched:sched_wakeup: comm=python pi
+   python  9989 [000]  1883.83: PERF_RECORD_LOST lost
+   dead  9989 [000]  18x3.83: foo: (7f)
+python  9989 [000]  1883.83: python:drop_g
+"""
+
+
+def perf(f):
+	check(f, "perf's lines", GOOD, 2, 0)
+	for line in DAMAGED.splitlines():
+		check(f, repr(line), GOOD + line + "\n", 2, 1)
+		check(f, repr(line) + " at the end", GOOD + line, 2, 1)
+		check(f, repr(line) + " first", GOOD.replace("#\n", "#\n" + line + "\n"), 2, 1)
+	lost = "  python  9989 [000]  1883.63: PERF_RECORD_LOST lost %d\n"
+	check(f, "perf's lost events", GOOD + lost % 3 + lost % 4, 2, 0, lost=7)
+	check(f, "more lost events than can be counted", GOOD + lost % (2 ** 63) + lost % (2 ** 63), 2, 0, lost=MAX)
+
+
 with compare.Folder() as f:
+	perf(f)
 	bpftrace(f)
 compare.report("nothing in silence", bad)
