@@ -111,9 +111,14 @@ static int split(struct word *w, struct buf *scratch, const char *s, const char 
 	}
 }
 
+static bool value_is(const struct word *w, const char *s)
+{
+	return w->n == strlen(s) && !memcmp(w->s, s, w->n);
+}
+
 static bool is(const struct word *w, const char *s)
 {
-	return !w->key_len && w->n == strlen(s) && !memcmp(w->s, s, w->n);
+	return !w->key_len && value_is(w, s);
 }
 
 static bool key_is(const struct word *w, const char *s)
@@ -245,37 +250,72 @@ static int find_lock(struct log *l, uint32_t process, const struct word *w, uint
 
 /* --- header lines ----------------------------------------------------------------------------- */
 
+/*
+ * Whether w holds two words and then nothing but the keys of this list, which a 0 ends: a word too
+ * many is mostly a name that should have been quoted.  If not, it is told as a bad line, with the
+ * answer in *ret.
+ */
+static bool has_only(struct log *l, const struct word *w, int n, const char *const *keys, int *ret)
+{
+	if (n < 2 || w[1].key_len) {
+		*ret = log_bad(l, "a \"# %.*s\" line that does not say which one", (int)w[0].n,
+			       w[0].s);
+		return false;
+	}
+	for (int i = 2; i < n; i++) {
+		const char *const *key = keys;
+
+		while (w[i].key_len && *key && !key_is(&w[i], *key))
+			key++;
+		if (w[i].key_len && *key)
+			continue;
+		*ret = log_bad(l, w[i].key_len ? "an unknown key in a \"# %.*s\" line" :
+			       "a word that is no key=value in a \"# %.*s\" line", (int)w[0].n,
+			       w[0].s);
+		return false;
+	}
+	return true;
+}
+
 static int header_process(struct log *l, const struct word *w, int n)
 {
+	static const char *const keys[] = { "pid", "ppid", "name", NULL };
 	struct gillog_text *g = l->state;
 	const struct word *pid = find_key(w, n, "pid"), *ppid = find_key(w, n, "ppid"),
 			  *name = find_key(w, n, "name");
+	uint64_t pid_v = 0, ppid_v = 0;
 	struct name_process *p;
-	uint64_t v;
 	uint32_t number_of;
+	int ret;
 
-	if (n < 2 || w[1].key_len)
-		return log_bad(l, "a \"# process\" line without a name for it");
+	if (!has_only(l, w, n, keys, &ret))
+		return ret;
+	if ((pid && !number(pid, INT64_MAX, &pid_v)) || (ppid && !number(ppid, INT64_MAX, &ppid_v)))
+		return log_bad(l, "a \"# process\" line with an impossible pid");
 	if (names_find(l->names, NAME_PROCESS, l->number, w[1].s, w[1].n, &number_of, NULL, l->err))
 		return log_bad_err(l);
 	if (g->first_process == NONE)
 		g->first_process = number_of;
 	p = &l->names->process[number_of];
-	if (pid && number(pid, INT64_MAX, &v))
-		p->pid = (int64_t)v;
-	if (ppid && number(ppid, INT64_MAX, &v))
-		p->ppid = (int64_t)v;
+	if (pid)
+		p->pid = (int64_t)pid_v;
+	if (ppid)
+		p->ppid = (int64_t)ppid_v;
 	return name ? names_set(&p->name, name->s, name->n, l->err) : 0;
 }
 
 static int header_thread(struct log *l, const struct word *w, int n)
 {
+	static const char *const keys[] = { "process", "name", NULL };
 	struct gillog_text *g = l->state;
 	const struct word *name = find_key(w, n, "name");
 	uint32_t process, thread;
+	int ret;
 
-	if (n < 2 || w[1].key_len)
-		return log_bad(l, "a \"# thread\" line without the thread's id");
+	if (!has_only(l, w, n, keys, &ret))
+		return ret;
+	if (!w[1].n)
+		return log_bad(l, "an empty thread");
 	if (find_process(l, find_key(w, n, "process"), &process) ||
 	    find_thread_in(l, process, w[1].s, w[1].n, &thread) ||
 	    names_alias(l->names, plain_scope(l), w[1].s, w[1].n, thread, l->err))
@@ -286,32 +326,41 @@ static int header_thread(struct log *l, const struct word *w, int n)
 
 static int header_lock(struct log *l, const struct word *w, int n)
 {
+	static const char *const keys[] = { "process", "name", "kind", NULL };
 	struct gillog_text *g = l->state;
 	const struct word *name = find_key(w, n, "name"), *kind = find_key(w, n, "kind");
+	bool park = kind && value_is(kind, "park");
 	uint32_t process;
 	uint16_t lock;
+	int ret;
 
-	if (n < 2 || w[1].key_len)
-		return log_bad(l, "a \"# lock\" line without the lock's id");
+	if (!has_only(l, w, n, keys, &ret))
+		return ret;
+	if (kind && !park && !value_is(kind, "gil"))
+		return log_bad(l, "a lock of a kind that is neither \"gil\" nor \"park\"");
 	if (find_process(l, find_key(w, n, "process"), &process) ||
 	    find_lock(l, process, &w[1], &lock))
 		return log_bad_err(l);
 	if (!g->first_lock[process])
 		g->first_lock[process] = lock + 1u;
-	if (kind && kind->n == 4 && !memcmp(kind->s, "park", 4))
+	if (park)
 		l->names->lock[lock].kind = LOCK_PARK;
 	return name ? names_set(&l->names->lock[lock].name, name->s, name->n, l->err) : 0;
 }
 
 static int header_func(struct log *l, const struct word *w, int n)
 {
+	static const char *const keys[] = { "name", "file", "line", NULL };
 	struct gillog_text *g = l->state;
 	const struct word *name = find_key(w, n, "name"), *file = find_key(w, n, "file"),
 			  *line = find_key(w, n, "line");
 	uint64_t at, first = 0;
 	uint32_t func;
+	int ret;
 
-	if (n < 2 || w[1].key_len || !number(&w[1], MAX_FUNCS - 1, &at))
+	if (!has_only(l, w, n, keys, &ret))
+		return ret;
+	if (!number(&w[1], MAX_FUNCS - 1, &at))
 		return log_bad(l, "a \"# func\" line without the function's number");
 	if (line && !number(line, UINT32_MAX, &first))
 		return log_bad(l, "a \"# func\" line with an impossible line=");
@@ -336,8 +385,8 @@ static int header_number(struct log *l, const struct word *w, int n)
 	uint64_t v;
 
 	if (is(&w[0], "truncated")) {
-		l->truncated = true;
-		return 0;
+		l->truncated |= n == 1;
+		return n == 1 ? 0 : log_bad(l, "a \"# truncated\" line with a word too many");
 	}
 	if (n != 2 || !number(&w[1], 1000000000000, &v))
 		return log_bad(l, "a \"# %.*s\" line without its number", (int)w[0].n, w[0].s);
@@ -380,37 +429,61 @@ static int header_title(struct log *l, const char *s, const char *end, const str
 	return names_set(&l->names->title, s, (size_t)(end - s), l->err);
 }
 
+/* "# fact KEY=VALUE" or "# fact KEY VALUE". */
+static int header_fact(struct log *l, const struct word *w, int n)
+{
+	const struct word *v = &w[n - 1];
+
+	if (n == 2 && v->key_len)
+		return names_fact(l->names, v->key, v->key_len, v->s, v->n, l->err) ?
+			       log_bad_err(l) : 0;
+	if (n == 3 && !w[1].key_len && !v->key_len)
+		return names_fact(l->names, w[1].s, w[1].n, v->s, v->n, l->err) ?
+			       log_bad_err(l) : 0;
+	return log_bad(l, "a \"# fact\" line that is not KEY=\"VALUE\" or \"KEY\" \"VALUE\"");
+}
+
+/* What stands behind "# ": a header line by its first word, else a comment. */
 static int header_line(struct log *l, const char *s, const char *end)
 {
+	static const struct {
+		const char *word;
+		int (*line)(struct log *l, const struct word *w, int n);
+	} headers[] = {
+		{ "title", NULL },
+		{ "clock", header_clock },
+		{ "process", header_process },
+		{ "thread", header_thread },
+		{ "lock", header_lock },
+		{ "func", header_func },
+		{ "waits", header_waits },
+		{ "check-interval", header_number },
+		{ "skipped-lines", header_number },
+		{ "lost-events", header_number },
+		{ "truncated", header_number },
+		{ "fact", header_fact },
+	};
 	struct word w[MAX_WORDS];
-	int n = split(w, &l->scratch, s, end);
+	const char *p;
+	size_t i = 0;
+	int n;
 
-	if (!strncmp(s, "title", 5) && (s + 5 == end || is_blank(s[5])))
-		return header_title(l, s + 5, end, w, n);
-	if (n < 1 || w[0].key_len)
-		return 0;	/* a comment */
-	if (is(&w[0], "clock"))
-		return header_clock(l, w, n);
-	if (is(&w[0], "process"))
-		return header_process(l, w, n);
-	if (is(&w[0], "thread"))
-		return header_thread(l, w, n);
-	if (is(&w[0], "lock"))
-		return header_lock(l, w, n);
-	if (is(&w[0], "func"))
-		return header_func(l, w, n);
-	if (is(&w[0], "waits"))
-		return header_waits(l, w, n);
-	if (is(&w[0], "check-interval") || is(&w[0], "skipped-lines") || is(&w[0], "lost-events") ||
-	    is(&w[0], "truncated"))
-		return header_number(l, w, n);
-	if (is(&w[0], "fact") && n == 2 && w[1].key_len)
-		return names_fact(l->names, w[1].key, w[1].key_len, w[1].s, w[1].n, l->err) ?
-		       log_bad_err(l) : 0;
-	if (is(&w[0], "fact") && n == 3 && !w[1].key_len && !w[2].key_len)
-		return names_fact(l->names, w[1].s, w[1].n, w[2].s, w[2].n, l->err) ? log_bad_err(l)
-										    : 0;
-	return 0;
+	while (s < end && is_blank(*s))
+		s++;
+	for (p = s; p < end && !is_blank(*p);)
+		p++;
+	while (i < sizeof(headers) / sizeof(*headers) &&
+	       (strlen(headers[i].word) != (size_t)(p - s) ||
+		memcmp(headers[i].word, s, (size_t)(p - s))))
+		i++;
+	if (i == sizeof(headers) / sizeof(*headers))
+		return 0;
+	n = split(w, &l->scratch, s, end);
+	if (!headers[i].line)
+		return header_title(l, p, end, w, n);
+	if (n < 0)
+		return log_bad(l, "a quoted string that does not end, or too many words");
+	return headers[i].line(l, w, n);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
