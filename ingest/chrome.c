@@ -344,6 +344,8 @@ static int on_token(void *ctx, const struct json_reader *r, enum json_token type
 			return end_event(l);
 		}
 		c->in_other &= r->depth > 1;
+		if (!c->in_other)	/* nobody said that they are ours */
+			buf_clear(&c->others);
 		return 0;
 	case JSON_BEGIN_ARRAY:
 		if (!c->in_event && !c->base &&
@@ -446,6 +448,7 @@ static void chrome_close(struct log *l)
 	reorder_release(&c->order);
 	buf_release(&c->text);
 	buf_release(&c->other_key);
+	buf_release(&c->others);
 	buf_release(&c->key);
 	buf_release(&c->last_key);
 	for (uint32_t i = 0; i < c->n_companions; i++)

@@ -80,6 +80,8 @@ struct chrome {
 	struct buf text;		/* of the slots */
 	bool too_long;
 	struct buf other_key;		/* of a member of "otherData" */
+	struct buf others;		/* its members before "gilscope", with their lengths */
+	bool others_cut;		/* there were too many of them */
 	struct buf key;			/* a thread's, for its alias */
 	uint64_t n_events, n_calls, n_left;
 	uint64_t n_calls_kept;

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* bytes of "otherData" that may stand before "gilscope" */
+#define MAX_OTHERS (16u << 20)
+
 static bool signed_number(const struct chrome *c, unsigned slot, int64_t *v)
 {
 	size_t n;
@@ -211,41 +214,124 @@ int chrome_own_event(struct log *l)
 	return log_add(l, time, thread, lock, kind, n);
 }
 
-/* A member of "otherData". */
+/* --- "otherData": what the file is --------------------------------------------------------------- */
+
+/* A count or a time of a member; false: it is none, which was told as *ret says. */
+static bool member_number(struct log *l, const char *key, const char *s, size_t n, uint64_t *v,
+			  int *ret)
+{
+	if (parse_u64(s, s + n, v) == s + n && *v <= MAX_COUNT)
+		return true;
+	*ret = log_bad(l, "\"%s\" in \"otherData\" is no whole number below 2^63", key);
+	return false;
+}
+
+static int bad_member(struct log *l, const char *key)
+{
+	return log_bad(l, "\"%s\" in \"otherData\" is nothing that we know", key);
+}
+
+static bool equal(const char *s, size_t n, const char *word)
+{
+	return n == strlen(word) && !memcmp(s, word, n);
+}
+
+static int our_member(struct log *l, const char *key, size_t len, const char *s, size_t n)
+{
+	struct chrome *c = l->state;
+	uint64_t v = 0;
+	int ret;
+
+	if (equal(key, len, "clock")) {
+		if (!equal(s, n, "ns") && !equal(s, n, "ticks"))
+			return bad_member(l, "clock");
+		l->clock = n == 2 ? CLOCK_NS : CLOCK_TICKS;
+	} else if (equal(key, len, "offset")) {
+		if (!member_number(l, "offset", s, n, &v, &ret))
+			return ret;
+		c->offset = v;
+	} else if (equal(key, len, "title")) {
+		return names_set(&l->names->title, s, n, l->err);
+	} else if (equal(key, len, "waits")) {
+		if (!equal(s, n, "busy") && !equal(s, n, "entry"))
+			return bad_member(l, "waits");
+		l->waits = n == 4 ? WAITS_BUSY : WAITS_ENTRY;
+	} else if (equal(key, len, "check_interval")) {
+		if (!member_number(l, "check_interval", s, n, &v, &ret))
+			return ret;
+		if (v > CHECK_INTERVAL_MAX)
+			return bad_member(l, "check_interval");
+		l->names->check_interval = v;
+	} else if (equal(key, len, "skipped_lines")) {
+		if (!member_number(l, "skipped_lines", s, n, &v, &ret))
+			return ret;
+		l->skipped = count_add(l->skipped, v);
+	} else if (equal(key, len, "lost_events")) {
+		if (!member_number(l, "lost_events", s, n, &v, &ret))
+			return ret;
+		l->names->lost_events = count_add(l->names->lost_events, v);
+	} else if (equal(key, len, "truncated")) {
+		l->truncated |= equal(s, n, "true");
+	} else if (len > 5 && !memcmp(key, "fact:", 5)) {
+		return names_fact(l->names, key + 5, len - 5, s, n, l->err) ? chrome_bad_err(l) : 0;
+	}
+	return 0;
+}
+
+/* A member before the one that says whether the file is ours: kept until that comes. */
+static int keep_member(struct log *l, const char *s, size_t n)
+{
+	struct chrome *c = l->state;
+	const uint32_t len[2] = { (uint32_t)c->other_key.len, (uint32_t)n };
+
+	if (c->others.len + n + len[0] > MAX_OTHERS) {
+		c->others_cut = true;
+		return 0;
+	}
+	buf_add(&c->others, len, sizeof(len));
+	buf_add(&c->others, c->other_key.data, len[0]);
+	buf_add(&c->others, s, n);
+	return buf_failed(&c->others) ? err_memory(l->err, "the trace's other data") : 0;
+}
+
+/* The file is ours: what was kept counts. */
+static int begin_ours(struct log *l)
+{
+	struct chrome *c = l->state;
+	const char *p = (const char *)c->others.data, *end = p + c->others.len;
+	const char *path = strcmp(l->path, "-") ? l->path : "standard input";
+	uint32_t len[2];
+
+	if (c->n_events)
+		return err_set(l->err, ERR_FORMAT,
+			       "%s: event %" PRIu64 " comes before \"otherData\", which says on which "
+			       "clock gilscope convert wrote the events: expected before "
+			       "\"traceEvents\"", path, c->n_events);
+	if (c->others_cut)
+		return err_set(l->err, ERR_FORMAT,
+			       "%s: more than %u bytes in \"otherData\" before \"gilscope\"",
+			       path, MAX_OTHERS);
+	c->ours = true;
+	while (p < end) {
+		memcpy(len, p, sizeof(len));
+		p += sizeof(len);
+		if (our_member(l, p, len[0], p + len[0], len[1]))
+			return -1;
+		p += len[0] + len[1];
+	}
+	buf_release(&c->others);
+	return 0;
+}
+
 int chrome_own_member(struct log *l, const char *s, size_t n)
 {
 	struct chrome *c = l->state;
-	const char *key = (char *)c->other_key.data;
+	const char *key = (const char *)c->other_key.data;
 	size_t len = c->other_key.len;
-	uint64_t v = 0;
-	bool whole = parse_u64(s, s + n, &v) == s + n && v <= MAX_TIME;
 
-#define KEY(word) (len == sizeof(word) - 1 && !memcmp(key, word, sizeof(word) - 1))
-	if (KEY("gilscope"))
-		c->ours = true;
-	if (!c->ours)
-		return 0;
-	if (KEY("clock"))
-		l->clock = n == 5 && !memcmp(s, "ticks", 5) ? CLOCK_TICKS : CLOCK_NS;
-	else if (KEY("offset") && whole)
-		c->offset = v;
-	else if (KEY("title"))
-		return names_set(&l->names->title, s, n, l->err);
-	else if (KEY("waits"))
-		l->waits = n == 4 && !memcmp(s, "busy", 4) ? WAITS_BUSY :
-			   n == 5 && !memcmp(s, "entry", 5) ? WAITS_ENTRY : WAITS_UNKNOWN;
-	else if (KEY("check_interval") && whole && v <= CHECK_INTERVAL_MAX)
-		l->names->check_interval = v;
-	else if (KEY("skipped_lines") && whole && v <= 1000000000000)
-		l->skipped += v;
-	else if (KEY("lost_events") && whole && v <= 1000000000000)
-		l->names->lost_events += v;
-	else if (KEY("truncated"))
-		l->truncated |= n == 4 && !memcmp(s, "true", 4);
-	else if (len > 5 && !memcmp(key, "fact:", 5))
-		return names_fact(l->names, key + 5, len - 5, s, n, l->err) ? chrome_bad_err(l) : 0;
-#undef KEY
-	return 0;
+	if (equal(key, len, "gilscope"))
+		return begin_ours(l);
+	return c->ours ? our_member(l, key, len, s, n) : keep_member(l, s, n);
 }
 
 int chrome_own_metadata(struct log *l)

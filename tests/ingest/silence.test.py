@@ -1,5 +1,6 @@
 """Nothing of a log is dropped in silence: what cannot be read is counted and said, --strict ends at it, and what belongs to the
 log's format is neither."""
+import json
 import os
 import sys
 
@@ -120,7 +121,42 @@ def gillog(f):
 		check(f, line, log(line), 2, 0)
 
 
+def chrome_order(f):
+	"""Our own Chrome trace with its members in any order: the same timeline, or an error."""
+	log = b"# gillog 1\n# clock ticks\n# title T\n# check-interval 50\n# fact a=b\n# waits busy\n"
+	log += b"".join(b"%d 7 %s\n" % (3 * 10 ** 12 + i, (b"ACQUIRE", b"RELEASE")[i & 1]) for i in range(1000))
+	compare.run("ingest", "-f", "-o", f("t.gtl"), "-", data=log)
+	compare.run("convert", "-f", "-o", f("t.json"), f("t.gtl"))
+	with open(f("t.json")) as t:
+		trace = json.load(t)
+	want = compare.run("dump", "--events", f("t.gtl"))[1]
+	for name, x in (("as it is", trace), ("sorted", json.loads(json.dumps(trace, sort_keys=True))),
+			("backwards", {k: dict(reversed(v.items())) if k == "otherData" else v for k, v in trace.items()}),
+			("events' members backwards", dict(trace, traceEvents=[dict(reversed(e.items())) for e in trace["traceEvents"]]))):
+		compare.run("ingest", "-f", "-o", f("s.gtl"), "-", data=json.dumps(x).encode())
+		if compare.run("dump", "--events", f("s.gtl"))[1] != want:
+			bad.append("a Chrome trace, %s: other events" % name)
+	os.unlink(f("s.gtl"))
+	behind = dict(reversed(trace.items()))
+	assert list(behind)[-2:] == ["otherData", "displayTimeUnit"], list(behind)
+	status, _, err = compare.run("ingest", "-o", f("s.gtl"), "-", data=json.dumps(behind).encode(), check=False)
+	if status != 1 or "otherData" not in err or os.path.exists(f("s.gtl")):
+		bad.append("otherData behind the events: exit %d, %r" % (status, err))
+	# another program's, whose members are called like ours
+	other = [{"ph": "X", "name": n, "pid": 1, "tid": 1, "ts": t, "dur": 1} for t, n in ((1, "take_gil"), (2, "hold_gil"))]
+	for members in ({"otherData": {"clock": "ticks", "offset": "5"}, "traceEvents": other},
+			{"traceEvents": other, "otherData": {"clock": "ticks", "offset": "5"}}):
+		got = check(f, "another program's otherData", json.dumps(members), 3, 0)
+		if got and (got["clock"], got["end"]) != ("ns", 3000):
+			bad.append("another program's otherData: %s, %s" % (got["clock"], got["end"]))
+	for key in ("clock", "offset", "waits", "check_interval", "skipped_lines", "lost_events"):
+		x = json.loads(json.dumps(trace))
+		x["otherData"][key] = "-3"
+		check(f, "%s -3" % key, json.dumps(x), 1000, 1)
+
+
 with compare.Folder() as f:
+	chrome_order(f)
 	gillog(f)
 	perf(f)
 	bpftrace(f)
