@@ -146,8 +146,11 @@ int cmd_convert(int argc, char **argv)
 		ret = any_open(&tl, argv[1], &o, &err);
 	if (!ret)
 		ret = any_range(&range, tl, from, to_time, "--to-time", &err);
-	if (!ret)
+	if (!ret) {
 		ret = convert(tl, t, out, force, range, &err);
+		if (ret && err.code == ERR_FORMAT)
+			err_prefix(&err, argv[1]);
+	}
 	timeline_close(tl);
 	if (!ret)
 		return 0;

@@ -45,6 +45,7 @@ int cmd_dump(int argc, char **argv)
 				    .progress = isatty(STDERR_FILENO) };
 	struct dump_range range;
 	struct err err = { 0 };
+	bool opened;
 	int n, ret, r = opts_parse(&opts, argc, argv, &n);
 
 	if (r)
@@ -61,6 +62,7 @@ int cmd_dump(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	o.format = format;
 	ret = any_open(&tl, argv[1], &o, &err);
+	opened = !ret;
 	if (!ret)
 		ret = any_range(&range, tl, from, to, "--to", &err);
 	if (!ret && periods)
@@ -74,6 +76,8 @@ int cmd_dump(int argc, char **argv)
 	timeline_close(tl);
 	if (!ret)
 		return 0;
+	if (opened && err.code == ERR_FORMAT)
+		err_prefix(&err, argv[1]);
 	fprintf(stderr, "gilscope dump: %s\n", err.msg);
 	return opts_exit_code(&err);
 }

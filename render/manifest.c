@@ -346,7 +346,7 @@ int manifest_write(struct buf *out, const char *title, const struct manifest_tra
 	json_begin(&j, '[');
 	for (unsigned i = 0; i < n; i++)
 		if (manifest_put_trace(&j, &trace[i], err))
-			return -1;
+			return trace[i].path ? err_prefix(err, trace[i].path) : -1;
 	json_end(&j, ']');
 	put_string(&j, "axes", linked ? "linked" : "free");
 	json_end(&j, '}');

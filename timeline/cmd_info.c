@@ -702,7 +702,9 @@ int cmd_info(int argc, char **argv)
 	if (n != 1)
 		return opts_usage(&opts, n ? "one timeline at a time" : "no timeline given");
 	signal(SIGPIPE, SIG_IGN);
-	ret = timeline_open(&tl, argv[1], &err) || timeline_load_hists(tl, &err) ? -1 : 0;
+	ret = timeline_open(&tl, argv[1], &err);
+	if (!ret && timeline_load_hists(tl, &err))
+		ret = err_prefix(&err, argv[1]);
 	if (!ret && stat(argv[1], &st))
 		ret = err_system(&err, "%s", argv[1]);
 	if (!ret) {
