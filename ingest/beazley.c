@@ -413,7 +413,7 @@ static int beazley_lines(struct log *l, const char *p, const char *end)
 			l->line++;
 			at.len = 0;
 			kind = 0;
-			if (beazley_line(l, p, n - 1))
+			if (n > MAX_LINE + 1 ? log_bad_long(l) : beazley_line(l, p, n - 1))
 				return -1;
 			p += n;
 			continue;

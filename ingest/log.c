@@ -70,6 +70,11 @@ int log_bad(struct log *l, const char *fmt, ...)
 	return 0;
 }
 
+int log_bad_long(struct log *l)
+{
+	return log_bad(l, "a line of more than %u bytes", MAX_LINE);
+}
+
 void log_note(struct log *l, const char *fmt, ...)
 {
 	struct err e = { .code = ERR_NONE };
@@ -354,6 +359,12 @@ int text_each(struct log *l, const char *p, const char *end,
 		size_t n = (size_t)(nl - p);
 
 		l->line++;
+		if (n > MAX_LINE) {
+			if (log_bad_long(l))
+				return -1;
+			p = nl + 1;
+			continue;
+		}
 		if (n && p[n - 1] == '\r')
 			n--;
 		if (line(l, p, n))
@@ -370,7 +381,7 @@ static int end_carry(struct log *l)
 
 	if (l->skip_line) {
 		l->line++;
-		ret = log_bad(l, "a line of more than %u bytes", MAX_LINE);
+		ret = log_bad_long(l);
 	} else {
 		const char *s = (const char *)l->carry.data;
 		size_t n = l->carry.len;
@@ -387,9 +398,10 @@ static int end_carry(struct log *l)
 	return ret;
 }
 
+/* Bytes of a line, the last of which may be its newline: that is one more. */
 static int add_carry(struct log *l, const uint8_t *p, size_t n)
 {
-	if (l->skip_line || l->carry.len + n > MAX_LINE) {
+	if (l->skip_line || l->carry.len + n > MAX_LINE + 1) {
 		l->skip_line = true;
 		buf_clear(&l->carry);
 		return 0;

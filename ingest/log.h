@@ -20,7 +20,7 @@
 #define ORDER_WINDOW 4096
 #define PREFIX_EVENTS 65536	/* so many events are looked at before anything is decided */
 #define MAX_TIME ((1ull << 63) - 1)
-#define MAX_LINE 65536		/* bytes of a line */
+#define MAX_LINE 65536		/* bytes of a line, without its newline; longer ones are bad */
 
 /*
  * An event as the log tells it.  kind EV_STATE: a gap begins, of which an EV_LOST record tells the
@@ -154,6 +154,7 @@ int log_piece(struct log *l, const uint8_t **data, size_t *len);
  * (l->report->strict).
  */
 int log_bad(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int log_bad_long(struct log *l);	/* a line of more than MAX_LINE */
 /* What the log's reader has to say, of nothing that is wrong with it. */
 void log_note(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Where a function of names.h has failed with *l->err: a bad line, if not out of memory. */

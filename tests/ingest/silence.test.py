@@ -2,7 +2,9 @@
 log's format is neither."""
 import json
 import os
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../oracle"))
 import compare
@@ -155,7 +157,48 @@ def chrome_order(f):
 		check(f, "%s -3" % key, json.dumps(x), 1000, 1)
 
 
+def long_lines(f):
+	"""A line is too long or not, however the log comes in pieces."""
+	heads = {"beazley": ("# x\n", "t1 1 1 ACQUIRE", "\nt1 1 2 RELEASE\n"),
+		 "gillog": ("# gillog 1\n# x\n", "1 a ACQUIRE", "\n2 a RELEASE\n"),
+		 "bpftrace": ("1|take|00:00:01.000\n", "1|drop|00:00:01.001|x|", "|12\n2|take|00:00:01.002\n"),
+		 "perf": ("# x\n", " python 7 [000] 1.000000001: python:take_gil__return: (7f <- 7f)", "\n python 7 [000] 1.5: python:drop_gil: (7f)\n")}
+	for name, (head, line, tail) in heads.items():
+		for pad in (0, 65530):
+			for size in (65536, 65537, 140000):
+				comment = head + ("" if name == "bpftrace" else "#" + pad * "x" + "\n")
+				own = line + " " * (size - len(line)) if name != "bpftrace" else line + "x" * (size - len(line) - 3)
+				log = (comment + own + tail).encode()
+				n = 3 if name == "bpftrace" else 2
+				want = (n, 0) if size <= 65536 else (n - 1, 1)
+				for cut in (None, len(comment) + 10, len(comment) + 60000):
+					got = pieces(f, name, log, cut)
+					if got != want:
+						bad.append("%s, a line of %d bytes behind %d, cut at %s: %s, not %s" % (name, size, pad, cut, got, want))
+
+
+def pieces(f, name, log, cut):
+	"""(events, bad lines) of a log from a file, or from a pipe in two pieces."""
+	if cut is None:
+		with open(f("log"), "wb") as out:
+			out.write(log)
+		compare.run("ingest", "-f", "--format", name, "-o", f("t.gtl"), f("log"))
+	else:
+		p = subprocess.Popen([compare.GILSCOPE, "ingest", "-f", "--format", name, "-o", f("t.gtl"), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+				     stderr=subprocess.DEVNULL)
+		p.stdin.write(log[:cut])
+		p.stdin.flush()
+		time.sleep(0.03)
+		p.stdin.write(log[cut:])
+		p.stdin.close()
+		if p.wait():
+			return "exit %d" % p.returncode
+	got = compare.info(f("t.gtl"))
+	return got["events"], got["skipped_lines"]
+
+
 with compare.Folder() as f:
+	long_lines(f)
 	chrome_order(f)
 	gillog(f)
 	perf(f)
