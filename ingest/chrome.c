@@ -168,7 +168,7 @@ int chrome_thread_of(struct log *l, bool gil_track, uint32_t *thread)
 	const char *tid;
 	uint32_t process;
 
-	if (!c->s[S_TID].set)
+	if (!c->s[S_TID].set || !c->s[S_TID].n)
 		return log_bad(l, "event %" PRIu64 ": no \"tid\"", c->n_events) ? -1 : 1;
 	if (chrome_key(l, S_PID, S_TID, gil_track))
 		return -1;

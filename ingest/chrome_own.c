@@ -48,7 +48,7 @@ static int our_thread(struct log *l)
 	const char *id = chrome_text(c, c->s[A_ID].set ? A_ID : S_TID, &n);
 	uint32_t process, thread;
 
-	if (!c->s[S_TID].set)
+	if (!c->s[S_TID].set || !c->s[S_TID].n || !n)
 		return log_bad(l, "event %" PRIu64 ": a thread's name without a \"tid\"",
 			       c->n_events);
 	if (chrome_key(l, S_PID, S_TID, false))

@@ -396,7 +396,7 @@ static int find_threads(struct log *l)
 		if (t->process_name && names_set(&l->names->process[process].name, t->process_name,
 						 strlen(t->process_name), l->err))
 			return -1;
-		if (!t->tid && names_set(&t->tid, none, strlen(none), l->err))
+		if ((!t->tid || !*t->tid) && names_set(&t->tid, none, strlen(none), l->err))
 			return -1;
 		if (names_find(l->names, NAME_THREAD, process, t->tid, strlen(t->tid),
 			       &g->number[i], NULL, l->err) ||

@@ -37,7 +37,7 @@ static int hex(char c)
 
 /*
  * Undoes a quoted string in place of scratch; s stands behind the first quote. Where it ended, or
- * NULL.
+ * NULL, also where it holds a NUL: no string of ours does.
  */
 static const char *unquote(struct buf *scratch, const char *s, const char *end)
 {
@@ -57,8 +57,9 @@ static const char *unquote(struct buf *scratch, const char *s, const char *end)
 				s += 2;
 			}
 		}
-		if (c)		/* no string of ours holds a NUL */
-			buf_add(scratch, &c, 1);
+		if (!c)
+			return NULL;
+		buf_add(scratch, &c, 1);
 	}
 	return s < end ? s + 1 : NULL;
 }
@@ -109,6 +110,11 @@ static int split(struct word *w, struct buf *scratch, const char *s, const char 
 		n++;
 		s = p;
 	}
+}
+
+static int cannot_split(struct log *l)
+{
+	return log_bad(l, "a quoted string that does not end or holds a NUL, or too many words");
 }
 
 static bool value_is(const struct word *w, const char *s)
@@ -388,12 +394,12 @@ static int header_number(struct log *l, const struct word *w, int n)
 		l->truncated |= n == 1;
 		return n == 1 ? 0 : log_bad(l, "a \"# truncated\" line with a word too many");
 	}
-	if (n != 2 || !number(&w[1], 1000000000000, &v))
+	if (n != 2 || !number(&w[1], MAX_COUNT, &v))
 		return log_bad(l, "a \"# %.*s\" line without its number", (int)w[0].n, w[0].s);
 	if (is(&w[0], "skipped-lines"))
-		l->skipped += v;
+		l->skipped = count_add(l->skipped, v);
 	else if (is(&w[0], "lost-events"))
-		l->names->lost_events += v;
+		l->names->lost_events = count_add(l->names->lost_events, v);
 	else if (v > CHECK_INTERVAL_MAX)
 		return log_bad(l, "a check interval of more than %d ticks", CHECK_INTERVAL_MAX);
 	else
@@ -482,7 +488,7 @@ static int header_line(struct log *l, const char *s, const char *end)
 	if (!headers[i].line)
 		return header_title(l, p, end, w, n);
 	if (n < 0)
-		return log_bad(l, "a quoted string that does not end, or too many words");
+		return cannot_split(l);
 	return headers[i].line(l, w, n);
 }
 
@@ -555,7 +561,7 @@ static int event_line(struct log *l, const char *s, const char *end)
 	int n = split(w, &l->scratch, s, end);
 
 	if (n < 0)
-		return log_bad(l, "a quoted string that does not end, or too many words");
+		return cannot_split(l);
 	if (n < 3 || w[0].key_len || w[1].key_len || w[2].key_len)
 		return log_bad(l, "not TIME THREAD EVENT");
 	if (!number(&w[0], MAX_TIME, &time))
@@ -565,6 +571,8 @@ static int event_line(struct log *l, const char *s, const char *end)
 		return log_bad(l, "an unknown event");
 	if (!w[1].n)
 		return log_bad(l, "an empty thread");
+	if (memchr(w[1].s, 0, w[1].n))
+		return log_bad(l, "a thread with a NUL in it");
 	for (int i = 3; i < n; i++) {
 		if (!w[i].key_len)
 			return log_bad(l, "a word that is no key=value");

@@ -368,7 +368,7 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 		if (in->log[i].format->end && in->log[i].format->end(&in->log[i]))
 			return -1;
 	for (uint32_t i = 0; i < in->n_logs; i++) {
-		info.skipped_lines += in->log[i].skipped;
+		info.skipped_lines = count_add(info.skipped_lines, in->log[i].skipped);
 		info.truncated |= in->log[i].truncated;
 	}
 	if (!in->names.n_lanes)

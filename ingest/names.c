@@ -161,6 +161,9 @@ static int fill_slot(struct names *n, struct name_slot *slot, const struct name_
 	if (key->len > MAX_ID)
 		return err_set(err, ERR_FORMAT, "a name of %u bytes; at most %u may be", key->len,
 			       MAX_ID);
+	/* it would be shown and written like the shorter one; aliases are shown to nobody */
+	if (key->kind != NAME_ALIAS && memchr(s, 0, key->len))
+		return err_set(err, ERR_FORMAT, "a name with a NUL in it");
 	copy = malloc(key->len + 1);
 	if (!copy)
 		return err_memory(err, "names");
@@ -220,12 +223,17 @@ int names_alias(struct names *n, uint32_t scope, const char *s, size_t len, uint
 	return names_find(n, NAME_ALIAS, scope, s, len, &thread, NULL, err);
 }
 
+/* So much of a name is kept. */
+static size_t kept_len(const char *s, size_t len)
+{
+	return strnlen(s, len > MAX_NAME ? MAX_NAME : len);
+}
+
 int names_set(char **to, const char *s, size_t len, struct err *err)
 {
 	char *copy;
 
-	if (len > MAX_NAME)
-		len = MAX_NAME;
+	len = kept_len(s, len);
 	if (*to && strlen(*to) == len && !memcmp(*to, s, len))
 		return 0;
 	copy = malloc(len + 1);
@@ -244,6 +252,7 @@ int names_fact(struct names *n, const char *key, size_t key_len, const char *val
 	char *k = NULL, *v = NULL;
 	struct timeline_fact *f;
 
+	key_len = kept_len(key, key_len);
 	for (uint32_t i = 0; i < n->n_facts; i++)
 		if (strlen(n->fact[i].key) == key_len && !memcmp(n->fact[i].key, key, key_len)) {
 			v = (char *)(uintptr_t)n->fact[i].value;

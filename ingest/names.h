@@ -19,7 +19,7 @@
 /* ticks per check: what sys.setcheckinterval() takes, a C int */
 #define CHECK_INTERVAL_MAX INT32_MAX
 #define MAX_ID 255		/* bytes of an id */
-#define MAX_NAME 4096		/* bytes of a name; longer ones are cut */
+#define MAX_NAME 4096		/* bytes of a name; longer ones are cut, and at a NUL */
 
 enum name_kind { NAME_PROCESS, NAME_THREAD, NAME_LOCK, NAME_ALIAS };
 
@@ -63,7 +63,8 @@ void names_release(struct names *n);
 
 /*
  * The number of a name, new or known; it is told by *known if that is not NULL.  Returns 0, or -1
- * with *err set: ERR_MEMORY, or ERR_FORMAT where an id is too long or there are too many.
+ * with *err set: ERR_MEMORY, or ERR_FORMAT where an id is too long or has a NUL, or there are too
+ * many.
  */
 int names_find(struct names *n, enum name_kind kind, uint32_t scope, const char *s, size_t len,
 	       uint32_t *number, bool *known, struct err *err);

@@ -197,7 +197,57 @@ def pieces(f, name, log, cut):
 	return got["events"], got["skipped_lines"]
 
 
+def round_trip(f, name):
+	"""f("t.gtl") by dump and by convert, and back."""
+	want = compare.run("dump", "--events", f("t.gtl"))[1]
+	compare.run("convert", "-f", "-o", f("t.json"), f("t.gtl"))
+	with open(f("t.gillog"), "wb") as out:
+		out.write(compare.run("dump", "--binary", f("t.gtl"))[1])
+	with open(f("t.txt"), "wb") as out:
+		out.write(want)
+	for log in ("t.txt", "t.gillog", "t.json"):
+		compare.run("ingest", "-f", "-o", f("s.gtl"), f(log))
+		if compare.run("dump", "--events", f("s.gtl"))[1] != want:
+			bad.append("%s: %s is another trace" % (name, log))
+
+
+def ids(f):
+	gillog = "# gillog 1\n1 %s ACQUIRE\n2 %s RELEASE\n3 a ACQUIRE\n4 a RELEASE\n"
+	beazley = "%s 100 1 ACQUIRE\n%s 100 2 RELEASE\na 100 3 ACQUIRE\na 100 4 RELEASE\n"
+	for log in (gillog, beazley):
+		for x in ("a\0", "a\0b", "\0a", "\0"):
+			check(f, "the thread %r" % x, "".join(log % (x, x)), 2, 2)
+			round_trip(f, repr(x))
+	for x in ('"a\\x00"', '"\\x00a"', '"a\0"', '""'):
+		check(f, "the thread %r" % x, gillog % (x, x), 2, 2)
+	for line in ("3 a WAKEUP target=a\0b", "3 a BUSY lock=0\0", "3 a BUSY process=\0p", '# thread a name="\\x00"', "# thread a\0",
+		     "# lock \0", "# process \0", '# fact "a\\x00"="b"'):
+		check(f, line, gillog % ("b", "b") + line + "\n", 4, 1)
+	check(f, "a fact's key with a NUL", gillog % ("b", "b") + "# fact a\0=b\n# fact a\0=c\n", 4, 0)
+	round_trip(f, "a fact's key with a NUL")
+	def chrome(tid, name="GIL-take"):
+		return {"ph": "i", "cat": "GIL state", "name": name, "pid": 1, "tid": tid, "ts": 5}
+	# in JSON, a NUL is read as U+FFFD
+	for tid, n_bad in (("", 1), ("a\0", 0), ("\0", 0)):
+		check(f, "the tid %r" % tid, json.dumps([chrome("a"), chrome(tid), chrome("a", "drop")]).replace("\\u0000", "\0"), 3 - n_bad, n_bad)
+		round_trip(f, repr(tid))
+
+
+def counts(f):
+	for n in (10 ** 12 + 1, MAX):
+		check(f, "%d lost events" % n, "# gillog 1\n# lost-events %d\n1 a ACQUIRE\n" % n, 1, 0, lost=n)
+		round_trip(f, "%d lost events" % n)
+		with open(f("log"), "w") as log:
+			log.write("# gillog 1\n# skipped-lines %d\n1 a ACQUIRE\n# lock\n" % n)
+		compare.run("ingest", "-f", "-o", f("t.gtl"), f("log"))
+		if compare.info(f("t.gtl"))["skipped_lines"] != min(n + 1, MAX):
+			bad.append("%d skipped lines and one more: %s" % (n, compare.info(f("t.gtl"))["skipped_lines"]))
+		round_trip(f, "%d skipped lines" % n)
+
+
 with compare.Folder() as f:
+	ids(f)
+	counts(f)
 	long_lines(f)
 	chrome_order(f)
 	gillog(f)
