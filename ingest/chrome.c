@@ -406,8 +406,6 @@ static bool chrome_recognise(const uint8_t *head, size_t n)
 	enum shape shape = SHAPE_OTHER;
 	struct err err;
 
-	if (n >= 3 && !memcmp(p, "\xef\xbb\xbf", 3))
-		p += 3;
 	while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
 		p++;
 	if (p < end && *p == '[') {

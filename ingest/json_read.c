@@ -341,8 +341,6 @@ int json_read(struct json_reader *r, const uint8_t *p, size_t n, struct err *err
 	uint64_t pos = r->pos;
 	int ret = 0;
 
-	if (!pos && n >= 3 && !memcmp(p, "\xef\xbb\xbf", 3))	/* a byte order mark */
-		p += 3;
 	while (p < end && !ret) {
 		r->pos = pos + (size_t)(p - begin);
 		next = p + 1;

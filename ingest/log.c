@@ -452,10 +452,20 @@ int text_read(struct log *l)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+/* A byte order mark before a text is no part of it; no binary format begins like one. */
+static int skip_mark(struct log *l)
+{
+	if (l->piece_len < 3 || memcmp(l->piece, "\xef\xbb\xbf", 3))
+		return 0;
+	l->piece += 3;
+	l->piece_len -= 3;
+	return l->piece_len ? 0 : source_next(l->source, &l->piece, &l->piece_len, l->err);
+}
+
 int log_open(struct log *l, const struct format *format, const struct source_options *o)
 {
 	if (source_open(&l->source, l->path, o, l->err) ||
-	    source_next(l->source, &l->piece, &l->piece_len, l->err))
+	    source_next(l->source, &l->piece, &l->piece_len, l->err) || skip_mark(l))
 		return -1;
 	if (!l->piece_len) {
 		struct err why = { 0 };

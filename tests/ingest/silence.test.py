@@ -245,7 +245,25 @@ def counts(f):
 		round_trip(f, "%d skipped lines" % n)
 
 
+def marks(f):
+	"""A byte order mark before a log is not of it."""
+	take = {"ph": "i", "cat": "GIL state", "name": "GIL-take", "pid": 1, "tid": 1, "ts": 5}
+	for name, log, n in (("beazley", "t1 100 1 ACQUIRE\nt1 100 2 RELEASE\n", 2), ("gillog", "# gillog 1\n1 t1 ACQUIRE\n2 t1 RELEASE\n", 2),
+			     ("bpftrace", "1|take|00:00:01.000\n", 1), ("chrome", json.dumps([take]), 1),
+			     ("perf", " python 1 [000] 1.000000001: python:take_gil__return: (7f <- 7f)\n", 1)):
+		for mark in (b"", b"\xef\xbb\xbf"):
+			got = check(f, name + " behind %r" % mark, mark + log.encode(), n, 0)
+			if got and [t["id"] for t in got["threads"]] not in (["t1"], ["1"]):
+				bad.append("%s behind %r: threads %s" % (name, mark, got["threads"]))
+	os.unlink(f("t.gtl"))
+	for log in (b"\xef\xbb\xbf", b"\xef\xbb\xbf\xef\xbb\xbf# gillog 1\n1 a ACQUIRE\n"):
+		status, _, err = compare.run("ingest", "-o", f("t.gtl"), "-", data=log, check=False)
+		if status != 1 or not err:
+			bad.append("%r: exit %d" % (log, status))
+
+
 with compare.Folder() as f:
+	marks(f)
 	ids(f)
 	counts(f)
 	long_lines(f)
