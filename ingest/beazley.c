@@ -134,8 +134,8 @@ static int beazley_open(struct log *l)
 	l->state = b;
 	l->clock = CLOCK_TICKS;
 	b->interval = l->names->check_interval ? l->names->check_interval : 100;
+	l->check_interval = b->interval;
 	b->most_checks = MAX_TIME / 2 / b->interval;
-	l->names->check_interval = b->interval;
 	if (names_add_process(l->names, -1, &b->process, l->err) ||
 	    names_find(l->names, NAME_LOCK, b->process, "0", 1, &b->lock, NULL, l->err))
 		return -1;

@@ -232,6 +232,7 @@ int chrome_gil(struct log *l, uint32_t thread, uint16_t *lock)
 			return -1;
 		*first = number_of + 1;
 	}
+	l->names->lock[*first - 1].used = true;
 	c->thread[thread].lock = *first;
 	*lock = (uint16_t)(*first - 1);
 	return 0;

@@ -204,7 +204,10 @@ static int find_stack(struct log *l, uint32_t *number)
 		       : 0;
 }
 
-/* What comes after the first events were merged would be too late for them, so it is left out. */
+/*
+ * What comes when the first events may have been merged would be too late for them, so it is left
+ * out.
+ */
 int chrome_call(struct log *l)
 {
 	struct chrome *c = l->state;
@@ -216,7 +219,7 @@ int chrome_call(struct log *l)
 	    length > MAX_TIME - begin)
 		return chrome_bad_time(l);
 	c->n_calls++;
-	if (l->prefix_read || !c->s[S_NAME].set || !c->s[S_TID].set)
+	if (l->n_added >= PREFIX_EVENTS + ORDER_WINDOW || !c->s[S_NAME].set || !c->s[S_TID].set)
 		return 0;
 	if (find_stack(l, &number_of))
 		return chrome_bad_err(l);

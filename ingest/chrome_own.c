@@ -79,8 +79,8 @@ static int our_lock(struct log *l)
 		return chrome_bad_err(l);
 	if (!*first)
 		*first = lock + 1;
-	if (chrome_is(c, A_KIND, "park"))
-		l->names->lock[lock].kind = LOCK_PARK;
+	if (chrome_is(c, A_KIND, "park") && names_park(l->names, lock, l->err))
+		return chrome_bad_err(l);
 	s = chrome_text(c, A_NAME, &n);
 	return c->s[A_NAME].set && n ? names_set(&l->names->lock[lock].name, s, n, l->err) : 0;
 }
@@ -191,6 +191,7 @@ int chrome_own_event(struct log *l)
 				       len, &number_of, NULL, l->err))
 				return chrome_bad_err(l);
 			lock = (uint16_t)number_of;
+			l->names->lock[lock].used = true;
 		} else if (chrome_gil(l, thread, &lock)) {
 			return chrome_bad_err(l);
 		}
@@ -242,6 +243,9 @@ static int our_member(struct log *l, const char *key, size_t len, const char *s,
 	uint64_t v = 0;
 	int ret;
 
+	if (log_begun(l) && (equal(key, len, "clock") || equal(key, len, "offset") ||
+			     equal(key, len, "waits") || equal(key, len, "check_interval")))
+		return log_bad(l, "its \"%.*s\" stands behind the first event", (int)len, key);
 	if (equal(key, len, "clock")) {
 		if (!equal(s, n, "ns") && !equal(s, n, "ticks"))
 			return bad_member(l, "clock");
@@ -261,7 +265,7 @@ static int our_member(struct log *l, const char *key, size_t len, const char *s,
 			return ret;
 		if (v > CHECK_INTERVAL_MAX)
 			return bad_member(l, "check_interval");
-		l->names->check_interval = v;
+		l->check_interval = v;
 	} else if (equal(key, len, "skipped_lines")) {
 		if (!member_number(l, "skipped_lines", s, n, &v, &ret))
 			return ret;

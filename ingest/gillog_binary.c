@@ -48,7 +48,7 @@ struct binary {
 	uint32_t mixed_left;		/* events still to come */
 	uint64_t changes;		/* of the names that were taken last */
 	/* --clock ticks */
-	uint64_t interval, ticks;
+	uint64_t interval, refused, ticks;	/* refused: an interval that was told too late */
 	const uint8_t *rest;		/* of the source's piece */
 	size_t n_rest;
 };
@@ -202,8 +202,8 @@ static int take_locks(struct log *l, const struct gillog_info *info)
 				       strlen(k->id), &p[i], NULL, l->err))
 				return -1;
 			b->n_locks = i + 1;
+			l->names->lock[p[i]].kind = k->park ? LOCK_PARK : LOCK_GIL;
 		}
-		l->names->lock[p[i]].kind = k->park ? LOCK_PARK : LOCK_GIL;
 		if (names_set(&l->names->lock[p[i]].name, k->name, strlen(k->name), l->err))
 			return -1;
 	}
@@ -237,8 +237,13 @@ static int set_interval(struct log *l, uint64_t interval)
 		return err_set(l->err, ERR_FORMAT,
 			       "%s: its names tell of a check interval of more than %d ticks",
 			       l->path, CHECK_INTERVAL_MAX);
-	if (interval)
-		b->interval = l->names->check_interval = interval;
+	if (!interval || interval == b->refused || interval == l->check_interval)
+		return 0;
+	if (l->clock == CLOCK_TICKS && log_begun(l)) {
+		b->refused = interval;
+		return log_bad(l, "a check interval behind the first event");
+	}
+	b->interval = l->check_interval = interval;
 	return 0;
 }
 

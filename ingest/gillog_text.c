@@ -14,6 +14,7 @@ struct gillog_text {
 	uint32_t cap_locks;
 	uint32_t *func;			/* the log's numbers of functions -> the trace's + 1 */
 	uint32_t cap_funcs;
+	enum waits waits;		/* as a header tells it */
 	struct thread_cache cache;
 };
 
@@ -349,8 +350,8 @@ static int header_lock(struct log *l, const struct word *w, int n)
 		return log_bad_err(l);
 	if (!g->first_lock[process])
 		g->first_lock[process] = lock + 1u;
-	if (park)
-		l->names->lock[lock].kind = LOCK_PARK;
+	if (park && names_park(l->names, lock, l->err))
+		return log_bad_err(l);
 	return name ? names_set(&l->names->lock[lock].name, name->s, name->n, l->err) : 0;
 }
 
@@ -402,15 +403,21 @@ static int header_number(struct log *l, const struct word *w, int n)
 		l->names->lost_events = count_add(l->names->lost_events, v);
 	else if (v > CHECK_INTERVAL_MAX)
 		return log_bad(l, "a check interval of more than %d ticks", CHECK_INTERVAL_MAX);
+	else if (log_begun(l) && v != l->check_interval)
+		return log_bad(l, "a check interval behind the first event");
 	else
-		l->names->check_interval = v;
+		l->check_interval = v;
 	return 0;
 }
 
 static int header_clock(struct log *l, const struct word *w, int n)
 {
-	if (n == 2 && (is(&w[1], "ns") || is(&w[1], "ticks"))) {
-		l->clock = is(&w[1], "ns") ? CLOCK_NS : CLOCK_TICKS;
+	enum timeline_clock clock = n == 2 && is(&w[1], "ticks") ? CLOCK_TICKS : CLOCK_NS;
+
+	if (n == 2 && (clock == CLOCK_TICKS || is(&w[1], "ns"))) {
+		if (log_begun(l) && clock != l->clock)
+			return log_bad(l, "a clock behind the first event");
+		l->clock = clock;
 		return 0;
 	}
 	return log_bad(l, "a clock that is neither \"ns\" nor \"ticks\"");
@@ -418,8 +425,13 @@ static int header_clock(struct log *l, const struct word *w, int n)
 
 static int header_waits(struct log *l, const struct word *w, int n)
 {
-	if (n == 2 && (is(&w[1], "busy") || is(&w[1], "entry"))) {
-		l->waits = is(&w[1], "busy") ? WAITS_BUSY : WAITS_ENTRY;
+	struct gillog_text *g = l->state;
+	enum waits waits = n == 2 && is(&w[1], "busy") ? WAITS_BUSY : WAITS_ENTRY;
+
+	if (n == 2 && (waits == WAITS_BUSY || is(&w[1], "entry"))) {
+		if (log_begun(l) && waits != g->waits)
+			return log_bad(l, "what begins a wait, behind the first event");
+		l->waits = g->waits = waits;
 		return 0;
 	}
 	return log_bad(l, "waits that are neither \"busy\" nor \"entry\"");
@@ -537,6 +549,7 @@ static int add_event(struct log *l, uint64_t time, uint32_t thread, unsigned kin
 		if (find_lock(l, l->names->thread[thread].process, lock, &number_of) ||
 		    names_lane(l->names, thread, l->err))
 			return log_bad_err(l);
+		l->names->lock[number_of].used = true;
 	}
 	if (kind == EV_LOST &&
 	    log_gap(l, time, mask & 1u << ATTR_SINCE ? (uint64_t)value[ATTR_SINCE] : 0, thread))

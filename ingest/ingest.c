@@ -279,6 +279,43 @@ static int add_funcs(struct ingest *in, struct log *l, size_t end)
 	return 0;
 }
 
+static int check_clocks(const struct ingest *in)
+{
+	for (uint32_t i = 0; in->o->ticks && i < in->n_logs; i++)
+		if (in->log[i].clock != CLOCK_TICKS)
+			return err_set(in->err, ERR_FORMAT, "%s: it has no clock of ticks",
+				       in->log[i].path);
+	for (uint32_t i = 1; i < in->n_logs; i++)
+		if (in->log[i].clock != in->log[0].clock)
+			return err_set(in->err, ERR_FORMAT,
+				       "%s and %s are on different clocks: %s and %s",
+				       in->log[0].path, in->log[i].path,
+				       in->log[0].clock == CLOCK_NS ? "nanoseconds" : "ticks",
+				       in->log[i].clock == CLOCK_NS ? "nanoseconds" : "ticks");
+	return 0;
+}
+
+/*
+ * The trace's ticks per check: the first log's that tells them.  On the clock of ticks they place
+ * events and checks, so there they are one for all, and known before the first event.
+ */
+static int settle_interval(struct ingest *in)
+{
+	const struct log *first = NULL;
+
+	for (uint32_t i = 0; i < in->n_logs; i++) {
+		const struct log *l = &in->log[i];
+
+		if (!l->check_interval)
+			continue;
+		if (!first)
+			first = l;
+	}
+	if (first)
+		in->names.check_interval = first->check_interval;
+	return 0;
+}
+
 static int merge(struct ingest *in)
 {
 	/* Every log's beginning is looked at before the first event is taken. */
@@ -288,6 +325,8 @@ static int merge(struct ingest *in)
 		if (in->log[i].ready > in->log[i].head)
 			in->heap[in->n_heap++] = i;
 	}
+	if (check_clocks(in) || settle_interval(in))
+		return -1;
 	for (uint32_t i = in->n_heap / 2; i--;)
 		sift_down(in, i);
 	while (in->n_heap) {
@@ -335,22 +374,6 @@ static int title_from(struct ingest *in, char **title)
 	return names_set(title, name, n, in->err);
 }
 
-static int check_clocks(const struct ingest *in)
-{
-	for (uint32_t i = 0; in->o->ticks && i < in->n_logs; i++)
-		if (in->log[i].clock != CLOCK_TICKS)
-			return err_set(in->err, ERR_FORMAT, "%s: it has no clock of ticks",
-				       in->log[i].path);
-	for (uint32_t i = 1; i < in->n_logs; i++)
-		if (in->log[i].clock != in->log[0].clock)
-			return err_set(in->err, ERR_FORMAT,
-				       "%s and %s are on different clocks: %s and %s",
-				       in->log[0].path, in->log[i].path,
-				       in->log[0].clock == CLOCK_NS ? "nanoseconds" : "ticks",
-				       in->log[i].clock == CLOCK_NS ? "nanoseconds" : "ticks");
-	return 0;
-}
-
 static int run(struct ingest *in, const char *out_path, struct ingest_result *result)
 {
 	struct timeline_info info = { .version = 1 };
@@ -361,9 +384,11 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 		return -1;
 	for (uint32_t i = 0; i < in->n_logs; i++)
 		source_on_idle(in->log[i].source, tracker_idle, in->tracker);
-	if (merge(in) || check_clocks(in))
+	if (merge(in))
 		return -1;
 	end_progress(in);
+	if (settle_interval(in))	/* nanoseconds: also what was told later */
+		return -1;
 	for (uint32_t i = 0; i < in->n_logs; i++)
 		if (in->log[i].format->end && in->log[i].format->end(&in->log[i]))
 			return -1;
@@ -371,7 +396,7 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 		info.skipped_lines = count_add(info.skipped_lines, in->log[i].skipped);
 		info.truncated |= in->log[i].truncated;
 	}
-	if (!in->names.n_lanes)
+	if (!tracker_lanes(in->tracker))
 		return err_set(in->err, ERR_FORMAT, "%s: no event of a lock in %s",
 			       strcmp(in->log[0].path, "-") ? in->log[0].path : "standard input",
 			       in->n_logs > 1 ? "these logs" : "this log");

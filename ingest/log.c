@@ -272,6 +272,7 @@ static void compact(struct log *l)
 	memmove(l->rec, l->rec + l->head, left * sizeof(*l->rec));
 	l->n = left;
 	l->kept -= l->head < l->kept ? l->head : l->kept;
+	l->moved |= l->head != 0;
 	l->head = l->ready = 0;
 	l->has_pairs &= left != 0;
 	if (!l->n_attrs)
@@ -294,15 +295,14 @@ static int read_prefix(struct log *l)
 	while (!l->eof && l->n_added < PREFIX_EVENTS + ORDER_WINDOW)
 		if (l->format->read(l))
 			return -1;
-	for (size_t i = 0; i < l->n; i++) {
+	for (size_t i = 0; i < l->n && events < PREFIX_EVENTS; i++) {
 		const struct record *r = &l->rec[i];
 
 		events += r->kind == EV_STATE ? 0 : record_events(r);
-		if (r->kind == EV_BUSY && events <= PREFIX_EVENTS && l->waits == WAITS_UNKNOWN)
+		if (r->kind == EV_BUSY && l->waits == WAITS_UNKNOWN)
 			l->waits = WAITS_BUSY;
-		if ((r->kind == REC_PAIRS || event_has_lock(r->kind)) &&
-		    names_lane(l->names, r->thread, l->err))
-			return -1;
+		if (r->kind == REC_PAIRS || event_has_lock(r->kind))
+			l->names->thread[r->thread].early_lane = true;
 	}
 	l->prefix_read = true;
 	return 0;

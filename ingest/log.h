@@ -18,7 +18,11 @@
 #include "source.h"
 
 #define ORDER_WINDOW 4096
-#define PREFIX_EVENTS 65536	/* so many events are looked at before anything is decided */
+/*
+ * So many events are looked at before anything is decided.  What else was read with them decides
+ * nothing: how the log comes in pieces is no property of the log.
+ */
+#define PREFIX_EVENTS 65536
 #define MAX_TIME ((1ull << 63) - 1)
 #define MAX_LINE 65536		/* bytes of a line, without its newline; longer ones are bad */
 
@@ -78,6 +82,7 @@ struct log {
 	/* What the format says, first when it is opened. */
 	enum timeline_clock clock;
 	enum waits waits;
+	uint64_t check_interval;	/* ticks per check; 0: not told */
 	bool want_ticks;	/* the clock of ticks where the log has both */
 	bool want_pairs;	/* REC_PAIRS are allowed: no other log's events come in between */
 	uint64_t skipped;	/* bad lines, and what an earlier conversion left out */
@@ -110,6 +115,7 @@ struct log {
 	uint32_t floor_step[ORDER_WINDOW];	/* of REC_PAIRS, else not used */
 	uint64_t n_floors, n_added;		/* records, events */
 	bool unsorted, prefix_read, eof;
+	bool moved;		/* rec[0] is no longer the log's first event */
 };
 
 struct format {
@@ -145,6 +151,15 @@ int text_read(struct log *l);
 /* Calls line() for each line of [p, end), without its end, and counts them. */
 int text_each(struct log *l, const char *p, const char *end,
 	      int (*line)(struct log *l, const char *s, size_t n));
+
+/*
+ * Whether there was an event: what tells how events are meant (clock, waits, ticks per check) comes
+ * too late then.
+ */
+static inline bool log_begun(const struct log *l)
+{
+	return l->n_added != 0;
+}
 
 /* The next piece of the source, *len 0 at the end. */
 int log_piece(struct log *l, const uint8_t **data, size_t *len);

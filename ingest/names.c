@@ -307,6 +307,16 @@ int names_lane(struct names *n, uint32_t thread, struct err *err)
 	return 0;
 }
 
+int names_park(struct names *n, uint32_t lock, struct err *err)
+{
+	struct name_lock *k = &n->lock[lock];
+
+	if (k->used && k->kind != LOCK_PARK)
+		return err_set(err, ERR_FORMAT, "kind=park of a lock that has had events");
+	k->kind = LOCK_PARK;
+	return 0;
+}
+
 bool names_is_pid(const struct name_process *p, const char *pid)
 {
 	uint64_t v = 0;

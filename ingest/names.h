@@ -26,7 +26,8 @@ enum name_kind { NAME_PROCESS, NAME_THREAD, NAME_LOCK, NAME_ALIAS };
 struct name_thread {
 	char *id, *name;	/* owned; name may be NULL */
 	uint32_t process;
-	bool is_lane;
+	bool is_lane;		/* it has an event of a lock, in what was parsed of its log */
+	bool early_lane;	/* ... among the log's first PREFIX_EVENTS */
 };
 
 struct name_process {
@@ -38,6 +39,7 @@ struct name_lock {
 	char *id, *name;	/* owned; name may be NULL */
 	uint32_t process;
 	enum lock_kind kind;
+	bool used;		/* it has had an event: its kind stays */
 };
 
 struct name_slot;
@@ -54,7 +56,8 @@ struct names {
 	struct name_slot *slot;
 	uint32_t n_slots, n_used;
 	char *title;			/* owned; NULL: none */
-	uint64_t check_interval;	/* ticks per check; 0: unknown */
+	/* ticks per check, 0: unknown; of the trace: each log tells its own first */
+	uint64_t check_interval;
 	uint64_t lost_events;		/* that no thread is known of */
 	struct stacks *stacks;		/* owned; NULL: no log tells of calls (stacks.h) */
 };
@@ -127,10 +130,13 @@ static inline void thread_cache_add(struct thread_cache *c, uint64_t id, uint32_
 	c->slot[at].thread = thread;
 }
 
+/* A lock is one of LOCK_PARK; an error (ERR_FORMAT) where it has had events as another one. */
+int names_park(struct names *n, uint32_t lock, struct err *err);
+
 /* Whether a process may be the one of this pid, of which one of the two may not know it. */
 bool names_is_pid(const struct name_process *p, const char *pid);
 
-/* A thread has an event of a lock: it is a lane. */
+/* A thread has an event of a lock: it will be a lane, of which there may be MAX_LANES. */
 int names_lane(struct names *n, uint32_t thread, struct err *err);
 
 #endif

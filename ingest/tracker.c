@@ -12,7 +12,7 @@
 struct lane {
 	uint8_t state;		/* never SIGNAL */
 	bool off_cpu;
-	bool known;		/* it is a lane, and the trace has begun */
+	bool known;		/* it is a lane by now, and the trace has begun */
 	bool takes;		/* a contended take is open */
 	bool crossed;		/* ... since before this block began */
 	uint16_t lock;		/* of the take; if none is open, of the newest hold */
@@ -582,16 +582,31 @@ static bool checks_of(const struct tracker *t, const struct record *r, const str
 	return true;
 }
 
+/*
+ * How many records from the one that is tracked on may be looked at: itself, and those of the first
+ * PREFIX_EVENTS events, which are there however the log comes in pieces.
+ */
+static size_t early_records(const struct tracker *t, const struct log *l)
+{
+	const struct record *x = l->rec;
+	uint64_t events = 0;
+
+	for (; !l->moved && x < l->rec + l->ready && events < PREFIX_EVENTS; x++)
+		events += record_events(x);
+	return x > t->at ? (size_t)(x - t->at) : 1;
+}
+
 /* The trace begins with the first event of a lane. */
 static int begin(struct tracker *t, const struct log *l, const struct record *r)
 {
+	size_t n = early_records(t, l);
 	uint64_t checks;
 
 	t->begun = true;
 	t->origin = r->time;
 	t->now = 0;
-	/* Checks are counted from the first event that tells them. */
-	for (const struct record *x = t->at; x < l->rec + l->ready; x++)
+	/* Checks are counted from the first event that tells them, if it is an early one. */
+	for (const struct record *x = t->at; x < t->at + n; x++)
 		if (checks_of(t, x, x->n_attrs ? l->attr + x->attr : NULL, &checks)) {
 			timeline_writer_checks(t->writer, (int64_t)checks);
 			see_checks(t, checks);
@@ -735,7 +750,7 @@ static int meet(struct tracker *t, const struct log *l, const struct record *r,
 {
 	struct lane *a = &t->lane[r->thread];
 
-	if (!t->names->thread[r->thread].is_lane)
+	if (!event_has_lock(r->kind) && !t->names->thread[r->thread].early_lane)
 		return t->begun && hold_back(t, r, attrs) ? -1 : 1;
 	if (!t->begun) {
 		if (r->kind == EV_STATE)
@@ -864,6 +879,11 @@ uint64_t tracker_count(const struct tracker *t)
 	return t->events;
 }
 
+uint32_t tracker_lanes(const struct tracker *t)
+{
+	return t->n_known;
+}
+
 struct shown { uint32_t number, process; bool is_lane; };
 
 static int by_place(const void *x, const void *y)
@@ -877,10 +897,10 @@ static int by_place(const void *x, const void *y)
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
-/* Whether the thread is shown as a lane: it has had an event. */
+/* Whether the thread is shown as a lane: it is one, and has had an event. */
 static bool is_shown(const struct tracker *t, uint32_t i)
 {
-	return t->names->thread[i].is_lane && t->lane[i].figures.events;
+	return t->lane[i].known && t->lane[i].figures.events;
 }
 
 /* The first n threads in order of display, lanes first; order has room for them. */

@@ -28,5 +28,6 @@ int tracker_finish(struct tracker *t, struct timeline_info *info, struct err *er
 /* Does some of the writer's work, while there is none for the tracker; false: there is none. */
 bool tracker_idle(void *tracker);
 uint64_t tracker_count(const struct tracker *t);	/* events so far */
+uint32_t tracker_lanes(const struct tracker *t);	/* threads with events of a lock so far */
 
 #endif
