@@ -310,6 +310,12 @@ static int settle_interval(struct ingest *in)
 			continue;
 		if (!first)
 			first = l;
+		else if (l->clock == CLOCK_TICKS && l->check_interval != first->check_interval)
+			return err_set(in->err, ERR_FORMAT,
+				       "%s and %s have different check intervals: %" PRIu64
+				       " and %" PRIu64 " ticks",
+				       first->path, l->path, first->check_interval,
+				       l->check_interval);
 	}
 	if (first)
 		in->names.check_interval = first->check_interval;

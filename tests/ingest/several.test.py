@@ -47,4 +47,20 @@ with compare.Folder() as f:
 	status, _, err = compare.run("ingest", "-o", f("n.gtl"), a, f("not there"), check=False)
 	if status != 1 or os.path.exists(f("n.gtl")):
 		bad.append("one of two logs is not there: exit %d, said %r" % (status, err))
+	# the clock of ticks has one length of a check
+	t = put(f("t"), "# gillog 1\n# clock ticks\n# check-interval 1000\n5000 A ACQUIRE\n9000 A RELEASE\n")
+	columns = put(f("columns"), "t1 100 10 ACQUIRE\nt1 100 20 RELEASE\nt1 40 20 ACQUIRE\nt1 100 30 RELEASE\n")
+	for logs in ((columns, t), (t, columns)):
+		status, _, err = compare.run("ingest", "-o", f("n.gtl"), *logs, check=False)
+		if status != 1 or os.path.exists(f("n.gtl")) or not all(x in err for x in (t, columns, "1000", "100 ")):
+			bad.append("two check intervals: exit %d, said %r" % (status, err))
+	same = put(f("same"), "# gillog 1\n# clock ticks\n# check-interval 100\n1050 A ACQUIRE\n1100 A RELEASE\n")
+	untold = put(f("untold"), "# gillog 1\n# clock ticks\n1050 A ACQUIRE\n1100 A RELEASE\n")
+	for other in (same, untold):
+		for logs in ((columns, other), (other, columns)):
+			compare.ingest(f("t.gtl"), *logs)
+			info = compare.info(f("t.gtl"))
+			if (info["checks"], info["check_interval"]) != (20, 100):
+				bad.append("%s: %s checks of %s ticks" % (logs, info["checks"], info["check_interval"]))
+	compare.ingest(f("t.gtl"), columns, t, options=("--check-interval", "1000"))
 compare.report("several logs", bad)
