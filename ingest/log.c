@@ -347,7 +347,7 @@ int log_piece(struct log *l, const uint8_t **data, size_t *len)
 		return source_next(l->source, data, len, l->err);
 	*data = l->piece;
 	*len = l->piece_len;
-	l->piece = NULL;
+	l->piece = NULL;	/* l->first, if it is that, stays until the log is closed */
 	return 0;
 }
 
@@ -462,6 +462,36 @@ static int skip_mark(struct log *l)
 	return l->piece_len ? 0 : source_next(l->source, &l->piece, &l->piece_len, l->err);
 }
 
+/*
+ * Which format it is.  A pipe gives its first bytes in small pieces, and what tells may come behind
+ * a banner: while nobody knows the log, more of it is waited for, up to a piece of usual size.
+ */
+static int recognise(struct log *l)
+{
+	struct buf *b = &l->first;
+	const uint8_t *p = l->piece;
+	size_t n = l->piece_len;
+
+	for (;;) {
+		l->format = format_recognise(l->piece, l->piece_len < SOURCE_PIECE ? l->piece_len
+										  : SOURCE_PIECE);
+		if (l->format || l->piece_len >= SOURCE_PIECE)
+			return 0;
+		if (!b->len)
+			buf_add(b, p, n);
+		if (source_next(l->source, &p, &n, l->err))
+			return -1;
+		if (!n)
+			return 0;
+		buf_add(b, p, n);
+		if (!buf_reserve(b, SOURCE_PAD))
+			return err_memory(l->err, "a log's beginning");
+		memset(b->data + b->len, 0, SOURCE_PAD);
+		l->piece = b->data;
+		l->piece_len = b->len;
+	}
+}
+
 int log_open(struct log *l, const struct format *format, const struct source_options *o)
 {
 	if (source_open(&l->source, l->path, o, l->err) ||
@@ -475,7 +505,9 @@ int log_open(struct log *l, const struct format *format, const struct source_opt
 		return err_set(l->err, ERR_FORMAT, "%s: no event in it: it is empty",
 			       shown_path(l));
 	}
-	l->format = format ? format : format_recognise(l->piece, l->piece_len);
+	l->format = format;
+	if (!format && recognise(l))
+		return -1;
 	if (!l->format)
 		return err_set(l->err, ERR_FORMAT,
 			       "%s: no known format (--format NAME says which it is)",
@@ -490,6 +522,7 @@ void log_close(struct log *l)
 	source_close(l->source);
 	buf_release(&l->scratch);
 	buf_release(&l->carry);
+	buf_release(&l->first);
 	free(l->rec);
 	free(l->spare);
 	free(l->attr);

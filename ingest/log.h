@@ -94,6 +94,7 @@ struct log {
 	bool skip_line;		/* ... which was too long */
 	const uint8_t *piece;	/* the first one, while nobody has read it */
 	size_t piece_len;
+	struct buf first;	/* ... which is these bytes where several were needed */
 
 	/* rec[head..ready) are in order and may be taken; up to n they may still be moved. */
 	struct record *rec, *spare;

@@ -108,6 +108,23 @@ def header(f, what, text, word, after=71000, *, ticks=False, lock=""):
 	expect(what, "%r in %r" % (word, err), word in err, True)
 
 
+def known(f, name, *pieces, ok=True):
+	"""Comes in these pieces: the same as a file."""
+	data = b"".join(pieces)
+	cuts = [sum(map(len, pieces[:i])) for i in range(1, len(pieces))]
+	if len(pieces) > 30:
+		cuts = cuts[:12]
+	status, _, err = compare.run("ingest", "-f", "--title", "t", "-o", f("t.gtl"), put(f("log"), data), check=False)
+	expect(name, "as a file: " + err, status, 0 if ok else 1)
+	try:
+		got = through_pipe(f("pipe.gtl"), data, cuts)
+		if not ok or got != read(f("t.gtl")):
+			bad.append("%s: another timeline" % name)
+	except (AssertionError, BrokenPipeError) as e:
+		if ok:
+			bad.append("%s: %s" % (name, e))
+
+
 with compare.Folder() as f:
 	for late in (60000, EARLY, EARLY + 1, 69900):
 		begins(f, late)
@@ -116,6 +133,12 @@ with compare.Folder() as f:
 	header(f, "waits", "# waits busy", "begins a wait")
 	header(f, "ticks per check", "# check-interval 7", "check interval", ticks=True)
 	header(f, "the clock", "# clock ticks", "clock")
+	# a log is known by its first 128 KiB, not by what a pipe gives first
+	known(f, "behind a banner", b"Attaching 2 probes...\n", b"1|take|00:00:01.000\n1|drop|00:00:01.001\n")
+	known(f, "a line in halves", b"Attaching 2 probes...\n1|ta", b"ke|00:00:01.000\n1|drop|00:00:01.001\n")
+	known(f, "byte by byte", *(b"%c" % c for c in b"# \nt1 100 10 ACQUIRE\nt1 100 20 RELEASE\n"))
+	known(f, "a long preface", *([b"# a comment\n" * 500] * 20), b"t1 100 10 ACQUIRE\nt1 100 20 RELEASE\n")
+	known(f, "a preface of 128 KiB", *([b"#23456789 123456\n" * 482] * 17), b"t1 100 10 ACQUIRE\n", ok=False)
 	# the same again changes nothing, and a lock that is new may be of any kind
 	text = "# gillog 1\n# clock ns\n# waits entry\n5 a ACQUIRE\n# clock ns\n# waits entry\n# lock p kind=park\n6 a ACQUIRE lock=p\n7 a RELEASE\n"
 	_, _, err = compare.ingest(f("t.gtl"), put(f("log"), text.encode()))
