@@ -768,6 +768,19 @@ static int meet(struct tracker *t, const struct log *l, const struct record *r,
 	return 0;
 }
 
+/* Its line is not known any more: the parser is far ahead. */
+static int too_far(struct log *l, uint64_t time)
+{
+	uint64_t line = l->line;
+	int ret;
+
+	l->line = 0;
+	ret = log_bad(l, "the event at time %" PRIu64 " is more than 146 years after the first one",
+		      time);
+	l->line = line;
+	return ret;
+}
+
 static inline int track_record(struct tracker *t, struct log *l, const struct record *r,
 			       const struct attr *attrs)
 {
@@ -776,7 +789,7 @@ static inline int track_record(struct tracker *t, struct log *l, const struct re
 	if (!t->lane[r->thread].known && (ret = meet(t, l, r, attrs)))
 		return ret < 0 ? -1 : 0;
 	if (r->time - t->origin > TIMELINE_MAX_TIME)
-		return log_bad(l, "an event more than 146 years after the first one");
+		return too_far(l, r->time);
 	if (t->n_held && write_held(t))
 		return -1;
 	if (write_one(t, &l->waits, r, attrs))

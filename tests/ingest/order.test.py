@@ -80,4 +80,10 @@ with compare.Folder() as f:
 	a, b = compare.info(f("t.gtl"))["threads"]
 	if (a["run"], a["idle"], a["max_run"], b["wait"]) != (300, 600, 0, 701):
 		bad.append("a gap: %s %s" % (a, b))
+	# it is known when the events are in order, long after its line was read
+	far = HEAD + "1 a ACQUIRE\n4611686018427392904 a RELEASE\n" + "".join("4611686018427392905 b ENTRY\n" for _ in range(3))
+	_, _, err = compare.ingest(f("t.gtl"), put(f("log"), far))
+	told = [x for x in err.splitlines() if "146 years" in x]
+	if len(told) != 4 or ":" + "4611686018427392904" in err or "at time 4611686018427392904" not in told[0] or f("log") + ": " not in told[0]:
+		bad.append("an event far away: said %r" % err)
 compare.report("order", bad)
