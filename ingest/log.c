@@ -153,7 +153,12 @@ int log_gap(struct log *l, uint64_t time, uint64_t since, uint32_t thread)
 
 	if (time < last_at(l, l->n_added + 1 - ORDER_WINDOW))
 		return 0;	/* the LOST itself, which comes next, is too late */
-	return log_add(l, begin < floor ? floor : begin, thread, 0, EV_STATE, 0);
+	if (begin < floor)
+		begin = floor;
+	if (log_add(l, begin, thread, 0, EV_STATE, 0))
+		return -1;
+	l->rec[l->n - 1].step = begin < time;
+	return 0;
 }
 
 /* --- records ---------------------------------------------------------------------------------- */
@@ -216,6 +221,21 @@ static int spread_pairs(struct log *l)
 }
 
 /*
+ * A gap begins behind what is known of the instant at which it does, as it comes in a log in order;
+ * a gap of no length keeps its place before its EV_LOST.
+ */
+static inline bool is_last_of_instant(const struct record *r)
+{
+	return r->kind == EV_STATE && r->step;
+}
+
+static inline bool comes_before(const struct record *x, const struct record *y)
+{
+	return x->time < y->time ||
+	       (x->time == y->time && is_last_of_instant(y) && !is_last_of_instant(x));
+}
+
+/*
  * A stable merge sort from short sorted runs upward; nearly sorted records cost nearly nothing
  * more.
  */
@@ -243,12 +263,12 @@ static int sort_records(struct log *l)
 			       end = i + 2 * width < n ? i + 2 * width : n;
 			size_t x = i, y = mid, k = i;
 
-			if (mid == end || a[mid - 1].time <= a[mid].time) {
+			if (mid == end || !comes_before(&a[mid], &a[mid - 1])) {
 				memcpy(b + i, a + i, (end - i) * sizeof(*a));
 				continue;
 			}
 			while (x < mid && y < end)
-				b[k++] = a[y].time < a[x].time ? a[y++] : a[x++];
+				b[k++] = comes_before(&a[y], &a[x]) ? a[y++] : a[x++];
 			memcpy(b + k, a + x, (mid - x) * sizeof(*a));
 			memcpy(b + k + (mid - x), a + y, (end - y) * sizeof(*a));
 		}

@@ -35,7 +35,7 @@ struct record {
 	uint32_t thread, attr;
 	uint16_t lock;
 	uint8_t kind, n_attrs;
-	uint32_t step;		/* of REC_PAIRS */
+	uint32_t step;		/* of REC_PAIRS; of EV_STATE: whether it lies before its EV_LOST */
 };
 
 /*

@@ -86,4 +86,16 @@ with compare.Folder() as f:
 	told = [x for x in err.splitlines() if "146 years" in x]
 	if len(told) != 4 or ":" + "4611686018427392904" in err or "at time 4611686018427392904" not in told[0] or f("log") + ": " not in told[0]:
 		bad.append("an event far away: said %r" % err)
+	# an event that comes late in the log, at the instant at which a gap begins, comes before the gap, as in a log in order
+	for since, time in ((1, 4999), (0, 5000), (4000, 1000)):
+		text = HEAD + "1000 a ACQUIRE\n5000 a LOST count=1 since=%d\n%d a RELEASE\n6000 b ENTRY\n" % (since, time)
+		compare.ingest(f("t.gtl"), put(f("log"), text), options=("--title", "t"))
+		dump = compare.run("dump", f("t.gtl"))[1]
+		with open(f("dumped"), "wb") as out:
+			out.write(dump)
+		compare.ingest(f("again.gtl"), f("dumped"))
+		a, b = compare.info(f("t.gtl")), compare.info(f("again.gtl"))
+		if a["lost_acquires"] != (since == 0):
+			bad.append("a late event at a gap's begin, since=%d: %d lost acquires" % (since, a["lost_acquires"]))
+		bad.extend("a gap, since=%d: %s is %s, after dump and ingest %s" % (since, k, a[k], b[k]) for k in a if a[k] != b[k])
 compare.report("order", bad)
