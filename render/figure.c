@@ -42,8 +42,8 @@ static void choose_width(struct figure *fig)
 }
 
 /*
- * The name, what stands before its end cut so that all of it is at most so wide; the kept bytes at its end
- * stay, unless they leave no room for a beginning.  NULL: no memory.
+ * The name, cut before its last `kept` bytes so that all of it is at most so wide; cut at its end
+ * if those leave no room for a beginning.  NULL: no memory.
  */
 static char *fit_name(struct figure *fig, const char *name, size_t kept, double most)
 {

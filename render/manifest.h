@@ -33,7 +33,7 @@ struct manifest_trace {
 	const char *tiles;			/* its address */
 	const struct stored_runs *stored;	/* NULL: null */
 	struct worst_list *worst;		/* begins as all 0; NULL: not kept */
-	const char *path;			/* of the timeline, whose name is told; NULL: none */
+	const char *path;			/* the timeline's, whose name is told; or NULL */
 };
 
 /* The manifest's object, without GILSCOPE_MANIFEST =.  title NULL: the first trace's. */

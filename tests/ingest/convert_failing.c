@@ -20,7 +20,7 @@ int cmd_convert(int argc, char **argv);
 #if OWN_MALLOC
 static char gtl[300], out[300], said[300];
 
-/* The command's exit code; of 0, *text is what it said and *data what it wrote, both the caller's. */
+/* The exit code; of 0, *text is what it said and *data what it wrote, both the caller's. */
 static int convert(const char *to, long fails, long *n, uint8_t **text, uint8_t **data)
 {
 	char *argv[] = { "convert", "--to", (char *)to, "-f", "-o", out, gtl, NULL };

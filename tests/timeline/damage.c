@@ -137,7 +137,7 @@ static void test_nodes(void **state)
 		fail_msg("%s", err.msg);
 	unlink(path);
 	step = mode && strcmp(mode, "release") ? 61 : 7;
-	/* nodes lie where nobody looks: 45 of 100 changes are of them, and more would be of others */
+	/* nodes lie where nobody looks: 45 of 100 changes are of them, more would be of others */
 	damage(data, size, step, (unsigned)(3 * size / step) * 46 / 100);
 	free(data);
 }
