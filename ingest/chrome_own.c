@@ -215,7 +215,7 @@ int chrome_own_event(struct log *l)
 	return log_add(l, time, thread, lock, kind, n);
 }
 
-/* --- "otherData": what the file is --------------------------------------------------------------- */
+/* --- "otherData": what the file is ------------------------------------------------------------ */
 
 /* A count or a time of a member; false: it is none, which was told as *ret says. */
 static bool member_number(struct log *l, const char *key, const char *s, size_t n, uint64_t *v,
@@ -308,8 +308,8 @@ static int begin_ours(struct log *l)
 
 	if (c->n_events)
 		return err_set(l->err, ERR_FORMAT,
-			       "%s: event %" PRIu64 " comes before \"otherData\", which says on which "
-			       "clock gilscope convert wrote the events: expected before "
+			       "%s: event %" PRIu64 " comes before \"otherData\", which says on "
+			       "which clock gilscope convert wrote the events: expected before "
 			       "\"traceEvents\"", path, c->n_events);
 	if (c->others_cut)
 		return err_set(l->err, ERR_FORMAT,

@@ -258,9 +258,9 @@ static int find_lock(struct log *l, uint32_t process, const struct word *w, uint
 /* --- header lines ----------------------------------------------------------------------------- */
 
 /*
- * Whether w holds two words and then nothing but the keys of this list, which a 0 ends: a word too
- * many is mostly a name that should have been quoted.  If not, it is told as a bad line, with the
- * answer in *ret.
+ * Whether w holds two words and then nothing but the keys of this list, each once; a NULL ends it.
+ * A word too many is mostly a name that should have been quoted.  If not, it is told as a bad line,
+ * with the answer in *ret.
  */
 static bool has_only(struct log *l, const struct word *w, int n, const char *const *keys, int *ret)
 {
@@ -274,11 +274,13 @@ static bool has_only(struct log *l, const struct word *w, int n, const char *con
 
 		while (w[i].key_len && *key && !key_is(&w[i], *key))
 			key++;
-		if (w[i].key_len && *key)
+		if (w[i].key_len && *key && find_key(w, n, *key) == &w[i])
 			continue;
-		*ret = log_bad(l, w[i].key_len ? "an unknown key in a \"# %.*s\" line" :
-			       "a word that is no key=value in a \"# %.*s\" line", (int)w[0].n,
-			       w[0].s);
+		*ret = log_bad(l,
+			       !w[i].key_len ? "a word that is no key=value in a \"# %.*s\" line" :
+			       *key	     ? "a key that stands twice in a \"# %.*s\" line" :
+					       "an unknown key in a \"# %.*s\" line",
+			       (int)w[0].n, w[0].s);
 		return false;
 	}
 	return true;

@@ -606,7 +606,7 @@ static bool was_event(const char *s, const char *end)
 	return false;
 }
 
-/* Of what stands behind the time, whether it is a record of perf's own, or has a name with blanks. */
+/* Whether what stands behind the time is a record of perf's own, or has a name with blanks. */
 static bool other_event(const char *s, const char *end)
 {
 	const char *p;

@@ -107,7 +107,7 @@ def gillog(f):
 	def log(line):
 		return "# gillog 1\n%s\n1 7 ACQUIRE\n2 7 RELEASE\n" % line
 	for line in ("# process p pid=abc", "# process p ppid=-1", "# process", "# process p pid=1 uid=3",
-		     "# process p q", "# thread 7 name=\"unclosed", "# thread 7 name=Main Thread", "# thread 7 name=\"a\"b", "# thread",
+		     "# process p q", "# process p pid=1 pid=2", "# thread 7 name=\"unclosed", "# thread 7 name=Main Thread", "# thread 7 name=\"a\"b", "# thread",
 		     "# thread \"\" name=x", "# thread name=x", "# thread 7 nam=x", "# lock 0 kind=prak", "# lock", "# lock 0 kind=",
 		     "# lock 0 kind=park 1", "# func 1 foo", "# func x name=foo", "# func 1 name=foo line=x", "# func 1 name=foo fiel=x",
 		     "# fact a b c", "# fact", "# fact a", "# fact a=b c", "# clock", "# clock s", "# clock ns ns", "# waits", "# waits never",
