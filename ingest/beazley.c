@@ -139,7 +139,7 @@ static int beazley_open(struct log *l)
 	if (names_add_process(l->names, -1, &b->process, l->err) ||
 	    names_find(l->names, NAME_LOCK, b->process, "0", 1, &b->lock, NULL, l->err))
 		return -1;
-	return names_set(&l->names->lock[b->lock].name, "GIL", 3, l->err);
+	return names_set(l->names, &l->names->lock[b->lock].name, "GIL", 3, l->err);
 }
 
 static void beazley_close(struct log *l)

@@ -228,7 +228,7 @@ int chrome_gil(struct log *l, uint32_t thread, uint16_t *lock)
 	if (!*first) {
 		if (names_find(l->names, NAME_LOCK, process, "0", 1, &number_of, NULL, l->err) ||
 		    (!l->names->lock[number_of].name &&
-		     names_set(&l->names->lock[number_of].name, "GIL", 3, l->err)))
+		     names_set(l->names, &l->names->lock[number_of].name, "GIL", 3, l->err)))
 			return -1;
 		*first = number_of + 1;
 	}

@@ -94,7 +94,7 @@ static int name_threads(struct log *l, const struct companion *p, const struct b
 		struct name_thread *t = &l->names->thread[v[low].thread];
 
 		if (names_is_pid(&l->names->process[t->process], p->pid) &&
-		    names_set(&t->name, p->name, strlen(p->name), l->err))
+		    names_set(l->names, &t->name, p->name, strlen(p->name), l->err))
 			return -1;
 	}
 	return 0;
@@ -104,7 +104,8 @@ static int name_processes(struct log *l, const struct companion *p)
 {
 	for (uint32_t i = 0; *p->pid && i < l->names->n_processes; i++)
 		if (l->names->process[i].pid >= 0 && names_is_pid(&l->names->process[i], p->pid) &&
-		    names_set(&l->names->process[i].name, p->name, strlen(p->name), l->err))
+		    names_set(l->names, &l->names->process[i].name, p->name, strlen(p->name),
+			      l->err))
 			return -1;
 	return 0;
 }

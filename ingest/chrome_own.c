@@ -36,7 +36,7 @@ static int our_process(struct log *l)
 	if (chrome_number(c, A_PPID, &v))
 		p->ppid = (int64_t)v;
 	return c->s[A_NAME].set && c->s[A_NAME].n
-		       ? names_set(&p->name, (char *)c->text.data + c->s[A_NAME].off,
+		       ? names_set(l->names, &p->name, (char *)c->text.data + c->s[A_NAME].off,
 				   c->s[A_NAME].n, l->err)
 		       : 0;
 }
@@ -60,8 +60,8 @@ static int our_thread(struct log *l)
 	buf_clear(&c->last_key);
 	if (!c->s[A_NAME].set || chrome_is(c, A_KIND, "nameless"))
 		return 0;
-	return names_set(&l->names->thread[thread].name, (char *)c->text.data + c->s[A_NAME].off,
-			 c->s[A_NAME].n, l->err);
+	return names_set(l->names, &l->names->thread[thread].name,
+			 (char *)c->text.data + c->s[A_NAME].off, c->s[A_NAME].n, l->err);
 }
 
 static int our_lock(struct log *l)
@@ -82,7 +82,7 @@ static int our_lock(struct log *l)
 	if (chrome_is(c, A_KIND, "park") && names_park(l->names, lock, l->err))
 		return chrome_bad_err(l);
 	s = chrome_text(c, A_NAME, &n);
-	return c->s[A_NAME].set && n ? names_set(&l->names->lock[lock].name, s, n, l->err) : 0;
+	return n ? names_set(l->names, &l->names->lock[lock].name, s, n, l->err) : 0;
 }
 
 static int our_func(struct log *l)
@@ -255,7 +255,7 @@ static int our_member(struct log *l, const char *key, size_t len, const char *s,
 			return ret;
 		c->offset = v;
 	} else if (equal(key, len, "title")) {
-		return names_set(&l->names->title, s, n, l->err);
+		return names_set(NULL, &l->names->title, s, n, l->err);
 	} else if (equal(key, len, "waits")) {
 		if (!equal(s, n, "busy") && !equal(s, n, "entry"))
 			return bad_member(l, "waits");

@@ -210,12 +210,12 @@ static int thread_member(struct log *l, const char *s, size_t n)
 	size_t id = n > MAX_ID ? MAX_ID : n;
 
 	if (key_is(g, "tid"))
-		return names_set(&t->tid, s, id, l->err);
+		return names_set(NULL, &t->tid, s, id, l->err);
 	if (key_is(g, "pid"))
-		return names_set(&t->pid, s, id, l->err);
+		return names_set(NULL, &t->pid, s, id, l->err);
 	if (key_is(g, "name"))
-		return names_set(&t->name, s, n, l->err);
-	return key_is(g, "processName") ? names_set(&t->process_name, s, n, l->err) : 0;
+		return names_set(l->names, &t->name, s, n, l->err);
+	return key_is(g, "processName") ? names_set(l->names, &t->process_name, s, n, l->err) : 0;
 }
 
 /* A value that is no array and no object. */
@@ -393,16 +393,16 @@ static int find_threads(struct log *l)
 			return -1;
 		if (!known && *pid && parse_u64(pid, end, &v) == end && v <= INT32_MAX)
 			l->names->process[process].pid = (int64_t)v;
-		if (t->process_name && names_set(&l->names->process[process].name, t->process_name,
-						 strlen(t->process_name), l->err))
+		if (t->process_name && names_set(l->names, &l->names->process[process].name,
+						 t->process_name, strlen(t->process_name), l->err))
 			return -1;
-		if ((!t->tid || !*t->tid) && names_set(&t->tid, none, strlen(none), l->err))
+		if ((!t->tid || !*t->tid) && names_set(NULL, &t->tid, none, strlen(none), l->err))
 			return -1;
 		if (names_find(l->names, NAME_THREAD, process, t->tid, strlen(t->tid),
 			       &g->number[i], NULL, l->err) ||
 		    names_find(l->names, NAME_LOCK, process, "0", 1, &lock, NULL, l->err) ||
-		    names_set(&l->names->lock[lock].name, "GIL", 3, l->err) ||
-		    (t->name && names_set(&l->names->thread[g->number[i]].name, t->name,
+		    names_set(l->names, &l->names->lock[lock].name, "GIL", 3, l->err) ||
+		    (t->name && names_set(l->names, &l->names->thread[g->number[i]].name, t->name,
 					  strlen(t->name), l->err)))
 			return -1;
 		g->lock[i] = (uint16_t)lock;

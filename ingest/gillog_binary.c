@@ -142,7 +142,7 @@ static int take_processes(struct log *l, const struct gillog_info *info)
 		n = &l->names->process[p[i]];
 		n->pid = g->pid;
 		n->ppid = g->ppid;
-		if (*g->name && names_set(&n->name, g->name, strlen(g->name), l->err))
+		if (*g->name && names_set(l->names, &n->name, g->name, strlen(g->name), l->err))
 			return -1;
 	}
 	return 0;
@@ -179,7 +179,7 @@ static int take_threads(struct log *l, const struct gillog_info *info)
 			s[i] = (struct stream){ .number = number, .first = NONE, .last = NONE };
 			b->n_streams = i + 1;
 		}
-		if (*t->name && names_set(&l->names->thread[s[i].number].name, t->name,
+		if (*t->name && names_set(l->names, &l->names->thread[s[i].number].name, t->name,
 					  strlen(t->name), l->err))
 			return -1;
 	}
@@ -204,7 +204,8 @@ static int take_locks(struct log *l, const struct gillog_info *info)
 			b->n_locks = i + 1;
 			l->names->lock[p[i]].kind = k->park ? LOCK_PARK : LOCK_GIL;
 		}
-		if (names_set(&l->names->lock[p[i]].name, k->name, strlen(k->name), l->err))
+		if (names_set(l->names, &l->names->lock[p[i]].name, k->name, strlen(k->name),
+			      l->err))
 			return -1;
 	}
 	return 0;
@@ -280,7 +281,7 @@ static int take_told(struct log *l, const struct gillog_told *t, const char *tit
 	l->skipped += t->skipped;
 	l->names->lost_events += t->lost;
 	l->truncated |= t->truncated;
-	return *title ? names_set(&l->names->title, title, strlen(title), l->err) : 0;
+	return *title ? names_set(NULL, &l->names->title, title, strlen(title), l->err) : 0;
 }
 
 /* What the log has named so far. */

@@ -247,7 +247,7 @@ static int find_lock(struct log *l, uint32_t process, const struct word *w, uint
 	} else {
 		if (names_find(l->names, NAME_LOCK, process, "0", 1, &number, NULL, l->err) ||
 		    (!l->names->lock[number].name &&
-		     names_set(&l->names->lock[number].name, "GIL", 3, l->err)))
+		     names_set(l->names, &l->names->lock[number].name, "GIL", 3, l->err)))
 			return -1;
 		g->first_lock[process] = number + 1;
 	}
@@ -310,7 +310,7 @@ static int header_process(struct log *l, const struct word *w, int n)
 		p->pid = (int64_t)pid_v;
 	if (ppid)
 		p->ppid = (int64_t)ppid_v;
-	return name ? names_set(&p->name, name->s, name->n, l->err) : 0;
+	return name ? names_set(l->names, &p->name, name->s, name->n, l->err) : 0;
 }
 
 static int header_thread(struct log *l, const struct word *w, int n)
@@ -330,7 +330,8 @@ static int header_thread(struct log *l, const struct word *w, int n)
 	    names_alias(l->names, plain_scope(l), w[1].s, w[1].n, thread, l->err))
 		return log_bad_err(l);
 	memset(&g->cache, 0, sizeof(g->cache));
-	return name ? names_set(&l->names->thread[thread].name, name->s, name->n, l->err) : 0;
+	return name ? names_set(l->names, &l->names->thread[thread].name, name->s, name->n, l->err)
+		    : 0;
 }
 
 static int header_lock(struct log *l, const struct word *w, int n)
@@ -354,7 +355,7 @@ static int header_lock(struct log *l, const struct word *w, int n)
 		g->first_lock[process] = lock + 1u;
 	if (park && names_park(l->names, lock, l->err))
 		return log_bad_err(l);
-	return name ? names_set(&l->names->lock[lock].name, name->s, name->n, l->err) : 0;
+	return name ? names_set(l->names, &l->names->lock[lock].name, name->s, name->n, l->err) : 0;
 }
 
 static int header_func(struct log *l, const struct word *w, int n)
@@ -445,8 +446,8 @@ static int header_title(struct log *l, const char *s, const char *end, const str
 	while (s < end && is_blank(*s))
 		s++;
 	if (n == 2 && w[1].quoted && !w[1].key_len)
-		return names_set(&l->names->title, w[1].s, w[1].n, l->err);
-	return names_set(&l->names->title, s, (size_t)(end - s), l->err);
+		return names_set(NULL, &l->names->title, w[1].s, w[1].n, l->err);
+	return names_set(NULL, &l->names->title, s, (size_t)(end - s), l->err);
 }
 
 /* "# fact KEY=VALUE" or "# fact KEY VALUE". */

@@ -368,7 +368,7 @@ static int title_from(struct ingest *in, char **title)
 	size_t n;
 
 	if (!strcmp(path, "-"))
-		return names_set(title, "", 0, in->err);
+		return names_set(NULL, title, "", 0, in->err);
 	name = name ? name + 1 : path;
 	n = strlen(name);
 	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
@@ -377,7 +377,7 @@ static int title_from(struct ingest *in, char **title)
 		if (n > len && !memcmp(name + n - len, endings[i], len))
 			n -= len;
 	}
-	return names_set(title, name, n, in->err);
+	return names_set(NULL, title, name, n, in->err);
 }
 
 static int run(struct ingest *in, const char *out_path, struct ingest_result *result)
@@ -398,6 +398,9 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 	for (uint32_t i = 0; i < in->n_logs; i++)
 		if (in->log[i].format->end && in->log[i].format->end(&in->log[i]))
 			return -1;
+	if (in->names.n_left)
+		log_note(&in->log[0], "all names are more than %u MiB: %" PRIu64 " are left out",
+			 MAX_NAMES >> 20, in->names.n_left);
 	for (uint32_t i = 0; i < in->n_logs; i++) {
 		info.skipped_lines = count_add(info.skipped_lines, in->log[i].skipped);
 		info.truncated |= in->log[i].truncated;
@@ -407,7 +410,7 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 			       strcmp(in->log[0].path, "-") ? in->log[0].path : "standard input",
 			       in->n_logs > 1 ? "these logs" : "this log");
 	if (in->o->title &&
-	    names_set(&in->names.title, in->o->title, strlen(in->o->title), in->err))
+	    names_set(NULL, &in->names.title, in->o->title, strlen(in->o->title), in->err))
 		return -1;
 	if (!in->names.title && title_from(in, &in->names.title))
 		return -1;

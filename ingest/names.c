@@ -164,6 +164,9 @@ static int fill_slot(struct names *n, struct name_slot *slot, const struct name_
 	/* it would be shown and written like the shorter one; aliases are shown to nobody */
 	if (key->kind != NAME_ALIAS && memchr(s, 0, key->len))
 		return err_set(err, ERR_FORMAT, "a name with a NUL in it");
+	if (n->n_used == MAX_IDS || n->n_id_bytes + key->len > MAX_NAMES)
+		return err_set(err, ERR_FORMAT, "more than %u ids of threads and locks, or %u MiB",
+			       MAX_IDS, MAX_NAMES >> 20);
 	copy = malloc(key->len + 1);
 	if (!copy)
 		return err_memory(err, "names");
@@ -183,6 +186,7 @@ static int fill_slot(struct names *n, struct name_slot *slot, const struct name_
 	slot->name = copy;
 	slot->number = *number;
 	n->n_used++;
+	n->n_id_bytes += key->len;
 	return 0;
 }
 
@@ -229,13 +233,18 @@ static size_t kept_len(const char *s, size_t len)
 	return strnlen(s, len > MAX_NAME ? MAX_NAME : len);
 }
 
-int names_set(char **to, const char *s, size_t len, struct err *err)
+int names_set(struct names *n, char **to, const char *s, size_t len, struct err *err)
 {
+	size_t old = *to ? strlen(*to) : 0;
 	char *copy;
 
 	len = kept_len(s, len);
-	if (*to && strlen(*to) == len && !memcmp(*to, s, len))
+	if (*to && old == len && !memcmp(*to, s, len))
 		return 0;
+	if (n && n->n_bytes - old + len > MAX_NAMES) {
+		n->n_left++;
+		len = 0;
+	}
 	copy = malloc(len + 1);
 	if (!copy)
 		return err_memory(err, "names");
@@ -243,6 +252,8 @@ int names_set(char **to, const char *s, size_t len, struct err *err)
 	copy[len] = 0;
 	free(*to);
 	*to = copy;
+	if (n)
+		n->n_bytes = n->n_bytes - old + len;
 	return 0;
 }
 
@@ -256,18 +267,20 @@ int names_fact(struct names *n, const char *key, size_t key_len, const char *val
 	for (uint32_t i = 0; i < n->n_facts; i++)
 		if (strlen(n->fact[i].key) == key_len && !memcmp(n->fact[i].key, key, key_len)) {
 			v = (char *)(uintptr_t)n->fact[i].value;
-			if (names_set(&v, value, value_len, err))
+			if (names_set(n, &v, value, value_len, err))
 				return -1;
 			n->fact[i].value = v;
 			return 0;
 		}
+	if (n->n_bytes + key_len > MAX_NAMES)
+		return err_set(err, ERR_FORMAT, "more than %u MiB of all names", MAX_NAMES >> 20);
 	if (n->n_facts == MAX_FACTS)
 		return err_set(err, ERR_FORMAT, "more than %u facts", MAX_FACTS);
 	f = grow(n->fact, n->n_facts, &n->cap_facts, sizeof(*f));
 	if (!f)
 		return err_memory(err, "facts");
 	n->fact = f;
-	if (names_set(&k, key, key_len, err) || names_set(&v, value, value_len, err)) {
+	if (names_set(n, &k, key, key_len, err) || names_set(n, &v, value, value_len, err)) {
 		free(k);
 		return -1;
 	}
@@ -287,7 +300,7 @@ int names_func(struct names *n, const char *name, size_t name_len, const char *f
 	if (!f)
 		return err_memory(err, "functions");
 	n->func = f;
-	if (names_set(&a, name, name_len, err) || names_set(&b, file, file_len, err)) {
+	if (names_set(n, &a, name, name_len, err) || names_set(n, &b, file, file_len, err)) {
 		free(a);
 		return -1;
 	}

@@ -19,6 +19,8 @@
 /* ticks per check: what sys.setcheckinterval() takes, a C int */
 #define CHECK_INTERVAL_MAX INT32_MAX
 #define MAX_ID 255		/* bytes of an id */
+#define MAX_IDS (1u << 22)	/* threads, locks, processes and aliases of them */
+#define MAX_NAMES (64u << 20)	/* bytes of all names together; of all ids too */
 #define MAX_NAME 4096		/* bytes of a name; longer ones are cut, and at a NUL */
 
 enum name_kind { NAME_PROCESS, NAME_THREAD, NAME_LOCK, NAME_ALIAS };
@@ -56,6 +58,8 @@ struct names {
 	struct name_slot *slot;
 	uint32_t n_slots, n_used;
 	char *title;			/* owned; NULL: none */
+	uint64_t n_bytes, n_id_bytes;	/* of names, of ids: each up to MAX_NAMES */
+	uint64_t n_left;		/* names that are "" as there were so many bytes already */
 	/* ticks per check, 0: unknown; of the trace: each log tells its own first */
 	uint64_t check_interval;
 	uint64_t lost_events;		/* that no thread is known of */
@@ -82,8 +86,11 @@ int names_alias(struct names *n, uint32_t scope, const char *s, size_t len, uint
 /* A process without a name of its own, as the next number. */
 int names_add_process(struct names *n, int64_t pid, uint32_t *number, struct err *err);
 
-/* Set or replace a name; *to is one of the pointers above. */
-int names_set(char **to, const char *s, size_t len, struct err *err);
+/*
+ * Set or replace a name; *to is one of the pointers above.  n NULL: of which there are not many, so
+ * that it is not counted.
+ */
+int names_set(struct names *n, char **to, const char *s, size_t len, struct err *err);
 int names_fact(struct names *n, const char *key, size_t key_len, const char *value,
 	       size_t value_len, struct err *err);
 /* Functions are numbered by their log; *number is the trace's.  Equal ones are not joined. */

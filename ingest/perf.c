@@ -292,7 +292,7 @@ static int find_lock(struct log *l, uint32_t thread, uint16_t *lock)
 	}
 	if (!p->lock[process]) {
 		if (names_find(l->names, NAME_LOCK, process, "0", 1, &number, NULL, l->err) ||
-		    names_set(&l->names->lock[number].name, "GIL", 3, l->err))
+		    names_set(l->names, &l->names->lock[number].name, "GIL", 3, l->err))
 			return -1;
 		p->lock[process] = number + 1;
 	}
@@ -546,7 +546,8 @@ static int header_line(struct log *l, const char *s, const char *end)
 			continue;
 		while (value < end && is_blank(*value))
 			value++;
-		return names_fact(l->names, keys[i], n, value, (size_t)(end - value), l->err);
+		return names_fact(l->names, keys[i], n, value, (size_t)(end - value), l->err) ?
+			       log_bad_err(l) : 0;
 	}
 	return 0;
 }
@@ -670,7 +671,7 @@ static int known_line(struct log *l, const char *s, const char *end)
 	if (process >= p->cap_locks || !p->lock[process])
 		return 1;
 	if (p->thread[head->thread].head != head) {
-		if (head->comm_len && names_set(&l->names->thread[head->thread].name,
+		if (head->comm_len && names_set(l->names, &l->names->thread[head->thread].name,
 						head->text + head->comm, head->comm_len, l->err))
 			return -1;
 		p->thread[head->thread].head = head;
@@ -714,7 +715,7 @@ static int perf_line(struct log *l, const char *s, size_t n)
 	if (find_tid(l, a.tid, (size_t)(a.tid_end - a.tid), &thread) || place_thread(l, &a, thread))
 		return log_bad_err(l);
 	((struct perf *)l->state)->thread[thread].head = NULL;
-	if (*a.comm != ':' && names_set(&l->names->thread[thread].name, a.comm,
+	if (*a.comm != ':' && names_set(l->names, &l->names->thread[thread].name, a.comm,
 					(size_t)(a.comm_end - a.comm), l->err))
 		return -1;
 	if (!task)

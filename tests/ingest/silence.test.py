@@ -1,5 +1,6 @@
 """Nothing of a log is dropped in silence: what cannot be read is counted and said, --strict ends at it, and what belongs to the
 log's format is neither."""
+import gzip
 import json
 import os
 import subprocess
@@ -262,7 +263,29 @@ def marks(f):
 			bad.append("%r: exit %d" % (log, status))
 
 
+def many_names(f):
+	"""Names take no more than so much memory, whatever a log of some kilobytes claims; its events all count."""
+	with gzip.open(f("log"), "wb", 1) as log:
+		log.write(b"# gillog 1\n# title the title\n")
+		for i in range(12000):
+			log.write(b'# func %d name="%s" file="%s"\n' % (i, b"a" * 4096, b"b" * 4096))
+		log.write(b"# thread a name=x\n")
+		log.write(b"".join(b"%d a ACQUIRE func=%d\n%d a RELEASE\n" % (i, i, i) for i in range(12000)))
+	p = subprocess.Popen([compare.GILSCOPE, "ingest", "-f", "-o", f("t.gtl"), f("log")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+	err = p.stderr.read().decode()
+	_, status, usage = os.wait4(p.pid, 0)
+	if status or "names" not in err:
+		bad.append("many names: exit %d, %r" % (status, err))
+	if compare.MODE == "release" and usage.ru_maxrss > 400 << 10:
+		bad.append("many names: %d KiB of memory" % usage.ru_maxrss)
+	got = compare.info(f("t.gtl"))
+	if (got["events"], got["skipped_lines"], got["title"]) != (24000, 0, "the title") or os.path.getsize(f("t.gtl")) > 70 << 20:
+		bad.append("many names: %s events, %s skipped, title %s, %d bytes" % (
+			got["events"], got["skipped_lines"], got["title"], os.path.getsize(f("t.gtl"))))
+
+
 with compare.Folder() as f:
+	many_names(f)
 	marks(f)
 	ids(f)
 	counts(f)
