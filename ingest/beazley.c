@@ -147,15 +147,21 @@ static void beazley_close(struct log *l)
 	free(l->state);
 }
 
+/* NULL, or why the columns are of no time. */
+static const char *check(const struct beazley *b, const struct columns *c)
+{
+	if (c->checks > MAX_TIME / b->interval - 1)
+		return "more checks than a clock can count";
+	if (c->countdown > c->checks * b->interval + b->interval)
+		return "a countdown of more ticks than there have been";
+	return NULL;
+}
+
 static int add(struct log *l, uint32_t thread, const struct columns *c)
 {
 	struct beazley *b = l->state;
 	unsigned n_attrs = 0;
 
-	if (c->checks > MAX_TIME / b->interval - 1)
-		return log_bad(l, "more checks than a clock can count");
-	if (c->countdown > c->checks * b->interval + b->interval)
-		return log_bad(l, "a countdown of more ticks than there have been");
 	if (c->countdown - 1 >= b->interval) {
 		if (log_attr(l, ATTR_CHECKS, (int64_t)c->checks) ||
 		    log_attr(l, ATTR_COUNTDOWN, (int64_t)c->countdown))
@@ -180,6 +186,8 @@ static int beazley_line(struct log *l, const char *s, size_t n)
 	if (!n || *s == '#')
 		return 0;
 	wrong = split(&c, s, s + n);
+	if (!wrong)
+		wrong = check(b, &c);
 	if (wrong)
 		return log_bad(l, "%s", wrong);
 	if (names_find(l->names, NAME_THREAD, b->process, c.id, c.id_len, &thread, NULL, l->err) ||

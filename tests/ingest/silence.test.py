@@ -284,7 +284,28 @@ def many_names(f):
 			got["events"], got["skipped_lines"], got["title"], os.path.getsize(f("t.gtl"))))
 
 
+def no_event(f):
+	"""Whatever is the reason that a log has no event of a lock, it is an error that leaves no file."""
+	sched = "1 a SCHED_IN cpu=1\n2 a SCHED_OUT cpu=1\n"
+	for name, log, options in (
+			("Beazley's columns", "t1 100 10 ACQUIRE\n", ["--check-interval", "1"]),
+			("gillog", "# gillog 1\n1 a ACQUIRE cpu=x\n2 a WAKEUP\n", []),
+			("gillog with only the scheduler's", "# gillog 1\n# lock 0\n" + sched, []),
+			("gillog of an unknown function", "# gillog 1\n1 a ACQUIRE func=1\n" + sched, []),
+			("bpftrace", "Attaching 2 probes...\n1|take|99:00:00\n", ["--format", "bpftrace"]),
+			("chrome, a bad time", '[{"ph":"i","cat":"GIL state","name":"GIL-take","pid":1,"tid":1,"ts":-5}]', []),
+			("chrome, our events of no lock", '{"otherData":{"gilscope":"1"},"traceEvents":[{"ph":"i","cat":"gil.event","name":"ACQUIRE",'
+			 '"pid":1,"tid":1,"ts":1,"args":{"func":"9"}}]}', [])):
+		status, _, err = compare.run("ingest", *options, "-o", f("n.gtl"), "-", data=log.encode(), check=False)
+		if status != 1 or os.path.exists(f("n.gtl")) or os.path.exists(f("n.gtl.tmp")):
+			bad.append("%s: no event: exit %d, %r, %s" % (name, status, err, os.listdir(f(""))))
+	got = check(f, "a bad line alone of its thread", "t1 100 10 ACQUIRE\nt2 99999 10 ACQUIRE\n", 1, 1)
+	if got and len(got["threads"]) != 1:
+		bad.append("a thread of bad lines is shown: %s" % got["threads"])
+
+
 with compare.Folder() as f:
+	no_event(f)
 	many_names(f)
 	marks(f)
 	ids(f)
