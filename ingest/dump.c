@@ -316,9 +316,13 @@ uint64_t dump_lost(const struct timeline *tl)
 	const struct timeline_info *info = timeline_info(tl);
 	uint64_t lost = info->lost_events;
 
-	for (uint32_t i = 0; i < info->n_threads; i++)
-		lost -= timeline_thread(tl, i)->lost_events;
-	return lost <= info->lost_events ? lost : 0;	/* a file may claim anything */
+	/* The sum may have been too large to be counted, and a file may claim anything. */
+	for (uint32_t i = 0; i < info->n_threads; i++) {
+		uint64_t n = timeline_thread(tl, i)->lost_events;
+
+		lost -= n < lost ? n : lost;
+	}
+	return lost;
 }
 
 /* Everything but the first line. */

@@ -278,8 +278,8 @@ static int take_told(struct log *l, const struct gillog_told *t, const char *tit
 	b->told = true;
 	if (t->waits != GILLOG_WAITS_UNKNOWN)
 		l->waits = t->waits == GILLOG_WAITS_BUSY ? WAITS_BUSY : WAITS_ENTRY;
-	l->skipped += t->skipped;
-	l->names->lost_events += t->lost;
+	l->skipped = count_add(l->skipped, t->skipped);
+	l->names->lost_events = count_add(l->names->lost_events, t->lost);
 	l->truncated |= t->truncated;
 	return *title ? names_set(NULL, &l->names->title, title, strlen(title), l->err) : 0;
 }
@@ -353,7 +353,7 @@ static int lose_block(struct log *l, const struct gillog_block *block, const cha
 		return -1;
 	if (block->thread < b->n_streams)
 		return lose_events(l, block->thread, block->first, block->last, block->n_events);
-	l->names->lost_events += block->n_events;
+	l->names->lost_events = count_add(l->names->lost_events, block->n_events);
 	return 0;
 }
 
@@ -367,7 +367,7 @@ static int lose_mixed(struct log *l, uint64_t first, uint64_t last, uint32_t n, 
 
 	if (log_bad(l, "%s", why))
 		return -1;
-	l->names->lost_events += n;
+	l->names->lost_events = count_add(l->names->lost_events, n);
 	for (uint32_t i = 0; i < b->n_streams && b->n_streams <= MANY_STREAMS; i++) {
 		if (b->stream[i].known && lose_events(l, i, first, last, 0))
 			return -1;

@@ -560,7 +560,9 @@ static int track(struct tracker *t, enum waits *waits, const struct record *r,
 	case EV_WOKEN: take_woken(t, r->thread); break;
 	case EV_LOST:
 		at = find_attr(attrs, r->n_attrs, ATTR_COUNT);
-		a->figures.lost_events += at && at->value > 0 ? (uint64_t)at->value : 0;
+		if (at && at->value > 0)
+			a->figures.lost_events =
+				count_add(a->figures.lost_events, (uint64_t)at->value);
 		break;
 	}
 	put(t, r->thread, r->lock, r->kind, flags);
@@ -1056,7 +1058,8 @@ static int tables_fill(struct tracker *t, struct tables *x, struct timeline_info
 		x->thread[i].process = n->thread[i].process;
 		x->thread[i].is_lane = is_shown(t, i);
 		x->hist[i] = (struct hist (*)[N_HISTS])t->lane[i].hist;
-		info->lost_events += t->lane[i].figures.lost_events;
+		info->lost_events =
+			count_add(info->lost_events, t->lane[i].figures.lost_events);
 		if (x->thread[i].is_lane)
 			info->events += t->lane[i].figures.events;
 	}
@@ -1092,7 +1095,7 @@ int tracker_finish(struct tracker *t, struct timeline_info *info, struct err *er
 	if (!ret) {
 		info->origin = t->origin;
 		info->end = t->end;
-		info->lost_events += n->lost_events;
+		info->lost_events = count_add(info->lost_events, n->lost_events);
 		info->checks = t->checks - t->first_checks;
 		info->check_interval = n->check_interval;
 		info->n_threads = n->n_threads;

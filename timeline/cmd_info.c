@@ -44,7 +44,7 @@ static void sum_up(struct sums *s, const struct timeline *tl)
 		a->releases += t->releases;
 		a->lost_acquires += t->lost_acquires;
 		a->lost_releases += t->lost_releases;
-		a->lost_events += t->lost_events;
+		a->lost_events = count_add(a->lost_events, t->lost_events);
 		a->busy += t->busy;
 		a->retry += t->retry;
 		a->timeouts += t->timeouts;

@@ -247,7 +247,7 @@ static void count(struct stats_figures *f, const struct event *e, uint64_t lost)
 	case EV_TIMEOUT: f->timeouts++; break;
 	case EV_DROP_REQUEST: f->drop_requests++; break;
 	case EV_SWITCH_WAIT: f->switch_waits++; break;
-	case EV_LOST: f->lost_events += lost; break;
+	case EV_LOST: f->lost_events = count_add(f->lost_events, lost); break;
 	}
 }
 
@@ -536,7 +536,7 @@ static void add_figures(struct stats_figures *a, const struct stats_figures *b)
 	a->switch_waits += b->switch_waits;
 	a->lost_acquires += b->lost_acquires;
 	a->lost_releases += b->lost_releases;
-	a->lost_events += b->lost_events;
+	a->lost_events = count_add(a->lost_events, b->lost_events);
 }
 
 static void stored_lane(struct stats_figures *f, const struct timeline_thread *t)

@@ -235,6 +235,17 @@ def ids(f):
 
 
 def counts(f):
+	lost = "# gillog 1\n1 a ACQUIRE\n2 a LOST count=%d\n3 b LOST count=%d\n4 b LOST count=%d\n5 a ACQUIRE\n5 b BUSY\n"
+	got = check(f, "lost events at once", lost % (MAX, MAX, 3), 6, 0, lost=MAX)
+	if got and [t["lost_events"] for t in got["threads"]] != [MAX, MAX]:
+		bad.append("lost events at once: %s" % got["threads"])
+	round_trip(f, "lost events at once")
+	check(f, "lost events of nobody, too", (lost % (MAX - 9, 3, 4)).replace("1\n1", "1\n# lost-events 7\n1"), 6, 0, lost=MAX)
+	round_trip(f, "lost events of nobody, too")
+	check(f, "lost events of one thread", (lost % (MAX, MAX, 3)).replace("b", "a"), 6, 0, lost=MAX)
+	out = compare.run("stats", "--json", "--from", "1ns", f("t.gtl"))[1].decode()
+	if '"lost_events":%d' % MAX not in out.replace(" ", ""):
+		bad.append("stats counts lost events otherwise: %s" % out)
 	for n in (10 ** 12 + 1, MAX):
 		check(f, "%d lost events" % n, "# gillog 1\n# lost-events %d\n1 a ACQUIRE\n" % n, 1, 0, lost=n)
 		round_trip(f, "%d lost events" % n)
