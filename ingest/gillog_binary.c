@@ -37,11 +37,15 @@ struct binary {
 	uint32_t n_streams;
 	uint32_t *lock, *func;		/* the log's numbers -> the trace's */
 	uint32_t n_locks, n_funcs;
+	uint32_t cap_processes, cap_streams, cap_locks, cap_funcs;
 	struct epoch_block *block;
 	uint32_t n_blocks, cap_blocks;
-	/* streams with a decoded block, by their next event's time */
+	/*
+	 * Streams with a decoded block, by their next event's time; while an epoch is read, those
+	 * with a block in it.
+	 */
 	uint32_t *heap;
-	uint32_t n_heap;
+	uint32_t n_heap, cap_heap;
 	bool last_epoch;
 	bool in_mixed;			/* the decoder reads a mixed block, of which: */
 	uint64_t mixed_time, mixed_last;	/* the newest event's time, the last one's */
@@ -122,15 +126,38 @@ static void binary_close(struct log *l)
 
 /* --- names ------------------------------------------------------------------------------------ */
 
+/*
+ * Names that are new are taken at each mark, for events may use them.  What was said anew of older
+ * ones is taken once, when the log is over: there may be as many marks as names.
+ */
+static uint32_t first_to_take(const struct binary *b, uint32_t n_taken)
+{
+	return b->last_epoch ? 0 : n_taken;
+}
+
+/* Room for n elements. */
+static void *grow(void *array, uint32_t *cap, uint32_t n, size_t size)
+{
+	uint32_t more = 2 * n + 16;
+	void *p;
+
+	if (n <= *cap && array)
+		return array;
+	p = realloc(array, more * size);
+	if (p)
+		*cap = more;
+	return p;
+}
+
 static int take_processes(struct log *l, const struct gillog_info *info)
 {
 	struct binary *b = l->state;
-	uint32_t *p = realloc(b->process, (info->n_processes + 1) * sizeof(*p));
+	uint32_t *p = grow(b->process, &b->cap_processes, info->n_processes, sizeof(*p));
 
 	if (!p)
 		return err_memory(l->err, "processes");
 	b->process = p;
-	for (uint32_t i = 0; i < info->n_processes; i++) {
+	for (uint32_t i = first_to_take(b, b->n_processes); i < info->n_processes; i++) {
 		const struct gillog_process *g = &info->processes[i];
 		struct name_process *n;
 
@@ -148,34 +175,54 @@ static int take_processes(struct log *l, const struct gillog_info *info)
 	return 0;
 }
 
+/*
+ * The system gives a thread's id again: then it is told by how often, as "7#2".  Which number is
+ * free is found by doubling and halving, for there may be as many as threads.
+ */
+static int new_thread(struct log *l, uint32_t process, const char *id, uint32_t *number)
+{
+	char again[300];
+	uint32_t other, taken = 1, k = 1;
+
+	if (!names_known(l->names, NAME_THREAD, process, id, strlen(id), &other))
+		return names_find(l->names, NAME_THREAD, process, id, strlen(id), number, NULL,
+				  l->err);
+	do {
+		taken = k;
+		k *= 2;
+		snprintf(again, sizeof(again), "%.240s#%u", id, k);
+	} while (names_known(l->names, NAME_THREAD, process, again, strlen(again), &other));
+	while (k - taken > 1) {
+		uint32_t mid = taken + (k - taken) / 2;
+
+		snprintf(again, sizeof(again), "%.240s#%u", id, mid);
+		if (names_known(l->names, NAME_THREAD, process, again, strlen(again), &other))
+			taken = mid;
+		else
+			k = mid;
+	}
+	snprintf(again, sizeof(again), "%.240s#%u", id, k);
+	return names_find(l->names, NAME_THREAD, process, again, strlen(again), number, NULL,
+			  l->err);
+}
+
 static int take_threads(struct log *l, const struct gillog_info *info)
 {
 	struct binary *b = l->state;
-	struct stream *s = realloc(b->stream, (info->n_threads + 1) * sizeof(*s));
+	struct stream *s = grow(b->stream, &b->cap_streams, info->n_threads, sizeof(*s));
 
 	if (!s)
 		return err_memory(l->err, "threads");
 	b->stream = s;
-	for (uint32_t i = 0; i < info->n_threads; i++) {
+	for (uint32_t i = first_to_take(b, b->n_streams); i < info->n_threads; i++) {
 		const struct gillog_thread *t = &info->threads[i];
 		uint32_t process = b->process[t->process];
 
 		if (i >= b->n_streams) {
 			uint32_t number;
-			bool known;
 
-			/* The system gives a thread's id again: then it is told by how often. */
-			if (names_find(l->names, NAME_THREAD, process, t->id, strlen(t->id),
-				       &number, &known, l->err))
+			if (new_thread(l, process, t->id, &number))
 				return -1;
-			for (unsigned k = 2; known; k++) {
-				char again[300];
-
-				snprintf(again, sizeof(again), "%.240s#%u", t->id, k);
-				if (names_find(l->names, NAME_THREAD, process, again,
-					       strlen(again), &number, &known, l->err))
-					return -1;
-			}
 			s[i] = (struct stream){ .number = number, .first = NONE, .last = NONE };
 			b->n_streams = i + 1;
 		}
@@ -189,12 +236,12 @@ static int take_threads(struct log *l, const struct gillog_info *info)
 static int take_locks(struct log *l, const struct gillog_info *info)
 {
 	struct binary *b = l->state;
-	uint32_t *p = realloc(b->lock, (info->n_locks + 1) * sizeof(*p));
+	uint32_t *p = grow(b->lock, &b->cap_locks, info->n_locks, sizeof(*p));
 
 	if (!p)
 		return err_memory(l->err, "locks");
 	b->lock = p;
-	for (uint32_t i = 0; i < info->n_locks; i++) {
+	for (uint32_t i = first_to_take(b, b->n_locks); i < info->n_locks; i++) {
 		const struct gillog_lock *k = &info->locks[i];
 
 		if (i >= b->n_locks) {
@@ -214,7 +261,7 @@ static int take_locks(struct log *l, const struct gillog_info *info)
 static int take_funcs(struct log *l, const struct gillog_info *info)
 {
 	struct binary *b = l->state;
-	uint32_t *p = realloc(b->func, (info->n_funcs + 1) * sizeof(*p));
+	uint32_t *p = grow(b->func, &b->cap_funcs, info->n_funcs, sizeof(*p));
 
 	if (!p)
 		return err_memory(l->err, "functions");
@@ -251,11 +298,14 @@ static int set_interval(struct log *l, uint64_t interval)
 /* Facts of several logs: the first log's stand for all. */
 static int take_facts(struct log *l, const struct gillog_info *info)
 {
+	const struct binary *b = l->state;
+
 	for (uint32_t i = 0; i < info->n_facts; i++) {
 		const struct gillog_fact *f = &info->facts[i];
 		uint64_t interval;
 
-		if (l->number == 0 && names_fact(l->names, f->key, strlen(f->key), f->value,
+		if (l->number == 0 && b->last_epoch &&
+		    names_fact(l->names, f->key, strlen(f->key), f->value,
 						 strlen(f->value), l->err))
 			return -1;
 		if (!strcmp(f->key, "check interval") &&
@@ -290,7 +340,7 @@ static int take_names(struct log *l)
 	struct binary *b = l->state;
 	const struct gillog_info *info = gillog_info(b->log);
 
-	if (b->n_processes && b->changes == info->changes)
+	if (b->n_processes && b->changes == info->changes && !b->last_epoch)
 		return 0;
 	b->changes = info->changes;
 	if (take_processes(l, info))
@@ -408,22 +458,29 @@ static int next_block(struct log *l, uint32_t i)
 	return 1;
 }
 
+static int by_number(const void *x, const void *y)
+{
+	uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+
+	return a < b ? -1 : a > b;
+}
+
+/* The heap holds the streams that have blocks in this epoch, few of all there may be. */
 static int start_merge(struct log *l)
 {
 	struct binary *b = l->state;
-	uint32_t *heap = realloc(b->heap, (b->n_streams + 1) * sizeof(*heap));
+	uint32_t n = b->n_heap;
 
-	if (!heap)
-		return err_memory(l->err, "threads");
-	b->heap = heap;
+	/* In their order, so that what is told of damaged blocks is. */
+	qsort(b->heap, n, sizeof(*b->heap), by_number);
 	b->n_heap = 0;
-	for (uint32_t i = 0; i < b->n_streams; i++) {
-		int ret = next_block(l, i);
+	for (uint32_t i = 0; i < n; i++) {
+		int ret = next_block(l, b->heap[i]);
 
 		if (ret < 0)
 			return -1;
 		if (!ret)
-			b->heap[b->n_heap++] = i;
+			b->heap[b->n_heap++] = b->heap[i];
 	}
 	for (uint32_t i = b->n_heap / 2; i--;)
 		sift_down(b, i);
@@ -452,10 +509,19 @@ static int add_block(struct log *l, struct gillog_block *block)
 		return -1;
 	}
 	s = &b->stream[block->thread];
-	if (s->first == NONE)
+	if (s->first == NONE) {
+		uint32_t *heap = grow(b->heap, &b->cap_heap, b->n_heap + 1, sizeof(*heap));
+
+		if (!heap) {
+			gillog_block_release(block);
+			return err_memory(l->err, "threads");
+		}
+		b->heap = heap;
+		b->heap[b->n_heap++] = block->thread;
 		s->first = b->n_blocks;
-	else
+	} else {
 		b->block[s->last].next = b->n_blocks;
+	}
 	s->last = b->n_blocks++;
 	return 0;
 }
