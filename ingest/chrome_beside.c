@@ -67,65 +67,144 @@ int chrome_keep_name(struct log *l)
 	return chrome_is(c, S_NAME, "process_name") ? keep_companion(l, false) : 0;
 }
 
-struct by_id { const char *id; uint32_t thread; };
+/* Whom a companion's name is for, and the how manieth it is. */
+struct claim {
+	const char *tid;	/* NULL: the process */
+	int64_t pid;		/* or one of: */
+	uint32_t number;
+};
 
-static int by_id(const void *a, const void *b)
+#define ANY_PID (-1)
+#define NO_PID (-2)		/* none that a process has: only of threads without one */
+
+static int64_t pid_of(const char *s)
 {
-	const struct by_id *x = a, *y = b;
-	int d = strcmp(x->id, y->id);
+	size_t n = strlen(s);
+	uint64_t v;
 
-	return d ? d : x->thread < y->thread ? -1 : x->thread > y->thread;
+	if (!n)
+		return ANY_PID;
+	return parse_u64(s, s + n, &v) == s + n && v <= INT64_MAX ? (int64_t)v : NO_PID;
 }
 
-/* Gives a thread's name to all threads that it can mean. */
-static int name_threads(struct log *l, const struct companion *p, const struct by_id *v, uint32_t n)
+static int by_tid(const struct claim *x, const struct claim *y)
+{
+	if (!x->tid || !y->tid)
+		return (x->tid != NULL) - (y->tid != NULL);
+	return strcmp(x->tid, y->tid);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int d = by_tid(x, y);
+
+	return d ? d : x->number < y->number ? -1 : x->number > y->number;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int d = by_tid(x, y);
+
+	return d ? d : x->pid != y->pid ? x->pid < y->pid ? -1 : 1 : by_number(x, y);
+}
+
+/* The last of the claims, which are in this order, that is before a key: at the key's place. */
+static const struct claim *last_before(const struct claim *v, uint32_t n, const struct claim *key,
+				       int (*order)(const void *a, const void *b))
 {
 	uint32_t low = 0, high = n;
 
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 
-		if (strcmp(v[mid].id, p->tid) < 0)
+		if (order(&v[mid], key) < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	for (; low < n && !strcmp(v[low].id, p->tid); low++) {
-		struct name_thread *t = &l->names->thread[v[low].thread];
+	return low && !by_tid(&v[low - 1], key) ? &v[low - 1] : NULL;
+}
 
-		if (names_is_pid(&l->names->process[t->process], p->pid) &&
-		    names_set(l->names, &t->name, p->name, strlen(p->name), l->err))
+/* The claims, in two orders. */
+struct claims { struct claim *by_number, *by_pid; uint32_t n; };
+
+/* The newest companion that a thread (or process: tid NULL) can be meant by, or NULL. */
+static const struct claim *newest(const struct claims *c, const char *tid, int64_t pid)
+{
+	const struct claim *found = NULL, *x;
+	int64_t said[] = { ANY_PID, pid };
+
+	if (pid < 0)	/* unknown: any will do */
+		return last_before(c->by_number, c->n, &(struct claim){ tid, 0, UINT32_MAX },
+				   by_number);
+	for (unsigned i = tid ? 0 : 1; i < 2; i++) {
+		x = last_before(c->by_pid, c->n, &(struct claim){ tid, said[i], UINT32_MAX },
+				by_pid);
+		if (x && x->pid == said[i] && (!found || x->number > found->number))
+			found = x;
+	}
+	return found;
+}
+
+static int name_all(struct log *l, const struct claims *c)
+{
+	const struct companion *from = ((struct chrome *)l->state)->companion;
+	struct names *n = l->names;
+	const struct claim *x;
+
+	for (uint32_t i = 0; i < n->n_threads; i++) {
+		struct name_thread *t = &n->thread[i];
+
+		x = newest(c, t->id, n->process[t->process].pid);
+		if (x && names_set(n, &t->name, from[x->number].name, strlen(from[x->number].name),
+				   l->err))
+			return -1;
+	}
+	for (uint32_t i = 0; i < n->n_processes; i++) {
+		struct name_process *p = &n->process[i];
+
+		x = p->pid >= 0 ? newest(c, NULL, p->pid) : NULL;
+		if (x && names_set(n, &p->name, from[x->number].name, strlen(from[x->number].name),
+				   l->err))
 			return -1;
 	}
 	return 0;
 }
 
-static int name_processes(struct log *l, const struct companion *p)
+/* Gives the names that accompany the log to all threads and processes that they can mean. */
+static int give_names(struct log *l)
 {
-	for (uint32_t i = 0; *p->pid && i < l->names->n_processes; i++)
-		if (l->names->process[i].pid >= 0 && names_is_pid(&l->names->process[i], p->pid) &&
-		    names_set(l->names, &l->names->process[i].name, p->name, strlen(p->name),
-			      l->err))
-			return -1;
-	return 0;
+	const struct chrome *c = l->state;
+	struct claims x = { .n = c->n_companions };
+	int ret = -1;
+
+	if (!x.n)
+		return 0;
+	x.by_number = malloc(x.n * sizeof(*x.by_number));
+	x.by_pid = malloc(x.n * sizeof(*x.by_pid));
+	if (x.by_number && x.by_pid) {
+		for (uint32_t i = 0; i < x.n; i++)
+			x.by_number[i] = x.by_pid[i] = (struct claim){
+				c->companion[i].tid, pid_of(c->companion[i].pid), i,
+			};
+		qsort(x.by_number, x.n, sizeof(*x.by_number), by_number);
+		qsort(x.by_pid, x.n, sizeof(*x.by_pid), by_pid);
+		ret = name_all(l, &x);
+	} else {
+		err_memory(l->err, "names");
+	}
+	free(x.by_number);
+	free(x.by_pid);
+	return ret;
 }
 
 int chrome_end(struct log *l)
 {
 	struct chrome *c = l->state;
-	uint32_t n = l->names->n_threads;
-	struct by_id *v = malloc((n + 1) * sizeof(*v));
-	int ret = 0;
+	int ret = give_names(l);
 
-	if (!v)
-		return err_memory(l->err, "threads");
-	for (uint32_t i = 0; i < n; i++)
-		v[i] = (struct by_id){ l->names->thread[i].id, i };
-	qsort(v, n, sizeof(*v), by_id);
-	for (uint32_t i = 0; !ret && i < c->n_companions; i++)
-		ret = c->companion[i].tid ? name_threads(l, &c->companion[i], v, n)
-					  : name_processes(l, &c->companion[i]);
-	free(v);
 	if (!c->calls_done)
 		c->n_calls_kept = 0;
 	if (c->n_calls_kept)
