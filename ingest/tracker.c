@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define NONE UINT32_MAX
+#define GONE (UINT32_MAX - 1)	/* signal.to of one that was taken */
 #define MAX_HELD (1u << 16)	/* events of other tasks that are held back at most */
 
 /* A thread. */
@@ -21,12 +22,16 @@ struct lane {
 	uint64_t since;		/* of the take */
 	struct hist *hist;	/* N_HISTS of them, from its first event of a lock on */
 	struct timeline_thread figures;
+	/* Of the pending signals, over all locks: those for it, and its own that are nobody's. */
+	uint32_t n_signals, n_released;
+	uint32_t signal_lock, released_lock;
+	uint64_t signal, released;	/* the newest one's number, where it is of that lock */
 };
 
 /* A release of which the waiter that it has signalled has not shown up yet. */
 struct signal {
 	uint64_t time;
-	uint32_t by, to;	/* to: NONE, or whom a WAKEUP or WOKEN has named */
+	uint32_t by, to;	/* to: NONE, whom a WAKEUP or WOKEN has named, or GONE */
 };
 
 struct lock {
@@ -36,10 +41,15 @@ struct lock {
 	int64_t func;		/* ATTR_FUNC of its ACQUIRE, or -1 */
 	bool park;		/* LOCK_PARK: there are no holds */
 	uint32_t waiting;	/* how many threads wait for it */
-	/* Pending signals, the oldest first: ring[(first + i) % cap]. */
+	/*
+	 * Pending signals, the oldest first: number base + i is ring[(first + i) % cap], i < len; n
+	 * of them are pending, the others are GONE.
+	 */
 	struct signal *ring;
-	uint32_t first, n, cap;
+	uint32_t first, len, n, cap;
 	uint32_t assigned;	/* how many of them have a `to` */
+	uint64_t base;
+	uint64_t unassigned;	/* none before this number is nobody's */
 };
 
 struct tracker {
@@ -113,85 +123,174 @@ static int grow_locks(struct tracker *t)
 
 /* --- pending signals -------------------------------------------------------------------------- */
 
-static struct signal *signal_at(struct lock *k, uint32_t i)
+/*
+ * A signal is known by its number among those of its lock.  One that was taken stays in the ring,
+ * as GONE, until all before it are gone or the ring is full of such: no step looks at all signals.
+ */
+
+static struct signal *signal_at(const struct lock *k, uint64_t number)
 {
-	return &k->ring[(k->first + i) & (k->cap - 1)];
+	return &k->ring[(k->first + (uint32_t)(number - k->base)) & (k->cap - 1)];
 }
 
-static int add_signal(struct tracker *t, struct lock *k, uint64_t time, uint32_t by)
+/* Takes those that are gone out of the ring, so that the others get new numbers. */
+static void renumber_signals(struct tracker *t, uint32_t lock)
 {
-	if (k->n == k->cap) {
-		uint32_t cap = k->cap ? 2 * k->cap : 8;
-		struct signal *p = malloc(cap * sizeof(*p));
+	struct lock *k = &t->lock[lock];
+	uint32_t n = 0;
 
-		if (!p)
-			return err_memory(t->err, "pending signals");
-		for (uint32_t i = 0; i < k->n; i++)
-			p[i] = *signal_at(k, i);
-		free(k->ring);
-		k->ring = p;
-		k->cap = cap;
-		k->first = 0;
+	for (uint32_t i = 0; i < k->len; i++) {
+		struct signal s = *signal_at(k, k->base + i);
+		struct lane *by = &t->lane[s.by];
+
+		if (s.to == GONE)
+			continue;
+		*signal_at(k, k->base + n) = s;
+		if (s.to == NONE && by->released_lock == lock)
+			by->released = k->base + n;
+		else if (s.to != NONE && t->lane[s.to].signal_lock == lock)
+			t->lane[s.to].signal = k->base + n;
+		n++;
 	}
-	*signal_at(k, k->n++) = (struct signal){ time, by, NONE };
+	k->len = n;
+	k->unassigned = k->base;
+}
+
+static int grow_signals(struct tracker *t, struct lock *k)
+{
+	uint32_t cap = k->cap ? 2 * k->cap : 8;
+	struct signal *p = malloc(cap * sizeof(*p));
+
+	if (!p)
+		return err_memory(t->err, "pending signals");
+	for (uint32_t i = 0; i < k->len; i++)
+		p[i] = *signal_at(k, k->base + i);
+	free(k->ring);
+	k->ring = p;
+	k->cap = cap;
+	k->first = 0;
 	return 0;
 }
 
-static uint64_t remove_signal(struct lock *k, uint32_t i)
+static int add_signal(struct tracker *t, uint32_t lock, uint64_t time, uint32_t by)
 {
-	uint64_t time = signal_at(k, i)->time;
+	struct lock *k = &t->lock[lock];
+	struct lane *a = &t->lane[by];
 
-	k->assigned -= signal_at(k, i)->to != NONE;
-	if (!i) {
-		k->first = (k->first + 1) & (k->cap - 1);
+	if (k->len == k->cap && k->n < k->cap / 2)
+		renumber_signals(t, lock);
+	else if (k->len == k->cap && grow_signals(t, k))
+		return -1;
+	a->released = k->base + k->len++;
+	a->released_lock = lock;
+	a->n_released++;
+	k->n++;
+	*signal_at(k, a->released) = (struct signal){ time, by, NONE };
+	return 0;
+}
+
+static uint64_t remove_signal(struct tracker *t, struct lock *k, uint64_t number)
+{
+	struct signal *s = signal_at(k, number);
+
+	if (s->to == NONE) {
+		t->lane[s->by].n_released--;
 	} else {
-		for (; i + 1 < k->n; i++)
-			*signal_at(k, i) = *signal_at(k, i + 1);
+		k->assigned--;
+		t->lane[s->to].n_signals--;
 	}
+	s->to = GONE;
 	k->n--;
-	return time;
+	for (; k->len && signal_at(k, k->base)->to == GONE; k->base++, k->len--)
+		k->first = (k->first + 1) & (k->cap - 1);
+	return s->time;
+}
+
+/* The oldest signal that is nobody's, or NO_TIME. */
+static uint64_t find_unassigned(struct lock *k)
+{
+	if (k->unassigned < k->base)
+		k->unassigned = k->base;
+	while (k->unassigned < k->base + k->len && signal_at(k, k->unassigned)->to != NONE)
+		k->unassigned++;
+	return k->unassigned < k->base + k->len ? k->unassigned : NO_TIME;
+}
+
+/* The signal of this lock that is a thread's own, or NO_TIME. */
+static uint64_t find_own(const struct tracker *t, uint32_t lock, uint32_t thread)
+{
+	const struct lock *k = &t->lock[lock];
+	const struct lane *a = &t->lane[thread];
+
+	if (!a->n_signals)
+		return NO_TIME;
+	if (a->signal_lock == lock && a->signal >= k->base && a->signal < k->base + k->len &&
+	    signal_at(k, a->signal)->to == thread)
+		return a->signal;
+	/* It has one of another lock, for which it waited before a gap: hardly ever. */
+	for (uint64_t i = k->base; i < k->base + k->len; i++)
+		if (signal_at(k, i)->to == thread)
+			return i;
+	return NO_TIME;
 }
 
 /*
  * The signal that a thread takes when its wait ends: its own, else the oldest that is nobody's.
  * NO_TIME: none.
  */
-static uint64_t take_signal(const struct tracker *t, struct lock *k, uint32_t thread)
+static uint64_t take_signal(struct tracker *t, uint32_t lock, uint32_t thread)
 {
+	struct lock *k = &t->lock[lock];
+	uint64_t number;
+
 	if (!k->n)
 		return NO_TIME;
-	if (!k->assigned)
-		return t->woken ? NO_TIME : remove_signal(k, 0);
-	for (uint32_t i = 0; i < k->n; i++)
-		if (signal_at(k, i)->to == thread)
-			return remove_signal(k, i);
-	for (uint32_t i = 0; i < k->n && !t->woken; i++)
-		if (signal_at(k, i)->to == NONE)
-			return remove_signal(k, i);
-	return NO_TIME;
+	number = k->assigned ? find_own(t, lock, thread) : NO_TIME;
+	if (number == NO_TIME && !t->woken)
+		number = find_unassigned(k);
+	return number == NO_TIME ? NO_TIME : remove_signal(t, k, number);
+}
+
+static void assign(struct tracker *t, uint32_t lock, uint64_t number, uint32_t to)
+{
+	struct signal *s = signal_at(&t->lock[lock], number);
+
+	s->to = to;
+	t->lock[lock].assigned++;
+	t->lane[s->by].n_released--;
+	t->lane[to].n_signals++;
+	t->lane[to].signal = number;
+	t->lane[to].signal_lock = lock;
 }
 
 /* A WAKEUP: the waker's newest release that is nobody's was for the thread that it wakes. */
 static void assign_signal(struct tracker *t, uint32_t by, uint32_t to)
 {
+	struct lane *a = &t->lane[by];
 	struct lock *k;
-	uint32_t mine = NONE;
+	uint32_t lock;
+	uint64_t end;
 
-	if (to >= t->n_lanes || !t->lane[to].takes)
+	if (to >= t->n_lanes || !t->lane[to].takes || !a->n_released)
 		return;
-	k = &t->lock[t->lane[to].lock];
-	for (uint32_t i = 0; i < k->n; i++) {
-		const struct signal *s = signal_at(k, i);
+	lock = t->lane[to].lock;
+	k = &t->lock[lock];
+	if (find_own(t, lock, to) != NO_TIME)
+		return;
+	end = k->base + k->len;
+	/* None of its signals that are nobody's is newer. */
+	if (a->released_lock == lock && a->released < end)
+		end = a->released + 1;
+	for (; end > k->base; end--) {
+		const struct signal *s = signal_at(k, end - 1);
 
-		if (s->to == to)
+		if (s->by == by && s->to == NONE) {
+			assign(t, lock, end - 1, to);
+			if (a->released_lock == lock)
+				a->released = end - 1;
 			return;
-		if (s->by == by && s->to == NONE)
-			mine = i;
+		}
 	}
-	if (mine == NONE)
-		return;
-	signal_at(k, mine)->to = to;
-	k->assigned++;
 }
 
 /*
@@ -199,23 +298,15 @@ static void assign_signal(struct tracker *t, uint32_t by, uint32_t to)
  */
 static void take_woken(struct tracker *t, uint32_t thread)
 {
-	struct lock *k;
-	uint32_t oldest = NONE;
+	uint32_t lock = t->lane[thread].lock;
+	uint64_t oldest;
 
 	t->woken = true;
-	if (!t->lane[thread].takes)
+	if (!t->lane[thread].takes || find_own(t, lock, thread) != NO_TIME)
 		return;
-	k = &t->lock[t->lane[thread].lock];
-	for (uint32_t i = k->n; i--;) {
-		if (signal_at(k, i)->to == thread)
-			return;
-		if (signal_at(k, i)->to == NONE)
-			oldest = i;
-	}
-	if (oldest == NONE)
-		return;
-	signal_at(k, oldest)->to = thread;
-	k->assigned++;
+	oldest = find_unassigned(&t->lock[lock]);
+	if (oldest != NO_TIME)
+		assign(t, lock, oldest, thread);
 }
 
 /* --- states ----------------------------------------------------------------------------------- */
@@ -253,7 +344,7 @@ static void begin_take(struct tracker *t, struct lane *a, uint16_t lock)
 /* A stretch of waiting ends now; how long it was in signal before that. */
 static uint64_t end_stretch(struct tracker *t, struct lane *a, uint32_t thread)
 {
-	uint64_t signal = take_signal(t, &t->lock[a->lock], thread);
+	uint64_t signal = take_signal(t, a->lock, thread);
 
 	if (signal == NO_TIME)
 		return 0;
@@ -478,7 +569,7 @@ static int on_release(struct tracker *t, struct lane *a, const struct record *r,
 	}
 	if (!a->takes)
 		set_held(t, a);
-	return k->n < k->waiting ? add_signal(t, k, t->now, r->thread) : 0;
+	return k->n < k->waiting ? add_signal(t, r->lock, t->now, r->thread) : 0;
 }
 
 /* The total of checks, where the log counts them. */
@@ -647,7 +738,7 @@ static inline int track_usual(struct tracker *t, const struct record *r, const s
 		   k->below == NONE) {
 		uint64_t length = t->now - k->since;
 
-		if (k->n < k->waiting && add_signal(t, k, t->now, r->thread))
+		if (k->n < k->waiting && add_signal(t, r->lock, t->now, r->thread))
 			return -1;
 		a->figures.releases++;
 		a->figures.time[STATE_RUN] += t->now - a->begin;
@@ -811,7 +902,7 @@ static int put_pairs(struct tracker *t, const struct record *r, uint32_t n)
 	uint64_t first = r->time - t->origin, length = (uint64_t)r->step * (n - 1);
 
 	for (uint32_t i = 0; i < n && k->n < k->waiting; i++)
-		if (add_signal(t, k, first + (uint64_t)i * r->step, r->thread))
+		if (add_signal(t, r->lock, first + (uint64_t)i * r->step, r->thread))
 			return -1;
 	block_add_pairs(t->block, first, r->thread, r->lock, r->step, n);
 	hist_add(&a->hist[HIST_HOLD], first - k->since, 1);
