@@ -15,12 +15,6 @@
 /* the open ones, the one being filled, and some that wait to be encoded */
 #define RING (OPEN_BLOCKS + 16)
 
-/* A thread whose take was open in blocks that had to be written. */
-struct forced {
-	uint32_t thread;
-	uint64_t until;		/* the end of the last such block */
-};
-
 struct timeline_writer {
 	struct outfile out;
 	unsigned n_threads;
@@ -35,8 +29,12 @@ struct timeline_writer {
 	/* takes open at the block's end of which the end is not known */
 	size_t unresolved[RING];
 	uint64_t cur, sent;
-	struct forced *forced;
-	size_t n_forced, cap_forced;
+	/*
+	 * Of each thread whose take was open in blocks that had to be written: the end of the last
+	 * such block, plus 1.
+	 */
+	uint64_t *forced;
+	size_t cap_forced;
 	struct patch *patch;
 	size_t n_patches, cap_patches;
 	/* in a call that cannot fail; told at the next one that can */
@@ -256,23 +254,19 @@ static struct block_tail *find_tail(struct block *b, uint32_t thread)
 
 static void remember_forced(struct timeline_writer *w, uint32_t thread, uint64_t until)
 {
-	for (size_t i = 0; i < w->n_forced; i++)
-		if (w->forced[i].thread == thread) {
-			w->forced[i].until = until;
-			return;
-		}
-	if (w->n_forced == w->cap_forced) {
-		size_t cap = w->cap_forced ? 2 * w->cap_forced : 64;
-		struct forced *p = realloc(w->forced, cap * sizeof(*p));
+	if (thread >= w->cap_forced) {
+		size_t cap = 2 * (size_t)thread + 64;
+		uint64_t *p = realloc(w->forced, cap * sizeof(*p));
 
 		if (!p) {
 			w->no_memory = true;
 			return;
 		}
+		memset(p + w->cap_forced, 0, (cap - w->cap_forced) * sizeof(*p));
 		w->forced = p;
 		w->cap_forced = cap;
 	}
-	w->forced[w->n_forced++] = (struct forced){ thread, until };
+	w->forced[thread] = until + 1;
 }
 
 /* Gives block number sent to the encoder; what is not known of it will become patches. */
@@ -334,18 +328,16 @@ static void add_patch(struct timeline_writer *w, struct patch p)
 	w->patch[w->n_patches++] = p;
 }
 
-static struct forced *find_forced(struct timeline_writer *w, uint32_t thread)
+/* 0: none. */
+static uint64_t find_forced(const struct timeline_writer *w, uint32_t thread)
 {
-	for (size_t i = 0; i < w->n_forced; i++)
-		if (w->forced[i].thread == thread)
-			return &w->forced[i];
-	return NULL;
+	return thread < w->cap_forced ? w->forced[thread] : 0;
 }
 
 void timeline_writer_signal(struct timeline_writer *w, uint32_t thread, uint64_t seg,
 			    uint64_t signal)
 {
-	struct forced *f = find_forced(w, thread);
+	uint64_t forced = find_forced(w, thread);
 
 	if (signal == NO_TIME)
 		return;
@@ -358,14 +350,14 @@ void timeline_writer_signal(struct timeline_writer *w, uint32_t thread, uint64_t
 		if (signal < b->end)
 			t->signal = signal;
 	}
-	if (f && signal < f->until)
-		add_patch(w, (struct patch){ thread, signal, f->until, 1 });
+	if (forced && signal < forced - 1)
+		add_patch(w, (struct patch){ thread, signal, forced - 1, 1 });
 }
 
 void timeline_writer_take_end(struct timeline_writer *w, uint32_t thread, uint64_t since,
 			      uint64_t end)
 {
-	struct forced *f = find_forced(w, thread);
+	uint64_t forced = find_forced(w, thread);
 
 	for (uint64_t k = w->cur; k-- > w->sent;) {
 		struct block_tail *t = find_tail(&w->ring[k % RING], thread);
@@ -375,10 +367,10 @@ void timeline_writer_take_end(struct timeline_writer *w, uint32_t thread, uint64
 		t->end = end;
 		w->unresolved[k % RING]--;
 	}
-	if (f) {
+	if (forced) {
 		if (end != NO_TIME)
 			add_patch(w, (struct patch){ thread, since, end, 0 });
-		*f = w->forced[--w->n_forced];
+		w->forced[thread] = 0;
 	}
 }
 
