@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io.h"
+
 struct command {
 	const char *name, *summary;
 	/* argv[0] is the command's name; returns the exit code */
@@ -51,6 +53,7 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 	const struct command *c;
 
+	io_guard_stdio();
 	if (!strcmp(name, "--version")) {
 		puts("gilscope " GILSCOPE_VERSION);
 		return 0;

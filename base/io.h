@@ -10,6 +10,12 @@
 
 #include "err.h"
 
+/*
+ * For main(): a descriptor 0 to 2 that is closed is made one that can neither be read nor written,
+ * so that no file that is opened later gets its number, and messages in it.
+ */
+void io_guard_stdio(void);
+
 /* write(2) until all n bytes are out.  Returns 0, or -1 with *err set. */
 int io_write_all(int fd, const void *data, size_t n, struct err *err);
 /*

@@ -69,28 +69,15 @@ struct recording {
 	bool logs_failed;
 };
 
-static bool stderr_closed;
-
 static __attribute__((format(printf, 1, 2))) void say(const char *fmt, ...)
 {
 	va_list ap;
 
-	if (stderr_closed)
-		return;
 	va_start(ap, fmt);
 	fputs("gilscope: ", stderr);
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
 	va_end(ap);
-}
-
-/* A closed descriptor 0 to 2 must not become the log's: a message would end up in it. */
-static void guard_stdio(void)
-{
-	stderr_closed = fcntl(2, F_GETFD) < 0;
-	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
-			return;
 }
 
 /* --- what the program is started with --------------------------------------------------------- */
@@ -644,7 +631,6 @@ int cmd_record(int argc, char **argv)
 	struct err err = { 0 };
 	int n, code;
 
-	guard_stdio();
 	n = opts_parse(&opts, argc, argv, &argc);
 	if (n)
 		return n > 0 ? 0 : 2;

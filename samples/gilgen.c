@@ -263,11 +263,13 @@ int main(int argc, char **argv)
 		.table = table,
 		.example = "gilgen --bytes 2G --truth t.json | zstd >beazley.zst",
 	};
-	struct gen *g = calloc(1, sizeof(*g));
+	struct gen *g;
 	struct err err = { 0 };
 	const char *wrong;
 	int n, r;
 
+	io_guard_stdio();
+	g = calloc(1, sizeof(*g));
 	if (!g)
 		return 1;
 	r = opts_parse(&opts, argc, argv, &n);
