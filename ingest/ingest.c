@@ -105,9 +105,13 @@ static int gather_paths(struct ingest *in, const char *const *paths, unsigned n)
 {
 	struct stat st;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0, stdins = 0; i < n; i++) {
 		bool folder = strcmp(paths[i], "-") && !stat(paths[i], &st) && S_ISDIR(st.st_mode);
 
+		stdins += !strcmp(paths[i], "-");
+		if (stdins > 1)
+			return err_set(in->err, ERR_USAGE,
+				       "\"-\" twice: there is one standard input");
 		if (folder ? add_folder(in, paths[i]) : add_path(in, NULL, paths[i]))
 			return -1;
 	}

@@ -50,4 +50,10 @@ with compare.Folder() as f:
 		if read(f("a")) != read(f("b")):
 			bad.append("convert to %s with descriptors closed: another file" % what)
 	told("reads a closed standard input", shell("<&-", "ingest", "-o", f("n.gtl"), "-"), 1, "standard input", "Bad file")
+	with open(good) as data:
+		p = subprocess.run([compare.GILSCOPE, "ingest", "-o", f("n.gtl"), "-", "-"], stdin=data, stdout=subprocess.PIPE,
+				   stderr=subprocess.PIPE)
+	told("standard input twice", p, 2, "standard input")
+	if os.path.exists(f("n.gtl")):
+		bad.append("standard input twice: leaves a file")
 compare.report("stdio", bad)
