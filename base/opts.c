@@ -53,6 +53,12 @@ static int set_value(const struct opts *o, const struct opt *opt, const char *va
 	case OPT_FLAG:
 		*(bool *)opt->into = true;
 		return 0;
+	case OPT_PATH:
+		if (!*value) {
+			opts_usage(o, "--%s wants a name, not an empty one", opt->name);
+			return -1;
+		}
+		/* fall through */
 	case OPT_STR:
 		*(const char **)opt->into = value;
 		return 0;

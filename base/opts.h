@@ -15,6 +15,7 @@
 enum opt_type {
 	OPT_FLAG,		/* bool *: set to true */
 	OPT_STR,		/* const char **: borrowed from argv; the last one wins */
+	OPT_PATH,		/* likewise, and not empty */
 	OPT_LIST,		/* struct opt_list *: every value, in order */
 	OPT_UINT,		/* uint64_t *: decimal, with k, M, G or Ki, Mi, Gi behind it */
 };

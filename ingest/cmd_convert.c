@@ -66,8 +66,12 @@ static int convert(struct timeline *tl, const struct target *t, const char *path
 	int ret = -1;
 
 	c.cursor = timeline_cursor_new(tl, err);
-	if (c.cursor && !sink_open(&sink, path, force, &c.fd, err))
+	if (c.cursor && !sink_open(&sink, path, force, &c.fd, err)) {
 		ret = t->convert(&c);
+		/* a format writes to a descriptor, whose name it does not know */
+		if (ret && c.fd != STDOUT_FILENO && !strncmp(err->msg, "cannot write", 12))
+			err_prefix(err, path);
+	}
 	if (!ret && buf_failed(&c.lost))
 		ret = err_memory(err, "what the format cannot carry");
 	if (!ret) {
@@ -89,7 +93,7 @@ int cmd_convert(int argc, char **argv)
 	const struct opt table[] = {
 		{ 'o', "output", "OUT",
 		  "the file to write; \"-\": standard output; OUT.zst and OUT.gz are compressed",
-		  OPT_STR, &out },
+		  OPT_PATH, &out },
 		{ 'f', "force", NULL, "replace OUT if it is there", OPT_FLAG, &force },
 		{ 0, "to", "FORMAT",
 		  "chrome, perfetto, gillog, beazley, csv or folded (default: by OUT's ending)",

@@ -13,6 +13,8 @@ int cmd_ingest(int argc, char **argv);
 
 static int summary(const struct ingest_result *r, const char *out)
 {
+	struct err err;
+
 	printf("%s: %" PRIu64 " events", out, r->events);
 	if (r->skipped_lines)
 		printf(", %" PRIu64 " bad line%s skipped", r->skipped_lines,
@@ -20,7 +22,11 @@ static int summary(const struct ingest_result *r, const char *out)
 	if (r->lost_events)
 		printf(", %" PRIu64 " events lost when it was recorded", r->lost_events);
 	printf("%s\n", r->truncated ? ", the log was cut off" : "");
-	return fflush(stdout) || ferror(stdout) ? 1 : 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	err_system(&err, "%s is written; standard output: cannot write", out);
+	fprintf(stderr, "gilscope ingest: %s\n", err.msg);
+	return 1;
 }
 
 int cmd_ingest(int argc, char **argv)
@@ -30,7 +36,7 @@ int cmd_ingest(int argc, char **argv)
 	uint64_t n_threads = 0;
 	struct ingest_options o = { .report = stderr, .prefix = "gilscope ingest" };
 	const struct opt table[] = {
-		{ 'o', "output", "OUT.gtl", "the timeline to write", OPT_STR, &out },
+		{ 'o', "output", "OUT.gtl", "the timeline to write", OPT_PATH, &out },
 		{ 'f', "force", NULL, "replace OUT.gtl if it is there", OPT_FLAG, &o.force },
 		{ 'j', "jobs", "N", "threads (default: one per cpu)", OPT_UINT, &n_threads },
 		{ 0, "format", "NAME", formats, OPT_STR, &o.format },

@@ -29,7 +29,8 @@ int out_flush(struct out *o)
 		if (w < 0 && errno == EPIPE)
 			o->closed = true;
 		else if (w <= 0)
-			return err_system(o->err, "cannot write");
+			return err_system(o->err, "%scannot write",
+					  o->fd == STDOUT_FILENO ? "standard output: " : "");
 		p += w;
 		n -= (size_t)w;
 	}

@@ -603,7 +603,7 @@ int cmd_record(int argc, char **argv)
 {
 	struct recording r = { .log = "gilscope.gillog", .buffer = 64 << 20, .socket = -1 };
 	const struct opt table[] = {
-		{ 'o', "output", "LOG", "the log to write (default: gilscope.gillog)", OPT_STR,
+		{ 'o', "output", "LOG", "the log to write (default: gilscope.gillog)", OPT_PATH,
 		  &r.log },
 		{ 'f', "force", NULL, "replace LOG if it is there", OPT_FLAG, &r.force },
 		{ 0, "children", NULL,

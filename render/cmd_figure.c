@@ -164,7 +164,7 @@ int cmd_figure(int argc, char **argv)
 	};
 	const struct opt table[] = {
 		{ 'o', "output", "FIG", "the file to make: its name ends in .png, .svg or .pdf",
-		  OPT_STR, &q.out },
+		  OPT_PATH, &q.out },
 		{ 'f', "force", NULL, "replace a file that is there", OPT_FLAG, &q.force },
 		{ 0, "from", "T", "show from here (1.25s, 300us, 539373t; default: the start)",
 		  OPT_STR, &q.o.from },

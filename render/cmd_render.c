@@ -120,7 +120,7 @@ int cmd_render(int argc, char **argv)
 	struct site_options o = { 0 };
 	const struct opt table[] = {
 		{ 'o', "output", "SITE", "the folder to make (with --store html: the file)",
-		  OPT_STR, &o.out },
+		  OPT_PATH, &o.out },
 		{ 'f', "force", NULL, "replace a site that is there", OPT_FLAG, &o.force },
 		{ 'j', "jobs", "N", "work on N tiles at once (default: one per cpu)", OPT_UINT,
 		  &n_threads },

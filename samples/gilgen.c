@@ -254,7 +254,7 @@ int main(int argc, char **argv)
 		{ 0, "seed", "N", "another seed, another log (1)", OPT_UINT, &a.seed },
 		{ 0, "truth", "FILE", "what `gilscope info --json` must say, from the simulation",
 		  OPT_STR, &a.truth },
-		{ 'o', "output", "FILE", "the log (stdout)", OPT_STR, &a.out },
+		{ 'o', "output", "FILE", "the log (stdout)", OPT_PATH, &a.out },
 		{ 0 },
 	};
 	const struct opts opts = {

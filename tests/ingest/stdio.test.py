@@ -1,6 +1,8 @@
 """Closed descriptors, standard input twice, an output without a name, a full standard output: each is told, and nothing is written where it
 does not belong."""
 import os
+import resource
+import signal
 import subprocess
 import sys
 
@@ -50,10 +52,30 @@ with compare.Folder() as f:
 		if read(f("a")) != read(f("b")):
 			bad.append("convert to %s with descriptors closed: another file" % what)
 	told("reads a closed standard input", shell("<&-", "ingest", "-o", f("n.gtl"), "-"), 1, "standard input", "Bad file")
+	told("prints to a closed standard output", shell(">&-", "dump", f("t.gtl")), 1, "standard output", "Bad file")
 	with open(good) as data:
 		p = subprocess.run([compare.GILSCOPE, "ingest", "-o", f("n.gtl"), "-", "-"], stdin=data, stdout=subprocess.PIPE,
 				   stderr=subprocess.PIPE)
 	told("standard input twice", p, 2, "standard input")
 	if os.path.exists(f("n.gtl")):
 		bad.append("standard input twice: leaves a file")
+	# no room, or no name
+	with open("/dev/full", "w") as full:
+		p = subprocess.run([compare.GILSCOPE, "ingest", "-o", f("n.gtl"), good], stdout=full, stderr=subprocess.PIPE)
+	told("a full standard output", p, 1, "standard output", "No space", f("n.gtl"))
+	for command, words in (("ingest", (good,)), ("convert", ("--to", "csv", good)), ("render", (f("t.gtl"),)), ("figure", (f("t.gtl"),)),
+			       ("record", ("--", "true"))):
+		told("%s with an empty name" % command, shell("", command, "-o", "", *words), 2, "--output")
+	compare.ingest(f("t.gtl"), put(f("log"), "# gillog 1\n" + "".join("%d a %s\n" % (i, ("ACQUIRE", "RELEASE")[i % 2]) for i in range(90000))))
+	for to in ("csv", "chrome", "perfetto", "gillog", "folded"):
+		def limit():
+			signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+			resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+		for ending in ("", ".zst"):
+			p = subprocess.run([compare.GILSCOPE, "convert", "--to", to, "-o", f("out" + ending), f("t.gtl")], preexec_fn=limit,
+					   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+			if to != "folded":
+				told("convert to %s%s without room" % (to, ending), p, 1, f("out" + ending))
+			if p.stderr.count(b"/out") > 1:
+				bad.append("convert to %s%s: named twice: %r" % (to, ending, p.stderr))
 compare.report("stdio", bad)
