@@ -91,7 +91,7 @@ static int run(const struct asked *a, char **paths, unsigned n)
 	}
 	if (ret) {
 		fprintf(stderr, "gilscope stats: %s\n", err.msg);
-		ret = err.code == ERR_USAGE ? 2 : 1;
+		ret = opts_exit_code(&err);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		stats_release(&t[i].stats);
