@@ -52,3 +52,56 @@ void utf8_show(struct buf *b, const char *s, size_t n)
 		n -= used;
 	}
 }
+
+unsigned utf8_char_columns(uint32_t c)
+{
+	/* Combining marks, and variation selectors. */
+	if ((c >= 0x300 && c <= 0x36f) || (c >= 0x20d0 && c <= 0x20ff) ||
+	    (c >= 0xfe00 && c <= 0xfe0f))
+		return 0;
+	return 1 + ((c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
+		    (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
+		    (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
+		    (c >= 0xffe0 && c <= 0xffe6) || (c >= 0x1f300 && c <= 0x1faff) ||
+		    (c >= 0x20000 && c <= 0x3fffd));
+}
+
+size_t utf8_columns(const char *s, size_t n)
+{
+	size_t columns = 0;
+	uint32_t cp;
+
+	for (size_t i = 0; i < n; columns += utf8_char_columns(cp))
+		i += utf8_decode(s + i, n - i, &cp);
+	return columns;
+}
+
+size_t utf8_show_cut(struct buf *b, const char *s, size_t n, size_t most)
+{
+	struct buf shown = BUF_INIT;
+	size_t columns = 0, i = 0;
+	size_t fits = 0, fits_columns = 0;	/* before an ellipsis */
+
+	utf8_show(&shown, s, n);
+	b->failed |= buf_failed(&shown);
+	while (i < shown.len) {
+		uint32_t cp;
+
+		i += utf8_decode((const char *)shown.data + i, shown.len - i, &cp);
+		columns += utf8_char_columns(cp);
+		if (columns < most) {
+			fits = i;
+			fits_columns = columns;
+		}
+	}
+	if (columns <= most) {
+		buf_add(b, shown.data, shown.len);
+	} else {
+		buf_add(b, shown.data, fits);
+		if (most)
+			buf_str(b, "\u2026");
+		columns = fits_columns + (most > 0);
+	}
+	buf_release(&shown);
+	return columns;
+}

@@ -22,5 +22,17 @@ bool utf8_is_hidden(uint32_t cp);
  * as \\.
  */
 void utf8_show(struct buf *b, const char *s, size_t n);
+/*
+ * Columns of a terminal that a character takes, 0 to 2: the usual ranges, not Unicode's whole
+ * tables.
+ */
+unsigned utf8_char_columns(uint32_t cp);
+/* Columns that [s, s+n) takes as it is. */
+size_t utf8_columns(const char *s, size_t n);
+/*
+ * Appends what utf8_show() would; but if that takes more columns than `most`, as much of it as fits
+ * before an ellipsis (of most = 0, nothing).  Returns the columns of what was appended.
+ */
+size_t utf8_show_cut(struct buf *b, const char *s, size_t n, size_t most);
 
 #endif

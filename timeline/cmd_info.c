@@ -280,63 +280,12 @@ static const char *length_text(char out[40], uint64_t t, enum timeline_clock clo
 	return time_text(out, t, clock);
 }
 
-/*
- * How many columns of a terminal a character takes: the usual ranges, not Unicode's whole tables.
- */
-static unsigned char_columns(uint32_t c)
-{
-	if ((c >= 0x300 && c < 0x370) || (c >= 0xfe00 && c < 0xfe10) || (c >= 0x20d0 && c < 0x2100))
-		return 0;
-	return (c >= 0x1100 && c < 0x1160) || (c >= 0x2e80 && c < 0xa4d0) ||
-			       (c >= 0xac00 && c < 0xd7a4) || (c >= 0xf900 && c < 0xfb00) ||
-			       (c >= 0xfe30 && c < 0xfe70) || (c >= 0xff00 && c < 0xff61) ||
-			       (c >= 0xffe0 && c < 0xffe7) || (c >= 0x1f300 && c < 0x1fb00) ||
-			       (c >= 0x20000 && c < 0x3fffe)
-		       ? 2
-		       : 1;
-}
-
-static size_t text_columns(const char *s, size_t n)
-{
-	size_t columns = 0;
-	uint32_t cp;
-
-	for (size_t i = 0; i < n; columns += char_columns(cp))
-		i += utf8_decode(s + i, n - i, &cp);
-	return columns;
-}
-
-/*
- * Appends what fits of a name into so many columns, with an ellipsis where it was cut, and blanks
- * behind it.
- */
+/* Appends what fits of a name into so many columns, and blanks behind it. */
 static void put_cut(struct buf *b, const char *name, size_t columns)
 {
-	struct buf shown = BUF_INIT;
-	const char *s;
-	size_t n, used = 0, i = 0;
-	bool cut;
+	size_t used = utf8_show_cut(b, name, strlen(name), columns);
 
-	utf8_show(&shown, name, strlen(name));
-	b->failed |= buf_failed(&shown);
-	s = (const char *)shown.data;
-	n = buf_failed(&shown) ? 0 : shown.len;
-	cut = text_columns(s, n) > columns;
-	while (i < n) {
-		uint32_t cp;
-		size_t len = utf8_decode(s + i, n - i, &cp);
-
-		if (used + char_columns(cp) > columns - cut)
-			break;
-		used += char_columns(cp);
-		i += len;
-	}
-	buf_add(b, s, i);
-	if (cut)
-		buf_str(b, "\u2026");
-	for (used += cut; used < columns; used++)
-		buf_str(b, " ");
-	buf_release(&shown);
+	buf_printf(b, "%*s", (int)(columns - used), "");
 }
 
 static size_t shown_columns(const char *name)
@@ -345,7 +294,7 @@ static size_t shown_columns(const char *name)
 	size_t columns;
 
 	utf8_show(&shown, name, strlen(name));
-	columns = buf_failed(&shown) ? 0 : text_columns((const char *)shown.data, shown.len);
+	columns = buf_failed(&shown) ? 0 : utf8_columns((const char *)shown.data, shown.len);
 	buf_release(&shown);
 	return columns;
 }

@@ -162,18 +162,6 @@ struct grid {
 	bool failed;
 };
 
-/* Columns of a terminal that a character takes. */
-static unsigned width_of(uint32_t c)
-{
-	if ((c >= 0x300 && c <= 0x36f) || (c >= 0xfe00 && c <= 0xfe0f))
-		return 0;
-	return 1 + ((c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
-		    (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
-		    (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
-		    (c >= 0xffe0 && c <= 0xffe6) || (c >= 0x1f300 && c <= 0x1faff) ||
-		    (c >= 0x20000 && c <= 0x3fffd));
-}
-
 /* Ends the cell whose text has been put at the end of g->text. */
 static void end_cell(struct grid *g, size_t at)
 {
@@ -190,12 +178,8 @@ static void end_cell(struct grid *g, size_t at)
 		g->cell = p;
 		g->cap = cap;
 	}
-	for (size_t i = 0; !buf_failed(&g->text) && i < c.len;) {
-		uint32_t cp;
-
-		i += utf8_decode((const char *)g->text.data + at + i, c.len - i, &cp);
-		c.width += width_of(cp);
-	}
+	if (!buf_failed(&g->text))
+		c.width = (unsigned)utf8_columns((const char *)g->text.data + at, c.len);
 	g->cell[g->n++] = c;
 }
 
@@ -214,40 +198,13 @@ __attribute__((format(printf, 2, 3))) static void cell(struct grid *g, const cha
 
 #define NAME_WIDTH 28
 
-/*
- * Appends s as it may be shown, cut so that it takes no more columns than that; returns how many it
- * takes.
- */
-static unsigned put_cut(struct buf *out, const char *s, unsigned most)
-{
-	struct buf shown = BUF_INIT;
-	unsigned width = 0;
-	size_t cut = 0, i = 0;
-
-	utf8_show(&shown, s, strlen(s));
-	while (i < shown.len) {
-		uint32_t cp;
-		size_t used = utf8_decode((const char *)shown.data + i, shown.len - i, &cp);
-
-		width += width_of(cp);
-		i += used;
-		if (width < most)
-			cut = i;
-	}
-	out->failed |= buf_failed(&shown);
-	buf_add(out, shown.data, width <= most ? shown.len : cut);
-	if (width > most)
-		buf_str(out, "\xe2\x80\xa6");
-	buf_release(&shown);
-	return width <= most ? width : most;
-}
-
 /* "name (id)": of a long one the name is cut, not the id, which tells equal names apart. */
 static void name_cell(struct grid *g, const struct row *r)
 {
 	struct buf id = BUF_INIT;
 	size_t at = g->text.len;
-	unsigned width = 0;
+	const char *name = *r->name ? r->name : r->id;
+	size_t width = 0;
 
 	if (r->scope == SCOPE_TRACE) {
 		cell(g, "all");
@@ -255,10 +212,10 @@ static void name_cell(struct grid *g, const struct row *r)
 	}
 	if (*r->name && *r->id) {
 		buf_str(&id, " (");
-		width = put_cut(&id, r->id, NAME_WIDTH / 2) + 3;
+		width = utf8_show_cut(&id, r->id, strlen(r->id), NAME_WIDTH / 2) + 3;
 		buf_str(&id, ")");
 	}
-	put_cut(&g->text, *r->name ? r->name : r->id, NAME_WIDTH - width);
+	utf8_show_cut(&g->text, name, strlen(name), NAME_WIDTH - width);
 	buf_add(&g->text, id.data, id.len);
 	g->failed |= buf_failed(&id);
 	buf_release(&id);
@@ -646,18 +603,13 @@ static void put_command(struct buf *out, const struct stats_shown *x, const stru
 /* Words, broken at blanks before column 100. */
 static void put_wrapped(struct buf *out, const char *s, size_t n)
 {
-	unsigned column_now = 4;
+	size_t column_now = 4;
 
 	for (size_t i = 0; i < n;) {
-		size_t end = i;
-		unsigned width = 0;
+		const char *blank = memchr(s + i, ' ', n - i);
+		size_t end = blank ? (size_t)(blank - s) : n;
+		size_t width = utf8_columns(s + i, end - i);
 
-		while (end < n && s[end] != ' ') {
-			uint32_t cp;
-
-			end += utf8_decode(s + end, n - end, &cp);
-			width += width_of(cp);
-		}
 		if (column_now + width + 1 > 100 && column_now > 4) {
 			buf_str(out, "\n   ");
 			column_now = 4;
