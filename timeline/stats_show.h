@@ -1,7 +1,7 @@
 /*
  * stats_show.h - figures as a table for people, as JSON, as CSV; one trace's, or two and the change
  *
- * One table of columns (stats_show.c) gives the keys of JSON, the columns of CSV and what is
+ * One table of columns (stats_rows.c) gives the keys of JSON, the columns of CSV and what is
  * compared.
  */
 #ifndef GILSCOPE_TIMELINE_STATS_SHOW_H
