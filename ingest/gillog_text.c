@@ -587,8 +587,8 @@ static int event_line(struct log *l, const char *s, const char *end)
 		return log_bad(l, "an unknown event");
 	if (!w[1].n)
 		return log_bad(l, "an empty thread");
-	if (memchr(w[1].s, 0, w[1].n))
-		return log_bad(l, "a thread with a NUL in it");
+	if (!*w[1].s)	/* in the cache of threads it would be what is behind it */
+		return log_bad(l, "a thread that begins with a NUL");
 	for (int i = 3; i < n; i++) {
 		if (!w[i].key_len)
 			return log_bad(l, "a word that is no key=value");
