@@ -302,7 +302,6 @@ static int keep_member(struct log *l, const char *s, size_t n)
 static int begin_ours(struct log *l)
 {
 	struct chrome *c = l->state;
-	const char *p = (const char *)c->others.data, *end = p + c->others.len;
 	const char *path = strcmp(l->path, "-") ? l->path : "standard input";
 	uint32_t len[2];
 
@@ -316,12 +315,12 @@ static int begin_ours(struct log *l)
 			       "%s: more than %u bytes in \"otherData\" before \"gilscope\"",
 			       path, MAX_OTHERS);
 	c->ours = true;
-	while (p < end) {
-		memcpy(len, p, sizeof(len));
-		p += sizeof(len);
-		if (our_member(l, p, len[0], p + len[0], len[1]))
+	for (size_t at = 0; at < c->others.len; at += sizeof(len) + len[0] + len[1]) {
+		const char *key = (const char *)c->others.data + at + sizeof(len);
+
+		memcpy(len, c->others.data + at, sizeof(len));
+		if (our_member(l, key, len[0], key + len[0], len[1]))
 			return -1;
-		p += len[0] + len[1];
 	}
 	buf_release(&c->others);
 	return 0;
