@@ -416,6 +416,41 @@ static inline void end_wait(const struct canvas *v, uint64_t place, const struct
 	l->last = t;
 }
 
+/* As step(). */
+static inline void step_usual(const struct canvas *v, uint64_t place, const struct usual *u,
+			      struct timeline_bin *first_lane, uint64_t t, uint64_t signal)
+{
+	struct draw_lane *l = u->lane;
+
+	if (l->state != u->state) {
+		if (l->state != STATE_WAIT) {
+			add_usual(v, place, u, first_lane, l->state, l->last, t);
+			l->last = t;
+		} else {
+			end_wait(v, place, u, first_lane, t, signal);
+		}
+		if (u->state == STATE_WAIT)
+			l->since = t;
+		l->state = u->state;
+	} else if (u->turn && u->state == STATE_WAIT) {
+		end_wait(v, place, u, first_lane, t, signal);
+		if (u->acquire)
+			l->since = t;
+	}
+}
+
+/* One event, of that symbol. */
+static inline void count_usual(struct timeline_bin *b, const struct usual *u,
+			       const struct block_symbol *s)
+{
+	if (u->plain) {
+		b->events += u->is_event;
+		*(uint32_t *)(void *)((char *)b + u->counter) += u->counts;
+	} else {
+		count(b, s, 1);
+	}
+}
+
 /* Numbers of pairs as an entry tells them: how many more than one, and the time between two. */
 struct pairs_told { const uint8_t *end; uint64_t more, step; };
 
@@ -518,31 +553,10 @@ static void draw_usual(struct timeline_cursor *c, const struct canvas *v, struct
 		}
 		if (!l)
 			continue;
-		if (l->state != u->state) {
-			if (l->state != STATE_WAIT) {
-				add_usual(v, place_begin, u, first_lane, l->state, l->last, t);
-				l->last = t;
-			} else {
-				end_wait(v, place_begin, u, first_lane, t, signal);
-			}
-			if (u->state == STATE_WAIT)
-				l->since = t;
-			l->state = u->state;
-		} else if (u->turn && u->state == STATE_WAIT) {
-			end_wait(v, place_begin, u, first_lane, t, signal);
-			if (u->acquire)
-				l->since = t;
-		}
+		step_usual(v, place_begin, u, first_lane, t, signal);
 		if (place_begin != NO_TIME) {
-			struct timeline_bin *b = usual_bin(u, first_lane);
-
-			b->checks += more_checks;
-			if (u->plain) {
-				b->events += u->is_event;
-				*(uint32_t *)(void *)((char *)b + u->counter) += u->counts;
-			} else {
-				count(b, &r->symbol[*symbols], 1);
-			}
+			usual_bin(u, first_lane)->checks += more_checks;
+			count_usual(usual_bin(u, first_lane), u, &r->symbol[*symbols]);
 		}
 	}
 	r->left -= (uint32_t)(symbols - r->symbols);
