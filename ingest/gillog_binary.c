@@ -472,7 +472,8 @@ static int start_merge(struct log *l)
 	uint32_t n = b->n_heap;
 
 	/* In their order, so that what is told of damaged blocks is. */
-	qsort(b->heap, n, sizeof(*b->heap), by_number);
+	if (n)
+		qsort(b->heap, n, sizeof(*b->heap), by_number);
 	b->n_heap = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		int ret = next_block(l, b->heap[i]);
