@@ -23,6 +23,16 @@ static void on_signal(int sig)
 	stopped = true;
 }
 
+/* Those that end us, but for what the caller has switched off (nohup): nothing half is left. */
+static void catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		if (signal(signals[i], on_signal) == SIG_IGN)
+			signal(signals[i], SIG_IGN);
+}
+
 struct meter {
 	double begin, last;		/* seconds */
 	bool shown, tty;
@@ -190,8 +200,7 @@ int cmd_render(int argc, char **argv)
 	o.say = show_choice;
 	o.ctx = &meter;
 	o.stop = &stopped;
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
+	catch_signals();
 	if (site_make(&o, &counts, &err)) {
 		clear_line(&meter);
 		fprintf(stderr, "gilscope render: %s\n", err.msg);

@@ -229,7 +229,7 @@ test("a site that is there stays, unless -f says otherwise; what is no site stay
 });
 
 test("a render that ends early leaves no site", async () => {
-	for (const signal of ["SIGKILL", "SIGTERM", "SIGINT"]) {
+	for (const signal of ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"]) {
 		for (let wait = 1; wait < 200; wait *= 3) {
 			const site = at(`early-${signal}-${wait}`);
 			const p = spawn(gilscope, ["render", "--depth", "full", "--store", "dir", "-o", site, gtl]);
