@@ -30,8 +30,9 @@ int files_check_inputs(const char *out, const char *const *in, unsigned n, struc
 int files_rename(const char *tmp, const char *path, bool force, struct err *err);
 
 /*
- * Makes the folder tmp appear as path.  With force a folder that is there is replaced in one step,
- * where the file system can exchange two names, and removed then; without, it is ERR_EXISTS.
+ * Makes the folder tmp appear as path.  With force a folder that is there is replaced, in one step
+ * where the file system can exchange two names, else in three, and removed then; without, it is
+ * ERR_EXISTS.
  */
 int files_replace(const char *tmp, const char *path, bool force, struct err *err);
 

@@ -16,6 +16,12 @@
  */
 void io_guard_stdio(void);
 
+/*
+ * For who would leave something half behind: the signals that end a program (INT, TERM, HUP, QUIT)
+ * call handler, but for those that our caller has switched off, as nohup does.
+ */
+void io_on_end(void (*handler)(int sig));
+
 /* write(2) until all n bytes are out.  Returns 0, or -1 with *err set. */
 int io_write_all(int fd, const void *data, size_t n, struct err *err);
 /*

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io.h"
 #include "time.h"
 
 /* --- the temporary timeline ------------------------------------------------------------------- */
@@ -37,7 +38,6 @@ static void on_signal(int sig)
 
 static int scratch_make(struct err *err)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	const char *tmp = getenv("TMPDIR");
 	char path[sizeof(scratch_folder)];
 
@@ -50,9 +50,7 @@ static int scratch_make(struct err *err)
 	snprintf(scratch_file, sizeof(scratch_file), "%s/log.gtl", path);
 	snprintf(scratch_half, sizeof(scratch_half), "%s/log.gtl.tmp", path);
 	memcpy(scratch_folder, path, sizeof(path));
-	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-		if (signal(signals[i], on_signal) == SIG_IGN)
-			signal(signals[i], SIG_IGN);
+	io_on_end(on_signal);
 	return 0;
 }
 

@@ -1,7 +1,6 @@
 /* cmd_render.c - gilscope render: a site of tiles to zoom into */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "column.h"
+#include "io.h"
 #include "opts.h"
 #include "png.h"
 #include "site.h"
@@ -21,16 +21,6 @@ static void on_signal(int sig)
 {
 	(void)sig;
 	stopped = true;
-}
-
-/* Those that end us, but for what the caller has switched off (nohup): nothing half is left. */
-static void catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-		if (signal(signals[i], on_signal) == SIG_IGN)
-			signal(signals[i], SIG_IGN);
 }
 
 struct meter {
@@ -200,7 +190,7 @@ int cmd_render(int argc, char **argv)
 	o.say = show_choice;
 	o.ctx = &meter;
 	o.stop = &stopped;
-	catch_signals();
+	io_on_end(on_signal);
 	if (site_make(&o, &counts, &err)) {
 		clear_line(&meter);
 		fprintf(stderr, "gilscope render: %s\n", err.msg);

@@ -418,7 +418,7 @@ static bool is_part(const char *name)
 	for (unsigned i = 0; i < n_viewer_assets; i++)
 		if (strlen(viewer_assets[i].name) == n && !memcmp(name, viewer_assets[i].name, n))
 			return true;
-	if (!strcmp(name, "manifest.js") || !strcmp(name, "manifest.js.tmp") ||
+	if ((n == strlen("manifest.js") && !memcmp(name, "manifest.js", n)) ||
 	    !strcmp(name, ".") || !strcmp(name, ".."))
 		return true;
 	if (strncmp(name, "tiles", strlen("tiles")))

@@ -49,9 +49,8 @@ struct site_counts {
 /*
  * The site is there when this returns 0.  It is made beside `out` and renamed when it is whole:
  * what fails before leaves `out` as it was.  What fails after that is only removing: the new site
- * is there, and beside it may be some of what it replaced or was made from.  Where the file system
- * cannot exchange two names, a site to be replaced is removed first, and a failure between leaves
- * none.
+ * is there, and beside it may be some of what it replaced or was made from.  Of a folder that is
+ * replaced notes.js stays; what no site consists of is not replaced (ERR_EXISTS).
  */
 int site_make(const struct site_options *o, struct site_counts *counts, struct err *err);
 
