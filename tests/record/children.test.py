@@ -2,13 +2,14 @@
 is told of the others."""
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from recording import *
 
-FORK = """
+FORK = ALONE + """
 import os, sys, threading, time
 fd = os.open('/dev/null', os.O_WRONLY)
 def work(n):
@@ -20,7 +21,7 @@ def threads(n):
     for t in ts: t.join()
 threads(100)
 for i in range(2):
-    time.sleep(0.05)        # 3.8 aborts in a child that is forked while a thread of before is still going
+    alone()
     pid = os.fork()
     if not pid:
         threads(300)
@@ -53,7 +54,7 @@ if len(sys.argv) == 1:
 """
 
 # A child of libc's fork(): Python is not told, and its GIL is not made anew.
-BARE = """
+BARE = ALONE + """
 import ctypes, os, threading
 libc = ctypes.PyDLL(None)
 fd = os.open('/dev/null', os.O_WRONLY)
@@ -65,6 +66,7 @@ def in_parent():
 def in_child():
     write(300)
 t = threading.Thread(target=in_parent); t.start(); t.join()
+alone()
 pid = libc.fork()
 if not pid:
     t = threading.Thread(target=in_child); t.start(); t.join()
@@ -107,24 +109,27 @@ t.join()
 assert n > 2 and not hung, (n, hung)
 """
 
-# It ends before its child does, which has a GIL of its own.
-LEFT = """
-import os, threading, time
+# It ends before its child does, which has a GIL of its own and goes on until the recorder has said so.
+LEFT = ALONE + """
+import os, sys, threading, time
 def thread():
     t = threading.Thread(target=time.sleep, args=(0.001,)); t.start(); t.join()
 thread()
+alone()
 if not os.fork():
     thread()
-    time.sleep(1)
+    end = time.time() + 60
+    while b'still runs' not in open(sys.argv[1], 'rb').read() and time.time() < end:
+        time.sleep(0.01)
     os._exit(0)
 """
 
 
-def run(python, script, options=("--children",)):
+def run(python, script, options=("--children",), argv=(), stderr=subprocess.PIPE):
     with tempfile.NamedTemporaryFile("w", suffix=".py") as f:
         f.write(script)
         f.flush()
-        r, folder, paths = record([python, f.name], options)
+        r, folder, paths = record([python, f.name, *argv], options, stderr=stderr)
     logs = [Log(p) for p in paths]
     for log in logs:
         problem = log.lawful()
@@ -158,9 +163,11 @@ def test(version, python):
     assert len(logs) == (3 if version >= (3, 7) else 2), [log.path for log in logs]
     r, logs = run(python, EXEC, ())
     assert len(logs) == 2 and pid(logs[0]) == pid(logs[1]), [log.path for log in logs]
-    r, logs = run(python, LEFT)
+    with tempfile.NamedTemporaryFile() as stderr:
+        r, logs = run(python, LEFT, argv=(stderr.name,), stderr=stderr)
+        told = stderr.seek(0) or stderr.read()
     said = python.encode() + b" has ended; 1 recorded process still runs (^C"
-    assert len(logs) == 2 and said in r.stderr, r.stderr
+    assert len(logs) == 2 and said in told, told
     r, logs = run(python, BARE, ("--children", "--frames"))
     assert len(logs) == 2 and logs[1].path.endswith("/log.%d.gillog" % pid(logs[1])), [log.path for log in logs]
     parent, child = logs

@@ -23,7 +23,7 @@ ts = [threading.Thread(target=f, name=n) for f, n in ((work, 'writer'), (spin, '
 for t in ts: t.start()
 for t in ts: t.join()
 """
-CHILDREN = """
+CHILDREN = ALONE + """
 import os, sys, threading, time
 fd = os.open('/dev/null', os.O_WRONLY)
 def work():
@@ -35,7 +35,7 @@ def threads():
     for t in ts: t.join()
 threads()
 for i in range(2):
-    time.sleep(0.05)        # a fork while a thread is still ending is unsafe in old versions
+    alone()
     pid = os.fork()
     if not pid:
         threads()

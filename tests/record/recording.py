@@ -86,6 +86,16 @@ class Log:
         return self.kinds(thread).count(kind)
 
 
+# For scripts that fork.  After a join() a thread is still ending; a child that is forked meanwhile may abort in the dynamic
+# linker (glibc loads libgcc for pthread_exit) or, from 3.8 on, in Python itself; with or without the recorder.
+ALONE = """
+import os, time
+def alone():
+    while len(os.listdir('/proc/self/task')) > 1:
+        time.sleep(0.001)
+"""
+
+
 def gilscope(*argv):
     """What a command of ours prints; it has to succeed."""
     r = subprocess.run([GILSCOPE, *argv], capture_output=True)
@@ -155,12 +165,12 @@ def lawful_thread(log, thread):
     return bool(LAWFUL.match(word)), word
 
 
-def record(argv, options=(), env=None, timeout=None, **more):
+def record(argv, options=(), env=None, timeout=None, stderr=subprocess.PIPE, **more):
     """Runs argv under the recorder in a new folder; (finished process, folder, [paths of logs])."""
     folder = tempfile.mkdtemp(prefix="gilscope-test-")
     e = dict(os.environ, **(env or {}))
     r = subprocess.run(["timeout", "-k", "5", "120", GILSCOPE, "record", "-o", folder + "/log.gillog", *options, "--", *argv],
-                       capture_output=True, env=e, timeout=timeout, **more)
+                       stdout=subprocess.PIPE, stderr=stderr, env=e, timeout=timeout, **more)
     logs = sorted((folder + "/" + f for f in os.listdir(folder) if f.endswith(".gillog")),
                   key=lambda p: (len(p), p))
     return r, folder, logs
