@@ -30,6 +30,7 @@
 #include "drain.h"
 #include "err.h"
 #include "gillog.h"
+#include "left.h"
 #include "opts.h"
 #include "ring.h"
 #include "tsc.h"
@@ -39,6 +40,9 @@
 /* how often memories are looked into; longer, the longer there was nothing */
 #define BUSY_MS 10
 #define QUIET_MS 50
+/* how long processes that the program has left behind may take until they have a GIL */
+#define LEFT_MS 1000
+#define UNSURE_MS 50
 /* below TMPDIR; the whole must fit in a socket's address */
 #define SOCKET_DIR "/gilscope-XXXXXX"
 #define SOCKET_NAME "/s"
@@ -506,11 +510,47 @@ static uint64_t look(struct recording *r, unsigned *alive)
 	return sum;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+/*
+ * Once nothing that is recorded runs, which is so since then: whether to wait for what the program
+ * has left behind, a daemon or a script's `python3 x.py &`, which has no GIL yet.
+ */
+static bool more_may_come(const struct recording *r, int64_t since)
+{
+	char tail[sizeof(r->dir) + sizeof(SOCKET_NAME)];
+	int64_t waited = now_ms() - since;
+
+	if (stop_asked || (r->recorded && !r->children))
+		return false;
+	if (waited >= LEFT_MS) {
+		say("what %s has left running had no GIL within %d ms and is not recorded",
+		    r->program, LEFT_MS);
+		return false;
+	}
+	snprintf(tail, sizeof(tail), "%s" SOCKET_NAME, r->dir);
+	switch (left_look(RING_ENV, tail)) {
+	case LEFT_SOME:
+		return true;
+	case LEFT_UNSURE:
+		return waited < UNSURE_MS;
+	default:
+		return false;
+	}
+}
+
 /* Until the program and all that are recorded have ended; the program's wait status. */
 static int watch(struct recording *r)
 {
 	bool child_gone = false, told = false;
 	int status = 0, ms = BUSY_MS;
+	int64_t none_since = 0;
 	unsigned alive;
 
 	for (;;) {
@@ -525,7 +565,16 @@ static int watch(struct recording *r)
 		while (take_message(r))
 			;
 		ms = look(r, &alive) || news ? BUSY_MS : ms * 2 < QUIET_MS ? ms * 2 : QUIET_MS;
-		if (child_gone && (!alive || stop_asked))
+		if (child_gone && !alive) {
+			none_since = none_since ? none_since : now_ms();
+			/* What came while it looked may have gone again. */
+			if (!more_may_come(r, none_since) && !take_message(r))
+				break;
+			ms = BUSY_MS;
+			continue;
+		}
+		none_since = 0;
+		if (child_gone && stop_asked)
 			break;
 		if (child_gone && !told) {
 			told = true;

@@ -123,6 +123,21 @@ if not os.fork():
         time.sleep(0.01)
     os._exit(0)
 """
+# A daemon, as they are made: two forks, and all but the last process are gone before that has done anything.
+DAEMON = ALONE + """
+import os, sys, threading, time
+def thread():
+    t = threading.Thread(target=time.sleep, args=(0.001,)); t.start(); t.join()
+thread()
+alone()
+if os.fork():
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+time.sleep(0.1)
+thread()
+"""
 
 
 def run(python, script, options=("--children",), argv=(), stderr=subprocess.PIPE):
@@ -168,6 +183,12 @@ def test(version, python):
         told = stderr.seek(0) or stderr.read()
     said = python.encode() + b" has ended; 1 recorded process still runs (^C"
     assert len(logs) == 2 and said in told, told
+    r, logs = run(python, DAEMON)
+    assert len(logs) == 3, (logs, r.stderr)
+    r, logs = run("sh", "%s -c 'import threading; t = threading.Thread(target=int); t.start(); t.join()' &" % python, ())
+    assert len(logs) == 1, r.stderr
+    r, logs = run("sh", "sleep 3 >/dev/null 2>&1 &", ())
+    assert not logs and b"what sh has left running had no GIL within 1000 ms and is not recorded\n" in r.stderr, r.stderr
     r, logs = run(python, BARE, ("--children", "--frames"))
     assert len(logs) == 2 and logs[1].path.endswith("/log.%d.gillog" % pid(logs[1])), [log.path for log in logs]
     parent, child = logs
