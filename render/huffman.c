@@ -80,20 +80,20 @@ static void count_lengths(struct leaf *leaf, unsigned n, unsigned count[2 * HUFF
  * Shortens codes over the limit to it, and lengthens others until the codes fit again (Kraft's sum
  * is 1).
  */
-static void limit_lengths(unsigned count[2 * HUFF_LITERALS], unsigned n, unsigned max_bits)
+static void limit_lengths(unsigned count[2 * HUFF_LITERALS], unsigned n)
 {
 	uint32_t sum = 0;
 
-	for (unsigned i = max_bits + 1; i <= n; i++) {
-		count[max_bits] += count[i];
+	for (unsigned i = HUFF_MAX_BITS + 1; i <= n; i++) {
+		count[HUFF_MAX_BITS] += count[i];
 		count[i] = 0;
 	}
-	for (unsigned i = 1; i <= max_bits; i++)
-		sum += count[i] << (max_bits - i);
-	for (; sum > 1u << max_bits; sum--) {
-		unsigned i = max_bits - 1;
+	for (unsigned i = 1; i <= HUFF_MAX_BITS; i++)
+		sum += count[i] << (HUFF_MAX_BITS - i);
+	for (; sum > 1u << HUFF_MAX_BITS; sum--) {
+		unsigned i = HUFF_MAX_BITS - 1;
 
-		count[max_bits]--;
+		count[HUFF_MAX_BITS]--;
 		while (!count[i])
 			i--;
 		count[i]--;
@@ -132,12 +132,11 @@ static void assign_codes(struct huff_code *out, const uint16_t *used, unsigned n
 	}
 }
 
-void huff_build(struct huff_alphabet *a, unsigned max_bits)
+void huff_build(struct huff_alphabet *a)
 {
 	struct leaf leaf[HUFF_LITERALS], by_freq[HUFF_LITERALS + 1];
 	unsigned count[2 * HUFF_LITERALS], n = 0, k;
 
-	assert(max_bits <= HUFF_MAX_BITS);
 	for (unsigned w = 0; w < HUFF_WORDS; w++)
 		for (uint64_t mask = a->mask[w]; mask; mask &= mask - 1) {
 			unsigned symbol = 64 * w + (unsigned)__builtin_ctzll(mask);
@@ -153,13 +152,13 @@ void huff_build(struct huff_alphabet *a, unsigned max_bits)
 				(struct huff_code){ .code = (uint16_t)i, .bits = 1 };
 		return;
 	}
-	memset(count, 0, (n + max_bits + 1) * sizeof(*count));
+	memset(count, 0, (n + HUFF_MAX_BITS + 1) * sizeof(*count));
 	sort_leaves(by_freq, leaf, n);
 	count_lengths(by_freq, n, count);
-	limit_lengths(count, n, max_bits);
+	limit_lengths(count, n);
 	k = n;
 	/* the shortest to the most frequent */
-	for (unsigned bits = 1; bits <= max_bits; bits++)
+	for (unsigned bits = 1; bits <= HUFF_MAX_BITS; bits++)
 		for (unsigned i = 0; i < count[bits]; i++)
 			a->code[by_freq[--k].symbol].bits = (uint8_t)bits;
 	assign_codes(a->code, a->used, n);
@@ -192,108 +191,107 @@ void huff_fixed(struct huff_code lit[HUFF_LITERALS + 2], struct huff_code dist[H
 		dist[i] = (struct huff_code){ .code = reverse(i, 5), .bits = 5 };
 }
 
-/* A code length, or a repetition of one, with its extra bits. */
-struct run { uint8_t symbol, extra, value; };
-
 /*
- * The code lengths as runs: 16 repeats the last 3 to 6 times, 17 and 18 are 3 to 10 and 11 to 138
- * zeros.
+ * The code of the code lengths is always the same, that of tiles of real and of generated logs, for
+ * building one takes longer than what it saves is worth: a tile is half a byte to three larger than
+ * with the best one code for all tiles of its log.
  */
-struct runs {
-	struct run run[HUFF_LITERALS + HUFF_DISTANCES];
-	unsigned n, at;			/* at: how many lengths they tell */
+static const struct huff_code length_code[19] = {
+	{ 0, 3 }, { 1, 4 }, { 47, 7 }, { 9, 4 }, { 5, 4 }, { 13, 4 }, { 4, 3 }, { 2, 3 },
+	{ 3, 4 }, { 7, 5 }, { 23, 5 }, { 15, 6 }, { 111, 7 }, { 31, 7 }, { 95, 7 }, { 63, 7 },
+	/* 16 repeats the last length 3 to 6 times; 17 and 18 are 3 to 10 and 11 to 138 zeros */
+	{ 127, 7 }, { 11, 4 }, { 6, 3 },
+};
+/* Its lengths in deflate's order, 16, 17, 18, 0, 8, 7, 9, 6, 10 and so on, three bits each. */
+#define LENGTH_CODE_HEADER UINT64_C(0x1e7fe79a575c6e7)
+#define LENGTH_CODE_BITS 57
+
+/* The code lengths on their way: how many were told, and what waits for its end. */
+struct lengths {
+	struct bits *b;
+	unsigned at, last, n;	/* n times last */
 };
 
-static void add_zeros(struct runs *r, unsigned to)
+static void put_length(struct bits *b, unsigned symbol, unsigned value, unsigned extra)
 {
-	unsigned c = to - r->at;
+	const struct huff_code *c = &length_code[symbol];
 
-	r->at = to;
+	bits_put(b, c->code | (uint64_t)value << c->bits, c->bits + extra);
+}
+
+/* Zeros up to that symbol. */
+static void put_zeros(struct lengths *l, unsigned to)
+{
+	unsigned c = to - l->at;
+
+	l->at = to;
 	while (c >= 3) {
 		unsigned m = c > 138 ? 138 : c;
 
-		r->run[r->n++] = m > 10 ? (struct run){ 18, 7, (uint8_t)(m - 11) }
-					: (struct run){ 17, 3, (uint8_t)(m - 3) };
+		if (m > 10)
+			put_length(l->b, 18, m - 11, 7);
+		else
+			put_length(l->b, 17, m - 3, 3);
 		c -= m;
 	}
 	while (c--)
-		r->run[r->n++] = (struct run){ 0 };
+		put_length(l->b, 0, 0, 0);
 }
 
-/* c times the same length. */
-static void add_lengths(struct runs *r, unsigned bits, unsigned c)
+/* What waits. */
+static void put_last(struct lengths *l)
 {
-	r->at += c;
+	unsigned c = l->n;
+
+	l->at += c;
+	l->n = 0;
 	if (c > 3) {
-		r->run[r->n++] = (struct run){ (uint8_t)bits, 0, 0 };
+		put_length(l->b, l->last, 0, 0);
 		for (c--; c >= 3;) {
 			unsigned m = c > 6 ? 6 : c;
 
-			r->run[r->n++] = (struct run){ 16, 2, (uint8_t)(m - 3) };
+			put_length(l->b, 16, m - 3, 2);
 			c -= m;
 		}
 	}
 	while (c--)
-		r->run[r->n++] = (struct run){ (uint8_t)bits, 0, 0 };
+		put_length(l->b, l->last, 0, 0);
 }
 
-/* The length of the symbol before, and how many in a row have it. */
-struct last_length { unsigned bits, n; };
-
 /* The lengths of an alphabet whose first symbol is number `first` of all. */
-static void add_alphabet(struct runs *r, const struct huff_alphabet *a, unsigned first,
-			 struct last_length *last)
+static void put_alphabet(struct lengths *l, const struct huff_alphabet *a, unsigned first)
 {
 	for (unsigned i = 0; i < a->n_used; i++) {
 		unsigned at = first + a->used[i], bits = a->code[a->used[i]].bits;
 
-		if (last->n && bits == last->bits && at == r->at + last->n) {
-			last->n++;
-			continue;
+		if (bits != l->last || at != l->at + l->n) {
+			put_last(l);
+			put_zeros(l, at);
+			l->last = bits;
 		}
-		add_lengths(r, last->bits, last->n);
-		add_zeros(r, at);
-		*last = (struct last_length){ bits, 1 };
+		l->n++;
 	}
 }
 
 void huff_put_header(struct bits *b, const struct huff_alphabet *lit,
-		     const struct huff_alphabet *dist, struct huff_alphabet *lengths)
+		     const struct huff_alphabet *dist)
 {
-	static const uint8_t order[19] = {
-		16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
-	};
-	struct runs r;
-	struct last_length last = { 0, 0 };
-	unsigned n_lit = 257, n_dist = 1, n_order = 4;
+	struct lengths l = { .b = b };
+	unsigned n_lit = 257, n_dist = 1;
 
 	if (lit->n_used && lit->used[lit->n_used - 1] >= n_lit)
 		n_lit = lit->used[lit->n_used - 1] + 1u;
 	if (dist->n_used)
 		n_dist = dist->used[dist->n_used - 1] + 1u;
-	r.n = r.at = 0;
-	add_alphabet(&r, lit, 0, &last);
-	add_alphabet(&r, dist, n_lit, &last);
-	add_lengths(&r, last.bits, last.n);
-	add_zeros(&r, n_lit + n_dist);
-	for (unsigned i = 0; i < r.n; i++)
-		huff_count(lengths, r.run[i].symbol, 1);
-	huff_build(lengths, 7);
-	for (unsigned i = 4; i < 19; i++)
-		if (lengths->code[order[i]].bits)
-			n_order = i + 1;
 	bits_put(b, n_lit - 257, 5);
 	bits_put(b, n_dist - 1, 5);
-	bits_put(b, n_order - 4, 4);
-	for (unsigned i = 0; i < n_order; i++)
-		bits_put(b, lengths->code[order[i]].bits, 3);
-	for (unsigned i = 0; i < r.n; i++) {
-		const struct huff_code *c = &lengths->code[r.run[i].symbol];
-
-		bits_put(b, c->code | (uint64_t)r.run[i].value << c->bits,
-			 c->bits + r.run[i].extra);
-	}
-	huff_clear(lengths);
+	bits_put(b, 19 - 4, 4);
+	bits_put(b, LENGTH_CODE_HEADER & 0xffffffff, 32);
+	bits_put(b, LENGTH_CODE_HEADER >> 32, LENGTH_CODE_BITS - 32);
+	put_alphabet(&l, lit, 0);
+	put_alphabet(&l, dist, n_lit);
+	put_last(&l);
+	put_zeros(&l, n_lit + n_dist);
 }
 
 const uint8_t huff_length_extra[29] = {

@@ -34,10 +34,10 @@ static inline void huff_count(struct huff_alphabet *a, unsigned symbol, uint32_t
 }
 
 /*
- * Gives the symbols that come codes of at most max_bits, the shortest in all for how often each
- * comes, but for the rare ones that the limit lengthens.
+ * Gives the symbols that come codes of at most HUFF_MAX_BITS, the shortest in all for how often
+ * each comes, but for the rare ones that the limit lengthens.
  */
-void huff_build(struct huff_alphabet *a, unsigned max_bits);
+void huff_build(struct huff_alphabet *a);
 /* All 0 again. */
 void huff_clear(struct huff_alphabet *a);
 /* The codes of a block of type 1. */
@@ -71,9 +71,8 @@ static inline uint8_t *bits_end(struct bits *b)
 
 /* The header of a block of type 2 (RFC 1951, 3.2.7) with these codes. */
 #define HUFF_HEADER_MAX 640	/* bytes: 316 lengths of at most 14 bits, and what says how many */
-/* lengths: all 0, and again behind it. */
 void huff_put_header(struct bits *b, const struct huff_alphabet *lit,
-		     const struct huff_alphabet *dist, struct huff_alphabet *lengths);
+		     const struct huff_alphabet *dist);
 
 /* The code of a match's length 3 to 258: its symbol, how many extra bits, and their value. */
 struct huff_length { uint16_t symbol; uint8_t extra, value; };

@@ -46,7 +46,7 @@ struct png_encoder {
 	unsigned width, lane_height, row_bytes;		/* row_bytes with the filter's byte */
 	struct head head[PNG_LANES_MAX];		/* up to IDAT, by number of lanes - 1 */
 	struct huff_code fixed_lit[HUFF_LITERALS + 2], fixed_dist[HUFF_DISTANCES];
-	struct huff_alphabet lit, dist, lengths;	/* all 0 between tiles */
+	struct huff_alphabet lit, dist;	/* all 0 between tiles */
 
 	/* by a hash of the column; all 0 is that of the column 0 */
 	struct shape shape[1 << SHAPES_BITS];
@@ -494,10 +494,10 @@ static uint8_t *put_stream(struct png_encoder *e, uint8_t *p)
 	bits_put(&b, 1, 1);			/* the only block */
 	fixed = b;
 	count_symbols(e);
-	huff_build(&e->lit, HUFF_MAX_BITS);
-	huff_build(&e->dist, HUFF_MAX_BITS);
+	huff_build(&e->lit);
+	huff_build(&e->dist);
 	bits_put(&b, 2, 2);
-	huff_put_header(&b, &e->lit, &e->dist, &e->lengths);
+	huff_put_header(&b, &e->lit, &e->dist);
 	own_bits = (uint64_t)(b.p - fixed.p) * 8 + b.n + cost(&e->lit, e->lit.code) +
 		   cost(&e->dist, e->dist.code);
 	fixed_bits = fixed.n + 2 + cost(&e->lit, e->fixed_lit) + cost(&e->dist, e->fixed_dist);
