@@ -27,10 +27,15 @@
 #define MAX_EVENT (64u << 10)		/* bytes of an event's members that we keep */
 #define DRAIN 8192			/* events handed on at once, at the end */
 
-static const char *const slot_names[N_SLOTS] = {
-	"name", "ph", "cat", "ts", "dur", "pid", "tid",
-	"name", "id", "pid", "ppid", "kind", "number", "file", "line", "lock", "cpu", "target",
-	"target_pid", "count", "since", "checks", "countdown", "func",
+#define NAMED(s) { s, sizeof(s) - 1 }
+static const struct { const char *s; size_t n; } slot_names[N_SLOTS] = {
+	NAMED("name"), NAMED("ph"), NAMED("cat"), NAMED("ts"), NAMED("dur"), NAMED("pid"),
+	NAMED("tid"),
+	/* of the args */
+	NAMED("name"), NAMED("id"), NAMED("pid"), NAMED("ppid"), NAMED("kind"), NAMED("number"),
+	NAMED("file"), NAMED("line"), NAMED("lock"), NAMED("cpu"), NAMED("target"),
+	NAMED("target_pid"), NAMED("count"), NAMED("since"), NAMED("checks"), NAMED("countdown"),
+	NAMED("func"),
 };
 
 /* --- members ---------------------------------------------------------------------------------- */
@@ -273,8 +278,8 @@ static void begin_event(struct chrome *c)
 static unsigned find_slot(unsigned from, unsigned to, const char *s, size_t n)
 {
 	for (unsigned i = from; i < to; i++)
-		if (slot_names[i][0] == *s && strlen(slot_names[i]) == n &&
-		    !memcmp(slot_names[i], s, n))
+		if (slot_names[i].n == n && slot_names[i].s[0] == *s &&
+		    !memcmp(slot_names[i].s, s, n))
 			return i;
 	return N_SLOTS;
 }
@@ -283,6 +288,7 @@ static unsigned find_slot(unsigned from, unsigned to, const char *s, size_t n)
 static int keep_value(struct log *l, enum json_token type, bool cut, const char *s, size_t n)
 {
 	struct chrome *c = l->state;
+	uint8_t *p;
 
 	if (c->slot == N_SLOTS)
 		return 0;
@@ -295,9 +301,11 @@ static int keep_value(struct log *l, enum json_token type, bool cut, const char 
 	c->s[c->slot] = (struct slot_text){
 		.off = (uint32_t)c->text.len, .n = (uint32_t)n, .set = true,
 	};
-	if (!buf_reserve(&c->text, n + 1))
+	p = buf_reserve(&c->text, n + 1);
+	if (!p)
 		return err_memory(l->err, "an event");
-	buf_add(&c->text, s, n);
+	memcpy(p, s, n);
+	c->text.len += n;
 	c->slot = N_SLOTS;
 	return 0;
 }

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "bytes.h"
+
 /* What may stand next. */
 enum expect {
 	VALUE,			/* ... the first of all, or behind a colon */
@@ -290,14 +292,31 @@ static int hex(struct json_reader *r, unsigned char c, struct err *err)
 	return ++r->n_hex == 4 ? end_hex(r, err) : 0;
 }
 
+/* The first quote, backslash or zero of [s, end), or end; eight bytes at a time. */
+static const uint8_t *find_special(const uint8_t *s, const uint8_t *end)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+
+	for (; end - s >= 8; s += 8) {
+		uint64_t v = get_le64(s), quote = v ^ ones * '"', back = v ^ ones * '\\';
+		/* the lowest of these bits is right, which is all that is looked at */
+		uint64_t hit = (((v - ones) & ~v) | ((quote - ones) & ~quote) |
+				((back - ones) & ~back)) & ones << 7;
+
+		if (hit)
+			return s + __builtin_ctzll(hit) / 8;
+	}
+	while (s < end && *s != '"' && *s != '\\' && *s)
+		s++;
+	return s;
+}
+
 /* Bytes of a string, up to its end, an escape or the piece's end; *next is the byte behind them. */
 static int string(struct json_reader *r, const uint8_t *p, const uint8_t *end, const uint8_t **next,
 		  struct err *err)
 {
-	const uint8_t *s = p;
+	const uint8_t *s = find_special(p, end);
 
-	while (s < end && *s != '"' && *s != '\\' && *s)
-		s++;
 	*next = s;
 	if (r->high && (s > p || (s < end && *s != '\\')) && flush_high(r, err))
 		return -1;
@@ -335,6 +354,71 @@ static int plain(struct json_reader *r, const uint8_t *p, const uint8_t *end, co
 				  end_word(r, p, (size_t)(s - p), err);
 }
 
+static const uint8_t *skip_space(const uint8_t *s, const uint8_t *end)
+{
+	while (s < end && is_space(*s))
+		s++;
+	return s;
+}
+
+/*
+ * The next members of an object, as most of a log are: a key, and a string or a number, each whole
+ * in [p, end) and without an escape.  Stops in front of anything else, right or wrong, and leaves
+ * it to the others: this only saves asking about every byte what may stand there.  *next is the
+ * byte behind what was taken.
+ */
+static int members(struct json_reader *r, const uint8_t *p, const uint8_t *end,
+		   const uint8_t **next)
+{
+	int ret = 0;
+
+	*next = p;
+	while (!ret) {
+		const uint8_t *s = skip_space(p, end), *key;
+
+		if (r->expect == COMMA_OR_END) {
+			if (s == end || *s != ',')
+				return 0;
+			s = skip_space(s + 1, end);
+		}
+		if (s == end || *s != '"')
+			return 0;
+		key = s + 1;
+		s = find_special(key, end);
+		p = s == end || *s != '"' ? end : skip_space(s + 1, end);
+		if (p == end || *p != ':')
+			return 0;
+		ret = give(r, JSON_KEY, key, (size_t)(s - key));
+		r->expect = VALUE;
+		*next = p = skip_space(p + 1, end);
+		if (ret || p == end)
+			return ret;
+		if (*p == '"') {
+			s = find_special(p + 1, end);
+			if (s == end || *s != '"')
+				return 0;
+			ret = give(r, JSON_STRING, p + 1, (size_t)(s - p - 1));
+			s++;
+		} else {
+			for (s = p; s < end && in_number(*s); s++)
+				;
+			if (s == end || in_word(*s) || !(*p == '-' || (unsigned)(*p - '0') < 10))
+				return 0;
+			ret = give(r, JSON_NUMBER, p, (size_t)(s - p));
+		}
+		r->expect = COMMA_OR_END;
+		*next = p = s;
+	}
+	return ret;
+}
+
+/* Whether a member may come next. */
+static bool in_object(const struct json_reader *r)
+{
+	return r->lex == BETWEEN && (r->expect == KEY_OR_END || r->expect == COMMA_OR_END) &&
+	       r->depth && r->open[r->depth - 1];
+}
+
 int json_read(struct json_reader *r, const uint8_t *p, size_t n, struct err *err)
 {
 	const uint8_t *begin = p, *end = p + n, *next;
@@ -342,6 +426,12 @@ int json_read(struct json_reader *r, const uint8_t *p, size_t n, struct err *err
 	int ret = 0;
 
 	while (p < end && !ret) {
+		if (in_object(r)) {
+			ret = members(r, p, end, &next);
+			p = next;
+			if (ret || p == end)
+				break;
+		}
 		r->pos = pos + (size_t)(p - begin);
 		next = p + 1;
 		switch (r->lex) {
