@@ -24,8 +24,12 @@ const lean = {
 	name: "lean",
 	setup(b) {
 		b.onResolve({ filter: /^pmtiles$/ }, () => ({ path: join(here, "node_modules/pmtiles/src/index.ts"), sideEffects: false }));
-		/* Our sources fetch by themselves (source.js): without its mention the class is left out; nor do we need TileJSON and a map's place. */
+		/*
+		 * Our sources fetch by themselves (source.js): without its mention the class is left out; nor do we need TileJSON and a map's
+		 * place.  They throw no EtagMismatch either: there is nothing to try again.
+		 */
 		b.onLoad({ filter: /pmtiles.src.index\.ts$/ }, (a) => ({ loader: "ts", contents: readFileSync(a.path, "utf8")
+			.replace(/ {2}async (getZxy|getMetadata|invalidate)\([^]*?\n {2}}\n/g, "").replaceAll("Attempt", "")
 			.replace("new FetchSource(source)", "undefined").replace(/ {2}async getTileJson[^]*?\n {2}}\n/, "")
 			.replace(/ {4}if \(typeof \(globalThis as any\).Decomp[^]*?\n {4}}\n/, "").replace(/\n {4}(num|m..L|center|tileType|clustered)\w*: .*/g, "") }));
 		b.onResolve({ filter: /adapters$/ }, (a) => ({ path: join(a.resolveDir, "adapters.ts"), sideEffects: false }));
