@@ -31,7 +31,8 @@ const lean = {
 		b.onLoad({ filter: /pmtiles.src.index\.ts$/ }, (a) => ({ loader: "ts", contents: readFileSync(a.path, "utf8")
 			.replace(/ {2}async (getZxy|getMetadata|invalidate)\([^]*?\n {2}}\n/g, "").replaceAll("Attempt", "")
 			.replace("new FetchSource(source)", "undefined").replace(/ {2}async getTileJson[^]*?\n {2}}\n/, "")
-			.replace(/ {4}if \(typeof \(globalThis as any\).Decomp[^]*?\n {4}}\n/, "").replace(/\n {4}(num|m..L|center|tileType|clustered)\w*: .*/g, "") }));
+			.replace(/ {4}if \(typeof \(globalThis as any\).Decomp[^]*?\n {4}}\n/, "").replace(/\n {4}(num|m..L|center|tileType|clustered)\w*: .*/g, "")
+			.replace(/\n +(cacheControl: resp|expires: resp|this.invalidations|(private |public )?invalidations).*/g, "") }));
 		b.onResolve({ filter: /adapters$/ }, (a) => ({ path: join(a.resolveDir, "adapters.ts"), sideEffects: false }));
 		b.onResolve({ filter: /^fflate$/ }, () => ({ path: "fflate", namespace: "none" }));
 		b.onLoad({ filter: /./, namespace: "none" }, () => ({ contents:

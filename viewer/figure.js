@@ -10,7 +10,8 @@ import * as paint from "./paint.js";
 import { colour_of } from "./owner.js";
 import { time_exact, time_text, visible } from "./text.js";
 
-const SCALE = 2, MARGIN = 24, NAMES = 170, RULER = 36, TITLE = 34, LEGEND = 40;
+const SCALE = 2, MARGIN = 24, NAMES = 170, RULER = 36, TITLE = 34;
+const FONT = "system-ui, 'DejaVu Sans', sans-serif";
 const MAX_ROUNDS = 30;
 const MAX_NOTES = 64;		/* of the command: FIGURE_NOTES_MAX */
 
@@ -39,54 +40,81 @@ async function lanes_canvas(view, opts) {
 	return canvas;
 }
 
+/* Where texts are cut: within it they keep their end, which tells threads of one name apart. */
+const TAIL = 8;
+let pen;
+
+function measured(s, size = 12, weight = 400) {
+	pen ||= h("canvas").getContext("2d");
+	pen.font = `${weight} ${size}px ${FONT}`;
+	return pen.measureText(s).width;
+}
+
+function fit(s, room, size, weight) {
+	const all = [...s];
+	let out = s;
+
+	for (let n = all.length - TAIL; n > 0 && measured(out, size, weight) > room;)
+		out = `${all.slice(0, --n).join("")}\u2026${all.slice(-TAIL).join("")}`;
+	return out;
+}
+
 async function scene(view) {
 	const colours = view.page.colours(view), t = view.trace, top = view.scroll.scrollTop;
-	const rows = lanes.visible_rows(view.rows, top, top + view.size.height), width = view.size.width;
-	const bottom = Math.min(view.size.height, view.rows.length ? view.rows[view.rows.length - 1].top + view.rows[view.rows.length - 1].height - top : 0);
-	const opts = { rows, top, width, height: Math.max(bottom, 1), dpr: SCALE, colours, theme: view.page.theme, words: false, budget: Infinity };
-	const canvas = await lanes_canvas(view, opts), y0 = TITLE + RULER + MARGIN, scale = view.scale(), texts = [], rects = [];
+	const rows = lanes.visible_rows(view.rows, top, top + view.size.height), width = view.size.width, last = rows.at(-1);
+	const opts = { rows, top, width, height: last ? Math.min(view.size.height, last.top + last.height - top) : 1, dpr: SCALE, colours, theme: view.page.theme, words: false, budget: Infinity };
+	const canvas = await lanes_canvas(view, opts), x0 = NAMES + MARGIN, y0 = TITLE + RULER + MARGIN, scale = view.scale(), texts = [], rects = [];
 	const text = (x, y, s, more = {}) => texts.push({ x, y, text: s, size: 12, weight: 400, fill: colours.text, anchor: "start", ...more });
 
-	text(MARGIN, MARGIN + 14, visible(t.title) || "gilscope", { size: 17, weight: 600 });
+	text(MARGIN, MARGIN + 14, fit(visible(t.title) || "gilscope", NAMES + width, 17, 600), { size: 17, weight: 600 });
 	for (const m of scale.marks) {
-		const x = NAMES + MARGIN + (m.t - view.viewport.from) / view.viewport.span * width;
+		const x = x0 + (m.t - view.viewport.from) / view.viewport.span * width;
 
 		text(x, y0 - 14, m.label, { anchor: "middle" });
 		rects.push({ x: x - 0.5, y: y0 - 9, w: 1, h: 7, fill: colours.tick });
 	}
-	text(NAMES + MARGIN - 10, y0 - 14, `${scale.base !== null ? `${time_text(scale.base, t.clock)} + ` : ""}${scale.unit}`, { anchor: "end", fill: colours.dim });
+	text(MARGIN, y0 - 14, `${scale.base !== null ? `${time_text(scale.base, t.clock)} + ` : ""}${scale.unit}`, { fill: colours.dim });
 	for (const r of rows) {
-		const y = y0 + r.top - top + r.height / 2 + 4;
+		/* The middle of what is seen of it. */
+		const from = Math.max(r.top - top, 0), to = Math.min(r.top + r.height - top, opts.height), y = y0 + (from + to) / 2 + 4;
+		const lane = r.kind === "lane", indent = lane ? 16 : 0, weight = lane ? 400 : 600;
 
-		if (r.kind === "lane")
+		if (to - from < Math.min(r.height, 9))
+			continue;
+		if (lane)
 			rects.push({ x: MARGIN, y: y - 9, w: 8, h: 8, fill: colour_of(r.lane, view.page.theme) });
-		text(r.kind === "lane" ? MARGIN + 16 : MARGIN, y, fit_name(r.kind === "lane" ? view.name_of(r.lane) :
-			visible(lanes.process_label(t.processes[r.process]))), { weight: r.kind === "lane" ? 400 : 600, size: 13 });
+		text(MARGIN + indent, y, fit(visible(lane ? lanes.label(t.lanes[r.lane]) : lanes.process_label(t.processes[r.process])), NAMES - indent - 8, 13, weight),
+			{ weight, size: 13 });
 	}
-	let x = NAMES + MARGIN;
+	let x = x0, y = y0 + opts.height + 28, right = x0 + width;
 
 	for (const [key, words] of legend_of(t)) {
-		rects.push({ x, y: y0 + opts.height + 18, w: 12, h: 12, fill: colours.palette[key] });
-		text(x + 18, y0 + opts.height + 28, words);
-		x += 34 + words.length * 6.6;
+		const w = 18 + measured(words);
+
+		if (x > x0 && x + w > x0 + width) {
+			x = x0;
+			y += 20;
+		}
+		rects.push({ x, y: y - 10, w: 12, h: 12, fill: colours.palette[key] });
+		text(x + 18, y, words);
+		right = Math.max(right, x + w);
+		x += w + 20;
 	}
 	for (const [i, n] of view.notes.entries()) {
-		const nx = NAMES + MARGIN + (n.t - view.viewport.from) / view.viewport.span * width;
+		const nx = x0 + (n.t - view.viewport.from) / view.viewport.span * width;
 
-		if (nx < NAMES + MARGIN || nx > NAMES + MARGIN + width)
+		if (nx < x0 || nx > x0 + width)
 			continue;
-		const row = rows.find((r) => r.kind === "lane" && r.lane === n.lane), ny = row ? y0 + row.top - top : y0, words = visible(n.text);
+		const row = rows.find((r) => r.kind === "lane" && r.lane === n.lane), ny = row ? y0 + row.top - top : y0;
+		const words = fit(visible(n.text), width - 10, 12, 600), w = 10 + measured(words, 12, 600);
+		const left = Math.min(nx, x0 + width - w), down = ny + 15 * (row ? 0 : i % 3);
 
 		rects.push({ x: nx, y: ny, w: 1.5, h: row ? row.height : opts.height, fill: colours.note });
-		rects.push({ x: nx, y: ny + 15 * (row ? 0 : i % 3), w: 10 + words.length * 6.6, h: 16, fill: colours.note });
-		text(nx + 5, ny + 12 + 15 * (row ? 0 : i % 3), words, { weight: 600, fill: colours.page });
+		rects.push({ x: left, y: down, w, h: 16, fill: colours.note });
+		text(left + 5, down + 12, words, { weight: 600, fill: colours.page });
 	}
-	return { canvas, x: NAMES + MARGIN, y: y0, width: Math.max(NAMES + width + 2 * MARGIN, x), height: y0 + opts.height + LEGEND + MARGIN,
-		lanes: { width, height: opts.height }, texts, rects, colours };
+	return { canvas, x: x0, y: y0, width: right + MARGIN, height: y + 12 + MARGIN, texts, rects, colours };
 }
-
-const fit_name = (s) => s.length > 20 ? `${s.slice(0, 19)}\u2026` : s;
-const FONT = "system-ui, 'DejaVu Sans', sans-serif";
 
 export async function png(view) {
 	const s = await scene(view), canvas = h("canvas", { width: s.width * SCALE, height: s.height * SCALE }), ctx = canvas.getContext("2d");

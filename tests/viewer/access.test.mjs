@@ -172,6 +172,40 @@ test("names are text: nothing runs, nothing is loaded, and what cannot be seen i
 	assert.match(svg, /&#60;img/);
 }));
 
+test("in a saved picture no text is cut off, or lies over another or over the lanes", async () => {
+	for (const width of [390, 1280])
+		await on(bad.url, { width, height: 600 }, async (page) => {
+			await page.evaluate(() => {
+				const [v] = gilscope.views;
+
+				Object.assign(v.trace, { title: "W".repeat(300) });
+				Object.assign(v.trace.lanes[4], { name: "W".repeat(30) });
+				v.scroll.scrollTop = 40;
+				v.go({ from: 100, span: 0.9 * v.trace.end, width: v.size.width });
+			});
+			const wrong = await page.evaluate(async () => {
+				let text = null;
+				const old = URL.createObjectURL;
+
+				URL.createObjectURL = (b) => { text = b.text(); return old.call(URL, b); };
+				await gilscope.save(gilscope.views[0], "svg");
+				const svg = document.importNode(new DOMParser().parseFromString(await text, "image/svg+xml").documentElement, true);
+
+				document.body.append(svg);
+				const boxes = [...svg.querySelectorAll("text")].map((e) => [e.textContent, e.getBBox(), e.getAttribute("font-size")]);
+				const [left, top] = /translate\(([\d.]+) ([\d.]+)\)/.exec(svg.querySelector("g").getAttribute("transform")).slice(1).map(Number);
+				const { width: w, height: h } = svg.viewBox.baseVal, over = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+
+				svg.remove();
+				return [...w > Math.max(left + gilscope.views[0].size.width, ...boxes.map(([, b]) => b.x + b.width)) + 30 ? [`${w} wide`] : [], ...boxes.filter(([, b]) => b.x < 0 || b.y < 0 || b.x + b.width > w || b.y + b.height > h),
+					...boxes.filter(([, b, size]) => size === "13" && b.x + b.width > left), ...boxes.filter(([, b], i) => boxes.some(([, c], k) => k < i && over(b, c))),
+					...boxes.some(([t, b]) => t.startsWith("RETRY") && b.y > top) ? [] : ["no legend"]].map(String);
+			});
+
+			assert.deepEqual(wrong, [], `${width} pixels wide`);
+		});
+});
+
 test("the policy allows the page's own files and nothing else", () => on(plain.url, {}, async (page) => {
 	const blocked = await page.evaluate(async () => {
 		const out = [], heard = new Promise((done) => document.addEventListener("securitypolicyviolation", (e) => { out.push(e.effectiveDirective); if (out.length === 4) done(); }));
