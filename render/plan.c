@@ -28,12 +28,17 @@ uint64_t tile_leaf_events(const struct pyramid *p, uint64_t n_events)
 
 unsigned tile_bright_level(const struct pyramid *p, struct timeline *tl)
 {
-	uint64_t most = 0, apart;
+	uint64_t most = 0, held = 0, apart;
 	unsigned level = 0;
 
-	for (uint32_t i = 0; i < p->n_lanes; i++)
-		if (timeline_thread(tl, i)->acquires > most)
-			most = timeline_thread(tl, i)->acquires;
+	for (uint32_t i = 0; i < p->n_lanes; i++) {
+		const struct timeline_thread *t = timeline_thread(tl, i);
+
+		most = t->acquires > most ? t->acquires : most;
+		held |= t->time[STATE_RUN] | t->time[STATE_STALL];
+	}
+	if (!held)
+		return p->z_max;
 	apart = most ? p->end / most / 4 : p->end;
 	while (level < p->z_max && apart >> (level + 1))
 		level++;

@@ -44,7 +44,8 @@ struct tile_set {
 /*
  * Far out every column holds ACQUIREs of threads that give the lock back and take it again, and a
  * lane would be bright all over.  The level up to which they stand apart: on average at least four
- * columns in the busiest lane.
+ * columns in the busiest lane.  Where no hold is seen (without a GIL), every level: what is not
+ * bright would say that the lock is held.
  */
 unsigned tile_bright_level(const struct pyramid *p, struct timeline *tl);
 

@@ -171,6 +171,24 @@ def check_arrows(f):
 		expect(not arrows, "%r has %d arrows" % (args, len(arrows)))
 
 
+def write_parks(path):
+	"""Three threads without a GIL: their ACQUIREs end waits, and nothing is held."""
+	out = ["# gillog 1", "# lock m kind=park"]
+	for k in range(900):
+		out += ["%d t%d BUSY lock=m" % (1000 * k, k % 3), "%d t%d ACQUIRE lock=m" % (1000 * k + 700, k % 3)]
+	with open(path, "w") as f:
+		f.write("\n".join(out) + "\n")
+
+
+def check_parks(f):
+	"""Where no hold is seen nothing says that the lock is held, however many ACQUIREs a column has."""
+	for args in ((), ("--to", "20us"), ("--size", "200")):
+		figure(f("p.svg"), *args, f("parks.gtl"))
+		said, fills = texts(f("p.svg")), {e.get("fill") for e in ET.parse(f("p.svg")).iter()}
+		expect("acquires it" in said and "waits" in said and "runs, holding the lock" not in said, "%r: the legend says %r" % (args, said))
+		expect("#15a771" in fills and "#006b4f" not in fills, "%r: the colours are %r" % (args, fills))
+
+
 def check_long_names(f):
 	"""What tells two of a name apart is not cut off with the name."""
 	with open(f("long.log"), "w") as out:
@@ -231,12 +249,14 @@ def check_refusals(f):
 with compare.Folder() as folder:
 	write_names(folder("names.gillog"))
 	write_dense(folder("dense.gillog"), 60000, 6)
-	for log in ("names", "dense"):
+	write_parks(folder("parks.gillog"))
+	for log in ("names", "dense", "parks"):
 		compare.ingest(folder(log + ".gtl"), folder(log + ".gillog"))
 	check_names(folder)
 	check_sizes(folder)
 	check_notes(folder)
 	check_arrows(folder)
+	check_parks(folder)
 	check_font(folder)
 	check_threads(folder)
 	check_refusals(folder)
