@@ -75,8 +75,8 @@ static int add(struct figure_handoffs *out, struct figure_handoff h, struct err 
 	return 0;
 }
 
-/* The hand-offs that end in column i. */
-static int look_at(struct search *s, struct timeline_cursor *cursor, uint32_t i,
+/* The hand-offs that end in column i.  crowded: not to be drawn, they keep others away. */
+static int look_at(struct search *s, struct timeline_cursor *cursor, uint32_t i, bool crowded,
 		   struct figure_handoffs *out, struct err *err)
 {
 	uint64_t from = figure_column_time(s->c, i), to = figure_column_time(s->c, i + 1);
@@ -93,7 +93,7 @@ static int look_at(struct search *s, struct timeline_cursor *cursor, uint32_t i,
 		if (timeline_events(cursor, s->of.signal, s->of.signal + 1, see_begin, s, err) < 0)
 			return -1;
 		h = (struct figure_handoff){ s->of.signal, row_of(s, s->from),
-					     row_of(s, s->of.thread) };
+					     row_of(s, s->of.thread), crowded };
 		if (h.from_row != NO_THREAD && h.from_row != h.to_row && add(out, h, err))
 			return -1;
 	}
@@ -122,7 +122,7 @@ static void drop_crowded(struct figure_handoffs *out, const struct figure_column
 
 		if (i + 1 < out->n)
 			next = figure_column_at(c, out->h[i + 1].t);
-		if (at - last >= apart && next - at >= apart)
+		if (!out->h[i].crowded && at - last >= apart && next - at >= apart)
 			out->h[k++] = out->h[i];
 		last = at;
 	}
@@ -140,17 +140,44 @@ static bool is_no_crowd(const struct figure_columns *c, uint32_t i, uint32_t apa
 	return n <= CROWD;
 }
 
+/* One of the columns from i - apart to i + apart that has ends, and few around it. */
+static bool is_beside_few(const bool *few, uint32_t n, uint32_t i, uint32_t apart)
+{
+	uint32_t first = i > apart ? i - apart : 0, last = n - i > apart ? i + apart : n - 1;
+
+	for (uint32_t k = first; k <= last; k++)
+		if (few[k])
+			return true;
+	return false;
+}
+
+/* At the edge of a crowd one can have few around it that has not: then both are read. */
+static int look_for(struct search *s, struct timeline_cursor *cursor, bool *few, uint32_t apart,
+		    struct figure_handoffs *out, struct err *err)
+{
+	const struct figure_columns *c = s->c;
+
+	for (uint32_t i = 0; i < c->n; i++)
+		few[i] = c->handoffs[i] && is_no_crowd(c, i, apart);
+	for (uint32_t i = 0; i < c->n; i++)
+		if (c->handoffs[i] && is_beside_few(few, c->n, i, apart) &&
+		    look_at(s, cursor, i, !few[i], out, err))
+			return -1;
+	return 0;
+}
+
 int figure_handoffs_find(struct figure_handoffs *out, const struct figure_columns *c,
 			 struct timeline *tl, const uint32_t *lane, double apart, struct err *err)
 {
 	struct search s = { .c = c, .n_threads = timeline_info(tl)->n_threads };
 	struct timeline_cursor *cursor = timeline_cursor_new(tl, err);
-	uint32_t *rows = malloc((size_t)s.n_threads * sizeof(*rows) + 1), near = (uint32_t)apart;
+	uint32_t *rows = malloc((size_t)s.n_threads * sizeof(*rows) + 1);
+	bool *few = malloc((size_t)c->n * sizeof(*few));
 	int ret = -1;
 
 	if (!cursor)
 		goto out;
-	if (!rows) {
+	if (!rows || !few) {
 		err_memory(err, "a figure's arrows");
 		goto out;
 	}
@@ -159,13 +186,13 @@ int figure_handoffs_find(struct figure_handoffs *out, const struct figure_column
 	for (uint32_t row = 0; row < c->n_rows; row++)
 		rows[lane[row]] = row;
 	s.row_of = rows;
-	for (uint32_t i = 0; i < c->n; i++)
-		if (c->handoffs[i] && is_no_crowd(c, i, near) && look_at(&s, cursor, i, out, err))
-			goto out;
+	if (look_for(&s, cursor, few, (uint32_t)apart, out, err))
+		goto out;
 	drop_crowded(out, c, apart);
 	ret = 0;
 out:
 	free(rows);
+	free(few);
 	timeline_cursor_free(cursor);
 	return ret;
 }

@@ -12,6 +12,7 @@
 struct figure_handoff {
 	uint64_t t;			/* of the RELEASE, or WAKEUP */
 	uint32_t from_row, to_row;
+	bool crowded;			/* while they are looked for */
 };
 
 struct figure_handoffs { struct figure_handoff *h; size_t n, cap; };

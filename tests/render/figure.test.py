@@ -165,7 +165,8 @@ def check_arrows(f):
 	want = [(500 + 690 * k, k % 7, (k + 1) % 7) for k in range(7)]
 	expect(len(found) == len(want) and all(abs(a[0] - b[0]) < 8 and a[1:] == b[1:] for a, b in zip(sorted(found), want)),
 	       "arrows %r, not %r" % (sorted(found), want))
-	for args in (("--no-arrows", "--to", "5ms", f("names.gtl")), (f("dense.gtl"),)):
+	few = [("--size", "500", "--to", "%dms" % t, f("names.gtl")) for t in range(40, 70)]
+	for args in (("--no-arrows", "--to", "5ms", f("names.gtl")), (f("dense.gtl"),), *few):
 		figure(f("w.svg"), *args)
 		arrows = [e for e in ET.parse(f("w.svg")).iter(SVG + "polyline") if e.get("stroke") == "#1d232b"]
 		expect(not arrows, "%r has %d arrows" % (args, len(arrows)))
