@@ -264,7 +264,10 @@ static unsigned note_lines(const struct panel *p)
 
 /* --- legend ----------------------------------------------------------------------------------- */
 
-/* From left to right, and on to the next line where one is full; returns the height. */
+/*
+ * From left to right, and on to the next line where one is full; from the lanes' beginning, or in a
+ * narrow figure the names'.  Returns the height.
+ */
 static double flow_legend(struct figure *fig, double y, bool arrows)
 {
 	static const struct { enum ink ink; const char *words; } all[] = {
@@ -277,7 +280,7 @@ static double flow_legend(struct figure *fig, double y, bool arrows)
 		{ INK_RETRY, "RETRY: woken in vain" },
 		{ INK_LOST, "something was lost" },
 	};
-	double x = fig->plot_x, first = y;
+	double left = fig->plot_x, right = fig->width - fig->f, x, first = y;
 
 	fig->n_legend = 0;
 	if (fig->o->no_legend)
@@ -294,8 +297,15 @@ static double flow_legend(struct figure *fig, double y, bool arrows)
 		struct legend_item *l = &fig->legend[i];
 
 		l->width = text_width(fig, l->words, 0.85, false) + 1.2 * fig->f;
-		if (x > fig->plot_x && x + l->width > fig->width - fig->f) {
-			x = fig->plot_x;
+		if (left + l->width > right)	/* no place below the lanes alone */
+			left = 1.2 * fig->f;
+	}
+	x = left;
+	for (unsigned i = 0; i < fig->n_legend; i++) {
+		struct legend_item *l = &fig->legend[i];
+
+		if (x > left && x + l->width > right) {
+			x = left;
 			y += 1.5 * fig->f;
 		}
 		l->x = x;

@@ -203,6 +203,17 @@ def check_long_names(f):
 	expect([t[1:] for t in said] == [[" 71 (7)"], [" 72 (7)"], [" 81 (8)"]], "long names are %r" % said)
 
 
+def check_legend(f):
+	"""However narrow the figure, its legend is not cut off: as wide as the letters can be, each text ends inside."""
+	for size in ("190", "200", "300", "700"):
+		figure(f("l.svg"), "--size", size, f("names.gtl"))
+		for e in ET.parse(f("l.svg")).iter(SVG + "text"):
+			said = "".join(e.itertext())
+			if said in ("runs, holding the lock", "signalled, not yet running", "BUSY: found it held", "signals the next thread"):
+				end = float(e.get("x")) + 0.55 * len(said) * float(e.get("font-size"))
+				expect(end < float(size), "--size %s: %r ends at %.0f" % (size, said, end))
+
+
 def check_font(f):
 	figure(f("f.svg"), "--font", "Some <Serif>", f("names.gtl"))
 	said = ET.parse(f("f.svg")).getroot().get("font-family") or "".join(e.get("font-family", "") for e in ET.parse(f("f.svg")).iter())
@@ -259,6 +270,7 @@ with compare.Folder() as folder:
 	check_arrows(folder)
 	check_parks(folder)
 	check_font(folder)
+	check_legend(folder)
 	check_threads(folder)
 	check_refusals(folder)
 compare.report("figure", bad)
