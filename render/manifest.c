@@ -198,6 +198,7 @@ static void put_lane(struct json *j, const struct timeline *tl, uint32_t i)
 		{ "acquires", t->acquires },
 		{ "releases", t->releases },
 		{ "lostAcquires", t->lost_acquires },
+		{ "lostReleases", t->lost_releases },
 		{ "lostEvents", t->lost_events },
 		{ "busy", t->busy },
 		{ "retry", t->retry },

@@ -18,13 +18,8 @@ const MAX_NOTES = 64;		/* of the command: FIGURE_NOTES_MAX */
 export const LEGEND_WORDS = { run: "runs, holding the lock", acquire: "acquires it", wait: "waits", signal: "signalled, not yet running", stall: "holds it, off the CPU",
 	busy: "BUSY: found it held", retry: "RETRY: woken in vain", lost: "something was lost" };
 
-/* Only what occurs in the trace; run and wait always. */
-export function legend_of(trace) {
-	const any = (...names) => trace.lanes.some((l) => names.some((n) => l[n] > 0));
-
-	return Object.entries(LEGEND_WORDS).filter(([k]) => ({ stall: any("stall"), signal: any("signal"), busy: any("busy"), retry: any("retry"),
-		lost: any("lostAcquires", "lostEvents", "lostReleases") }[k] ?? true));
-}
+/* Only what occurs in these lanes. */
+export const legend_of = (list) => Object.entries(LEGEND_WORDS).filter(([k]) => list.some((l) => l[k === "acquire" ? "acquires" : k] > 0));
 
 /* Draws the lanes at twice the screen's size, fetching what that needs. */
 async function lanes_canvas(view, opts) {
@@ -88,7 +83,7 @@ async function scene(view) {
 	}
 	let x = x0, y = y0 + opts.height + 28, right = x0 + width;
 
-	for (const [key, words] of legend_of(t)) {
+	for (const [key, words] of legend_of(t.lanes)) {
 		const w = 18 + measured(words);
 
 		if (x > x0 && x + w > x0 + width) {

@@ -30,7 +30,7 @@ export function prepare(trace) {
 
 	trace.lanes.forEach((l, i) => {
 		l.twin = names.indexOf(names[i]) !== names.lastIndexOf(names[i]);
-		l.lost ??= (l.lostAcquires || 0) + (l.lostEvents || 0);
+		l.lost ??= (l.lostAcquires || 0) + (l.lostReleases || 0) + (l.lostEvents || 0);
 	});
 	if (p && !more && p.pid < 0 && !p.name)
 		p.label = "lock owner";

@@ -126,13 +126,9 @@ class Page {
 	}
 
 	legend() {
-		const t = this.active?.trace;
-
-		if (!t)
+		if (!this.active)
 			return;
-		const words = new Map(this.views.flatMap((v) => figure.legend_of(v.trace)));
-
-		this.foot.replaceChildren(...[...words].map(([key, text]) => {
+		this.foot.replaceChildren(...figure.legend_of(this.views.flatMap((v) => v.trace.lanes)).map(([key, text]) => {
 			const swatch = h("span", { class: `key ${key}` }, h("i"));
 
 			swatch.firstChild.style.background = this.colours(this.active).palette[key];

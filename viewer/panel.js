@@ -84,10 +84,11 @@ function swatch(page, lane) {
 }
 
 function facts(t) {
+	const some = (name, n) => n > 0 && fact(name, grouped(n));
+
 	return h("dl", { class: "facts" }, fact("Length", length_text(t.end, t.clock)), fact("Begins at", absolute_text(0, t)),
-		fact("Lanes", grouped(t.lanes.length)), t.checks > 0 && fact("Checks", grouped(t.checks)),
-		t.lostEvents > 0 && fact("Lost events", grouped(t.lostEvents)), t.skippedLines > 0 && fact("Skipped lines", grouped(t.skippedLines)),
-		t.truncated && fact("Truncated", "the log was cut off"),
+		fact("Lanes", grouped(t.lanes.length)), some("Checks", t.checks), some("Lost acquires", sum(t.lanes, "lostAcquires")), some("Lost releases", sum(t.lanes, "lostReleases")),
+		some("Lost events", t.lostEvents), some("Skipped lines", t.skippedLines), t.truncated && fact("Truncated", "the log was cut off"),
 		Object.entries(t.facts || {}).map(([k, v]) => fact(visible(k), visible(v))));
 }
 

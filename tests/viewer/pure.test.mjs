@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Cache } from "../../viewer/cache.js";
+import { legend_of } from "../../viewer/figure.js";
 import * as figures from "../../viewer/figures.js";
 import * as grid from "../../viewer/grid.js";
 import * as hash from "../../viewer/hash.js";
@@ -191,14 +192,22 @@ test("lanes are sorted, filtered, folded, pinned and hidden as asked", () => {
 	assert.deepEqual(order({ sort: "nonsense" }), ["p0", 0, 2, "p1", 1]);
 });
 
+test("the legend names what occurs in any trace, always in one order", () => {
+	const none = { run: 0, wait: 0, signal: 0, stall: 0, acquires: 0, busy: 0, retry: 0, lost: 0 }, of = (...l) => legend_of(l.map((x) => ({ ...none, ...x }))).map(([k]) => k);
+
+	assert.deepEqual(of({}), []);
+	assert.deepEqual(of({ wait: 5, acquires: 2, busy: 2 }), ["acquire", "wait", "busy"], "without a GIL nothing runs");
+	assert.deepEqual(of({ run: 1, acquires: 1, retry: 1 }, { wait: 1, lost: 1 }, { stall: 3 }), ["run", "acquire", "wait", "stall", "retry", "lost"]);
+});
+
 test("lanes of one name are told apart by their ids, and a process that is nothing but there is its lock's row", () => {
-	const lane = (id, name, process) => ({ id, name, process, run: 0, wait: 0, signal: 0, lostAcquires: 1, lostEvents: 2 });
+	const lane = (id, name, process) => ({ id, name, process, run: 0, wait: 0, signal: 0, lostAcquires: 1, lostReleases: 4, lostEvents: 2 });
 	const trace = { laneHeight: 32, processes: [{ pid: -1, name: "" }, { pid: 7, name: "" }], lanes: [lane("11", "python", 0), lane("12", "python", 0), lane("13", "main", 0), lane("14", "python", 1), lane("15", "", 1), lane("16", "", 1)] };
 
 	lanes.prepare(trace);
 	assert.deepEqual(trace.lanes.map(lanes.label), ["python 11", "python 12", "main", "python", "15", "16"]);
 	assert.deepEqual(trace.processes.map(lanes.process_label), ["process", "process 7"]);
-	assert.equal(trace.lanes[0].lost, 3);
+	assert.equal(trace.lanes[0].lost, 7);
 	const alone = { ...trace, processes: [{ pid: -1, name: "" }], lanes: trace.lanes.slice(0, 2) };
 
 	lanes.prepare(alone);

@@ -95,6 +95,22 @@ function same_as_info(lanes) {
 	});
 }
 
+test("a release that was lost is told by the legend and the facts, and found", async () => {
+	writeFileSync(join(top, "lost"), "# gillog 1\n0 a ACQUIRE\n2000 b ACQUIRE\n3000 b RELEASE\n4000 a ACQUIRE\n5000 b ACQUIRE\n6000 b RELEASE\n");
+	run("ingest", "-o", join(top, "lost.gtl"), join(top, "lost"));
+	run("render", "--store", "html", "-o", join(top, "lost.html"), join(top, "lost.gtl"));
+	const page = await open(browser, pathToFileURL(join(top, "lost.html")).href, { width: 1600 });
+
+	await settled(page);
+	assert.match(await page.locator(".legend").textContent(), /something was lost/);
+	assert.match(await page.locator(".facts").textContent(), /Lost releases2/);
+	await page.selectOption("#kind", "lost");
+	await page.evaluate(() => { gilscope.views[0].at = 0; });
+	await page.click("[aria-label^='Next event']");
+	await page.waitForFunction(() => /^lost at 2/.test(document.querySelector(".toast").textContent));
+	await page.context().close();
+});
+
 test("in every store, the page's figures are info's", async () => {
 	for (const name of ["dir", "pm"]) {
 		const s = await serve(join(top, name));
