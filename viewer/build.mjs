@@ -40,6 +40,10 @@ const lean = {
 	},
 };
 
+/* pmtiles' long names, and what its sources are asked by: minified like variables. */
+const LONG = new RegExp("^((root|leaf)Directory|jsonMetadata|tileData|(internal|tile)Compression|pendingFetches|trackSignal|lastUsed|runLength|maxCache|" +
+	"getHeader|getDirectory|getZxy|getMetadata|getKey|getBytes|tileId|decompress)");
+
 async function bundle(entry, options) {
 	const result = await build({
 		entryPoints: [join(here, entry)],
@@ -107,7 +111,7 @@ ${row(TYPES[last], last).replace(" },", " };")}`;
 
 mkdirSync(out, { recursive: true });
 const html = readFileSync(join(here, "index.html"), "utf8");
-const js = (await bundle("main.js", { format: "iife" })).replaceAll("</script", "<\\/script").trim();
+const js = (await bundle("main.js", { format: "iife", mangleProps: LONG })).replaceAll("</script", "<\\/script").trim();
 const css = (await bundle("gilscope.css")).trim();
 const total = [html, js, css].reduce((n, text) => n + gzipSync(text, { level: 9 }).length, 0);
 
