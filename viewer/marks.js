@@ -7,6 +7,8 @@ import { h } from "./dom.js";
 import { visible } from "./text.js";
 import * as vp from "./viewport.js";
 
+const FLAG = 24;		/* pixels of a note's number: those that would lie under it stand below each other */
+
 export const make = () => ["selection", "pointed", "cursor"].map((name) => h("i", { class: `mark ${name}` }));
 
 function put(e, x, y, width, height) {
@@ -43,10 +45,13 @@ function notes(box, view, rows, top, width, height) {
 	view.notes.forEach((n, i) => {
 		const e = view.flags[i] ||= box.appendChild(h("i", { class: "mark note" }, h("b", {}))), x = Math.round(vp.x_at(view.viewport, n.t));
 		const row = rows.find((r) => r.kind === "lane" && r.lane === n.lane), text = `${i + 1}`;
+		const above = view.notes.filter((m, k) => k < i && m.lane === n.lane && Math.abs(vp.x_at(view.viewport, m.t) - x) < FLAG).length;
 
 		if (e.firstChild.textContent !== text)
 			e.firstChild.textContent = text;
 		e.firstChild.title = visible(n.text);
+		e.firstChild.style.top = `${above * 17}px`;
+		e.style.zIndex = view.notes.length - i;
 		put(e, x, row ? row.top - top : 0, 2, row ? row.height : height);
 		e.hidden = x < -20 || x > width;
 	});

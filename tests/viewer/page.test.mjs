@@ -424,6 +424,16 @@ test("the view is saved as PNG and as SVG with texts in it, and copied as a comm
 		"--note '0.0021s:t2:it'\\''s' -o figure.svg TRACE.gtl");
 }));
 
+test("notes at one instant, or nearly, show each its number", () => on(`${one.url}#r=2000000,2400000${[2100000, 2100000, 2104000].map((t) => `&n=${t},2000000,2400000,,x&n=${t},2000000,2400000,t2,y`).join("")}`, async (page) => {
+	const hidden = await page.evaluate(() => [...document.querySelectorAll(".mark.note b")].filter((b) => {
+		const r = b.getBoundingClientRect(), under = document.elementsFromPoint(r.left + r.width / 2, r.top + r.height / 2).filter((e) => e.closest(".mark"));
+
+		return under[0] !== b;
+	}).map((b) => b.textContent));
+
+	assert.deepEqual(hidden, []);
+}));
+
 test("#embed leaves the picture and its legend", () => on(`${one.url}#embed&r=1000000,2000000`, async (page) => {
 	assert.ok(!await page.locator(".bar").isVisible() && !await page.locator(".panel").isVisible());
 	assert.ok(await page.locator(".legend").isVisible());
