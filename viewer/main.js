@@ -95,7 +95,7 @@ class Page {
 		this.aside = h("aside", { class: "panel", "aria-label": "Figures and notes" });
 		this.foot = h("footer", { class: "legend", "aria-label": "Legend" });
 		this.live = h("div", { class: "toast", role: "status", "aria-live": "polite" });
-		this.caption = h("div", { class: "caption", role: "status", "aria-live": "polite" });
+		this.caption = h("div", { class: "caption", role: "status", "aria-live": "polite", onclick: () => this.next_note() });
 		this.help = h("dialog", { class: "help", "aria-label": "Keys" }, h("h2", {}, "Keys"), h("dl", {}, KEYS.map(([k, what]) => [h("dt", {}, k), h("dd", {}, what)])),
 			h("form", { method: "dialog" }, h("button", { class: "plain-button" }, "Close")));
 		this.file = h("input", { type: "file", hidden: true, "aria-label": "Open a file", onchange: () => this.opened([...this.file.files]) });
@@ -433,6 +433,15 @@ class Page {
 
 		this.show_note(view, i);
 		this.caption.replaceChildren(h("span", { class: "count" }, `${this.presenting + 1} / ${list.length}`), h("span", {}, visible(view.notes[i].text)));
+	}
+
+	/* For fingers: a tap on the text goes on, and after the last one ends. */
+	next_note() {
+		const at = this.presenting;
+
+		this.present();
+		if (at === this.presenting)
+			this.end_presenting();
 	}
 
 	end_presenting() {

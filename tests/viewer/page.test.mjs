@@ -434,6 +434,19 @@ test("notes at one instant, or nearly, show each its number", () => on(`${one.ur
 	assert.deepEqual(hidden, []);
 }));
 
+test("fingers go through the notes too: a tap on the text goes on, and after the last one ends", () =>
+	on(`${one.url}#r=2000000,2400000&n=2100000,2000000,2400000,,first&n=2200000,2000000,2400000,,${"x".repeat(200)}`, async (page) => {
+		const caption = page.locator(".caption");
+
+		await page.evaluate(() => gilscope.present());
+		assert.match(await caption.textContent(), /^1 \/ 2first$/);
+		await caption.tap();
+		assert.match(await caption.textContent(), /^2 \/ 2x+$/);
+		assert.ok(await caption.evaluate((e) => e.scrollWidth <= e.clientWidth), "a word of any length is seen whole");
+		await caption.tap();
+		assert.ok(!await caption.isVisible() && await page.locator(".bar").isVisible());
+	}, { width: 390, height: 844, context: { hasTouch: true } }));
+
 test("#embed leaves the picture and its legend", () => on(`${one.url}#embed&r=1000000,2000000`, async (page) => {
 	assert.ok(!await page.locator(".bar").isVisible() && !await page.locator(".panel").isVisible());
 	assert.ok(await page.locator(".legend").isVisible());
