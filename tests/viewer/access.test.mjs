@@ -14,21 +14,26 @@ skip_unless_release();
 const HOSTILE = ["<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "\u202egnp.exe\u202c", "a\u0000b\u0007\u001b[31m", "\"'`${alert(3)}", "x".repeat(300), "\u200b", "javascript:alert(4)"];
 const model = oracle.make({ seed: 91, lanes: 12, holds: 500, title: "A rather long title of a trace, as people write them when they mean it well" });
 const hostile = oracle.make({ seed: 92, lanes: 8, holds: 200, names: HOSTILE, title: HOSTILE[1] });
-let browser, plain, bad;
+const two = oracle.make({ seed: 93, lanes: 4, holds: 100, processes: 2 });
+let browser, plain, bad, several;
 
 before(async () => {
-	const a = join(scratch(), "a"), b = join(scratch(), "b");
+	const a = join(scratch(), "a"), b = join(scratch(), "b"), c = join(scratch(), "c");
 
 	site.write_pmtiles(a, model, { facts: { python: "3.13.1", machine: "2 cores" } });
 	site.write_pmtiles(b, hostile, { description: HOSTILE[0], facts: { [HOSTILE[0]]: HOSTILE[1] } });
+	two.processes.forEach((p) => { p.pid += 4194000; });
+	site.write_pmtiles(c, two);
 	plain = await serve(a);
 	bad = await serve(b);
+	several = await serve(c);
 	browser = await launch();
 });
 after(async () => {
 	await browser?.close();
 	await plain?.close();
 	await bad?.close();
+	await several?.close();
 });
 
 async function on(url, options, f) {
@@ -117,6 +122,20 @@ test("no text lies over another at 320 pixels, at 200 % zoom, or on a low screen
 			});
 		}
 });
+
+test("on a phone a process shows its name and its pid, and the focus its whole frame", () => on(several.url, { width: 390, height: 844 }, async (page) => {
+	const cut = await page.$$eval(".process span", (l) => l.filter((e) => e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > 104).map((e) => e.textContent));
+
+	assert.deepEqual(cut, []);
+	const tall = await page.$$eval(".process", (l) => l.filter((e) => e.scrollHeight > e.clientHeight).length);
+
+	assert.equal(tall, 0, "both lines have room");
+	for (const e of await page.locator(".row button.lane, .row button.process").all()) {
+		await e.focus();
+		await page.keyboard.press("Shift");
+		assert.equal(await e.evaluate((b) => b.matches(":focus-visible") && getComputedStyle(b).outlineOffset), "-2px");
+	}
+}));
 
 test("everything can be reached by the keyboard, and said by a screen reader", () => on(plain.url, {}, async (page) => {
 	const reached = new Set();

@@ -450,6 +450,8 @@ test("fingers go through the notes too: a tap on the text goes on, and after the
 test("#embed leaves the picture and its legend", () => on(`${one.url}#embed&r=1000000,2000000`, async (page) => {
 	assert.ok(!await page.locator(".bar").isVisible() && !await page.locator(".panel").isVisible());
 	assert.ok(await page.locator(".legend").isVisible());
+	await page.setViewportSize({ width: 500, height: 300 });
+	assert.ok(await page.locator(".legend").evaluate((e) => e.scrollWidth <= e.clientWidth), "nothing of it is out of sight");
 	const box = await stage(page);
 
 	await page.mouse.move(box.x + 200, box.y + 40);
