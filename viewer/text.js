@@ -97,7 +97,7 @@ export function parse_time(text, trace) {
 export const percent = (part, whole) => {
 	const p = whole ? 100 * part / whole : 0;
 
-	return p && p < 0.1 ? "<0.1\u202f%" : `${p < 10 && p ? p.toFixed(1) : Math.round(p)}\u202f%`;
+	return p && p < 0.1 ? "<0.1\u202f%" : `${p < 9.95 && p ? p.toFixed(1) : Math.round(p)}\u202f%`;
 };
 
 export const plural = (n, word) => `${grouped(n)} ${word}${n === 1 ? "" : "s"}`;

@@ -15,7 +15,7 @@ import { hot_stretches } from "../../viewer/panel.js";
 import { crc32, find_chunk, recolour } from "../../viewer/png.js";
 import { Pyramid } from "../../viewer/pyramid.js";
 import * as raster from "../../viewer/raster.js";
-import { length_text, parse_time, time_exact, time_text, visible } from "../../viewer/text.js";
+import { length_text, parse_time, percent, time_exact, time_text, visible } from "../../viewer/text.js";
 import { axis } from "../../viewer/ticks.js";
 import * as vp from "../../viewer/viewport.js";
 import { skip_unless_release } from "./browser.mjs";
@@ -190,6 +190,10 @@ test("lanes are sorted, filtered, folded, pinned and hidden as asked", () => {
 	assert.deepEqual(order({ pinned: new Set([1]), folded: new Set([0]) }), [1, "p0", "p1"]);
 	assert.deepEqual(order({ hidden: new Set([0, 2]) }), ["p1", 1]);
 	assert.deepEqual(order({ sort: "nonsense" }), ["p0", 0, 2, "p1", 1]);
+});
+
+test("a share has two digits, and is never said to be none where there is one", () => {
+	assert.deepEqual([0, 0.0001, 0.05, 9.94, 9.96, 10.4, 99.6, 100].map((p) => percent(p, 100).replace("\u202f", "")), ["0%", "<0.1%", "<0.1%", "9.9%", "10%", "10%", "100%", "100%"]);
 });
 
 test("the legend names what occurs in any trace, always in one order", () => {
