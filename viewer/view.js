@@ -85,8 +85,11 @@ export class View {
 		return this.locks_of(process) > 0 && !!this.pyramid?.readable;
 	}
 
+	/* With its process where there are several and that is not beside it. */
 	name_of(lane) {
-		return visible(lanes.label(this.trace.lanes[lane]));
+		const l = this.trace.lanes[lane], p = this.trace.processes;
+
+		return visible(lanes.label(l)) + (p[1] && p[l.process].pid >= 0 ? ` (${p[l.process].pid})` : "");
 	}
 
 	/* --- elements --- */

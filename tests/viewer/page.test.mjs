@@ -79,7 +79,7 @@ test("a range that is dragged snaps to events, and its figures are exact", () =>
 		r.querySelector("[data-column=retry]").textContent]));
 	const order = await view(page, (v) => v.rows.filter((r) => r.kind === "lane").map((r) => r.lane));
 
-	assert.deepEqual(cells, order.map((i) => [model.lanes[i].name, String(oracle.sums(model.lanes[i], ...sel).acquires), String(oracle.sums(model.lanes[i], ...sel).retry)]));
+	assert.deepEqual(cells, order.map((i) => [`${model.lanes[i].name} (${100 + model.lanes[i].process})`, String(oracle.sums(model.lanes[i], ...sel).acquires), String(oracle.sums(model.lanes[i], ...sel).retry)]));
 	await page.keyboard.press("Escape");
 	assert.equal(await view(page, (v) => v.selection), null);
 }));
@@ -312,10 +312,10 @@ test("lanes sort, filter, hide, pin, fold and grow", () => on(one.url, async (pa
 	assert.deepEqual((await shown()).sort(), ["worker 1", "worker 10"]);
 	await page.fill("#filter", "");
 	await page.hover(".labels .lane-row:has-text('worker 3')");
-	await page.click(".labels [aria-label='Hide worker 3']");
+	await page.click(".labels [aria-label='Hide worker 3 (100)']");
 	assert.ok(!(await shown()).includes("worker 3"));
 	await page.hover(".labels .lane-row:has-text('worker 6')");
-	await page.click(".labels [aria-label='Pin worker 6 on top']");
+	await page.click(".labels [aria-label='Pin worker 6 (101) on top']");
 	assert.equal((await shown())[0], "worker 6");
 	await page.click(".labels .process >> nth=0");
 	assert.equal((await shown()).length, 5 + (await shown()).length - 5);
