@@ -32,6 +32,7 @@ const lean = {
 			.replace(/ {2}async (getZxy|getMetadata|invalidate)\([^]*?\n {2}}\n/g, "").replaceAll("Attempt", "")
 			.replace("new FetchSource(source)", "undefined").replace(/ {2}async getTileJson[^]*?\n {2}}\n/, "")
 			.replace(/ {4}if \(typeof \(globalThis as any\).Decomp[^]*?\n {4}}\n/, "").replace(/\n {4}(num|m..L|center|tileType|clustered)\w*: .*/g, "")
+			.replace(/ +if \((!stream|z > 26)\) \{[^]*?\n +}/g, "")	/* never so: source.js asks for no such zoom */
 			.replace(/\n +(cacheControl: resp|expires: resp|this.invalidations|(private |public )?invalidations).*/g, "") }));
 		b.onResolve({ filter: /adapters$/ }, (a) => ({ path: join(a.resolveDir, "adapters.ts"), sideEffects: false }));
 		b.onResolve({ filter: /^fflate$/ }, () => ({ path: "fflate", namespace: "none" }));
@@ -41,7 +42,7 @@ const lean = {
 };
 
 /* pmtiles' long names, and what its sources are asked by: minified like variables. */
-const LONG = new RegExp("^((root|leaf)Directory|jsonMetadata|tileData|(internal|tile)Compression|pendingFetches|trackSignal|lastUsed|runLength|maxCache|" +
+const LONG = new RegExp("^((root|leaf)Directory|specVersion|minZoom|maxZoom|jsonMetadata|tileData|(internal|tile)Compression|pendingFetches|trackSignal|lastUsed|runLength|maxCache|" +
 	"getHeader|getDirectory|getZxy|getMetadata|getKey|getBytes|tileId|decompress)");
 
 async function bundle(entry, options) {

@@ -540,6 +540,13 @@ class Page {
 
 	listen() {
 		addEventListener("resize", () => this.resize());
+		addEventListener("beforeprint", () => {
+			const sheet = new CSSStyleSheet();
+
+			/* Canvases have the screen's pixels: so has the paper. */
+			sheet.replaceSync(`@page{size:${innerWidth}px ${innerHeight}px;margin:0}`);
+			document.adoptedStyleSheets = [sheet];
+		});
 		addEventListener("hashchange", () => location.hash !== this.written && this.read_hash());
 		this.system.addEventListener("change", () => this.apply_theme());
 		addEventListener("keydown", (e) => this.key(e));

@@ -447,6 +447,12 @@ test("fingers go through the notes too: a tap on the text goes on, and after the
 		assert.ok(!await caption.isVisible() && await page.locator(".bar").isVisible());
 	}, { width: 390, height: 844, context: { hasTouch: true } }));
 
+test("the page is printed as it is on the screen, on paper of its size", () => on(one.url, async (page) => {
+	const pdf = (await page.pdf({ preferCSSPageSize: true })).toString("latin1");
+
+	assert.deepEqual(pdf.match(/\/MediaBox ?\[[^\]]*/g), ["/MediaBox [0 0 960 600"], "one page, 1280 x 800 pixels in points");
+}));
+
 test("#embed leaves the picture and its legend", () => on(`${one.url}#embed&r=1000000,2000000`, async (page) => {
 	assert.ok(!await page.locator(".bar").isVisible() && !await page.locator(".panel").isVisible());
 	assert.ok(await page.locator(".legend").isVisible());
