@@ -36,7 +36,6 @@ function lanes(view) {
 		view.land();
 		box.setPointerCapture(e.pointerId);
 		down.set(e.pointerId, local(e, view.over));
-		view.stage.focus({ preventScroll: true });
 		if (down.size === 1) {
 			start = { ...local(e, view.over), top: view.scroll.scrollTop, viewport: view.viewport };
 			mode = e.shiftKey || view.page.measuring ? "range" : "press";
@@ -127,7 +126,6 @@ function drag_ruler(view) {
 	box.addEventListener("pointerdown", (e) => {
 		box.setPointerCapture(e.pointerId);
 		from = local(e, box).x;
-		view.stage.focus({ preventScroll: true });
 	});
 	box.addEventListener("pointermove", (e) => {
 		const { x } = local(e, box);

@@ -163,6 +163,20 @@ test("everything can be reached by the keyboard, and said by a screen reader", (
 	assert.equal(await page.locator(".toast").getAttribute("aria-live"), "polite");
 }));
 
+test("who comes to the timeline by the keyboard sees a ring all around it, who clicks sees none", () => on(plain.url, {}, async (page) => {
+	const ring = () => page.evaluate(() => {
+		const e = document.querySelector(".stage"), r = e.getBoundingClientRect(), s = getComputedStyle(e, "::after");
+
+		return document.activeElement === e && (s.content === "none" ? "none" : Math.abs(parseFloat(s.width) + 4 - r.width) + Math.abs(parseFloat(s.height) + 4 - r.height) < 1 && s.borderTopWidth);
+	});
+
+	await page.locator(".sticky").click({ position: { x: 200, y: 100 } });
+	assert.equal(await ring(), "none");
+	await page.locator(".tool[aria-label^=Panel]").focus();
+	await page.keyboard.press("Tab");
+	assert.equal(await ring(), "2px");
+}));
+
 test("names are text: nothing runs, nothing is loaded, and what cannot be seen is shown", () => on(bad.url, {}, async (page) => {
 	let dialogs = 0;
 
