@@ -167,7 +167,7 @@ function spots_tab(page, view) {
 		out.push(h("p", { class: "hint" }, "None: no thread pays the switch interval again and again, and none is woken in vain."));
 	else
 		out.push(h("ol", { class: "jumps", "data-list": "stretches" }, view.found.map((s) => jump(
-			s.kind === "convoy" ? `${length_text(s.sums.wait + s.sums.signal, c)} lost in ${plural(waits_of(s.sums), "wait")}` : `${plural(s.sums.retry, "false alarm")}`,
+			s.kind === "convoy" ? `${length_text(s.sums.wait + s.sums.signal, c)} lost in ${s.sums.busy ? plural(s.sums.busy, "wait") : "waits"}` : `${plural(s.sums.retry, "false alarm")}`,
 			`${s.kind} \u00b7 ${view.name_of(s.lane)} at ${time_text(s.from, c, Math.max(1, 10 ** Math.floor(Math.log10((s.to - s.from) / 10 || 1))))}`, () => {
 				view.choose(s.lane);
 				view.fly({ from: s.from, span: s.to - s.from });
