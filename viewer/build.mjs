@@ -29,8 +29,8 @@ const lean = {
 		 * place.  They throw no EtagMismatch either: there is nothing to try again.
 		 */
 		b.onLoad({ filter: /pmtiles.src.index\.ts$/ }, (a) => ({ loader: "ts", contents: readFileSync(a.path, "utf8")
-			.replace(/ {2}async (getZxy|getMetadata|invalidate)\([^]*?\n {2}}\n/g, "").replaceAll("Attempt", "")
-			.replace("new FetchSource(source)", "undefined").replace(/ {2}async getTileJson[^]*?\n {2}}\n/, "")
+			.replace(/ {2}async (getZxy|getMetadata|invalidate|getHeader(?=\(\)))\([^]*?\n {2}}\n/g, "").replaceAll("Attempt", "")
+			.replace(/ +if \((typeof source === "string"|decompress|cache)\) \{[^]*?\} else \{([^]*?)\n +}/g, "$2").replace(/ {2}async getTileJson[^]*?\n {2}}\n/, "")
 			.replace(/ {4}if \(typeof \(globalThis as any\).Decomp[^]*?\n {4}}\n/, "").replace(/\n {4}(num|m..L|center|tileType|clustered)\w*: .*/g, "")
 			.replace(/ +if \((!stream|z > 26)\) \{[^]*?\n +}/g, "")	/* never so: source.js asks for no such zoom */
 			.replace(/\n +(cacheControl: resp|expires: resp|this.invalidations|(private |public )?invalidations).*/g, "") }));

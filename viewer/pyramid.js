@@ -211,6 +211,9 @@ export class Pyramid {
 
 			if (theme === this.theme)
 				this.keep(a, image);
+			/* Below a leaf: its events are what words on periods are read off. */
+			if (!chunk)
+				this.measure(from, from + 1, [a.y]).then(() => this.on_tile(), () => {});
 		}
 		return true;
 	}

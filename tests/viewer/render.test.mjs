@@ -111,6 +111,22 @@ test("a release that was lost is told by the legend and the facts, and found", a
 	await page.context().close();
 });
 
+test("a link to far below a leaf has that leaf's events, too, where pictures of that depth are stored", async () => {
+	writeFileSync(join(top, "dense"), `# gillog 1\n${Array.from({ length: 1000 }, (_, i) => `${40 * i} a ACQUIRE\n${40 * i + 20} a RELEASE\n`).join("")}`);
+	run("ingest", "-o", join(top, "dense.gtl"), join(top, "dense"));
+	run("render", "--store", "dir", "--depth", "full", "-o", join(top, "deep"), join(top, "dense.gtl"));
+	const s = await serve(join(top, "deep")), t = 20000, page = await open(browser, `${s.url}#r=${t},${t + 300}`);
+
+	await page.waitForFunction((t) => {
+		const { pyramid, trace } = gilscope.views[0];
+
+		return pyramid.above({ z: trace.zMax, x: Math.floor(t / trace.tileWidth), y: 0 }, (k) => pyramid.figures.get(k))?.found.leaf;
+	}, t);
+	assert.deepEqual(page.said, []);
+	await page.context().close();
+	await s.close();
+});
+
 test("in every store, the page's figures are info's", async () => {
 	for (const name of ["dir", "pm"]) {
 		const s = await serve(join(top, name));
