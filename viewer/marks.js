@@ -9,7 +9,7 @@ import * as vp from "./viewport.js";
 
 const FLAG = 24;		/* pixels of a note's number: those that would lie under it stand below each other */
 
-export const make = () => ["selection", "pointed", "cursor"].map((name) => h("i", { class: `mark ${name}` }));
+export const make = () => ["selection", "pointed", "cursor"].map((name) => h("i", { class: `mark ${name}`, hidden: true }));
 
 function put(e, x, y, width, height) {
 	e.style.transform = `translate(${x}px, ${y}px)`;
