@@ -68,6 +68,12 @@ struct server {
 	uint64_t clock;
 };
 
+/* What is asked for, but for its address. */
+struct request {
+	struct MHD_Connection *c;
+	const char *range;		/* NULL: none, or not GET, which alone has one */
+};
+
 /* What is sent: bytes in memory, or of a file. */
 struct body {
 	const void *data;		/* NULL: fd */
@@ -153,21 +159,21 @@ static enum MHD_Result send_empty(struct MHD_Connection *c, const struct body *b
 }
 
 /* Sends b, or the part of it that was asked for. */
-static enum MHD_Result send_body(struct MHD_Connection *c, const struct body *b)
+static enum MHD_Result send_body(const struct request *q, const struct body *b)
 {
-	const char *wanted = header(c, "Range"), *only_if = header(c, "If-Range");
+	const char *wanted = q->range, *only_if = header(q->c, "If-Range");
 	struct MHD_Response *r;
 	uint64_t off, len;
 	enum range range;
 	char text[96];
 
-	if (has_version(c, b->tag))
-		return send_empty(c, b, MHD_HTTP_NOT_MODIFIED);
+	if (has_version(q->c, b->tag))
+		return send_empty(q->c, b, MHD_HTTP_NOT_MODIFIED);
 	if (only_if && strcmp(only_if, b->tag))
 		wanted = NULL;
 	range = range_parse(wanted, b->size, &off, &len);
 	if (range == RANGE_NONE)
-		return send_empty(c, b, MHD_HTTP_RANGE_NOT_SATISFIABLE);
+		return send_empty(q->c, b, MHD_HTTP_RANGE_NOT_SATISFIABLE);
 	r = make_response(b, off, len);
 	if (!r) {
 		if (!b->data)
@@ -183,16 +189,16 @@ static enum MHD_Result send_body(struct MHD_Connection *c, const struct body *b)
 			 off + len - 1, b->size);
 		MHD_add_response_header(r, "Content-Range", text);
 	}
-	return send_and_drop(c, range == RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, r);
+	return send_and_drop(q->c, range == RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, r);
 }
 
-static enum MHD_Result send_memory(struct MHD_Connection *c, const void *data, size_t len,
+static enum MHD_Result send_memory(const struct request *q, const void *data, size_t len,
 				   const char *type, uint64_t hash, bool copy)
 {
 	struct body b = { .data = data, .size = len, .type = type, .copy = copy };
 
 	snprintf(b.tag, sizeof(b.tag), "\"%016" PRIx64 "\"", hash);
-	return send_body(c, &b);
+	return send_body(q, &b);
 }
 
 /* --- a site's files --------------------------------------------------------------------------- */
@@ -201,7 +207,7 @@ static enum MHD_Result send_memory(struct MHD_Connection *c, const void *data, s
  * name is one of ours, or made of numbers alone.  The folder is opened each time: one that was
  * rendered again is another.
  */
-static enum MHD_Result send_file(struct server *s, struct MHD_Connection *c, const char *name,
+static enum MHD_Result send_file(struct server *s, const struct request *q, const char *name,
 				 const char *type)
 {
 	struct body b = { .type = type };
@@ -212,16 +218,16 @@ static enum MHD_Result send_file(struct server *s, struct MHD_Connection *c, con
 	if (folder >= 0)
 		close(folder);
 	if (b.fd < 0)
-		return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
+		return send_text(q->c, MHD_HTTP_NOT_FOUND, "not there\n");
 	if (fstat(b.fd, &st) || !S_ISREG(st.st_mode)) {
 		close(b.fd);
-		return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
+		return send_text(q->c, MHD_HTTP_NOT_FOUND, "not there\n");
 	}
 	b.size = (uint64_t)st.st_size;
 	snprintf(b.tag, sizeof(b.tag), "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"",
 		 (uint64_t)st.st_ino, b.size,
 		 (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec);
-	return send_body(c, &b);
+	return send_body(q, &b);
 }
 
 /* --- tiles on demand -------------------------------------------------------------------------- */
@@ -301,8 +307,7 @@ static void say_tile(const struct server *s, const struct address *a, const stru
 	s->say(s->say_ctx, text);
 }
 
-static enum MHD_Result send_tile(struct server *s, struct MHD_Connection *c,
-				 const struct address *a)
+static enum MHD_Result send_tile(struct server *s, const struct request *q, const struct address *a)
 {
 	struct served *v = &s->served[a->trace];
 	struct buf b = BUF_INIT;
@@ -310,7 +315,7 @@ static enum MHD_Result send_tile(struct server *s, struct MHD_Connection *c,
 	enum MHD_Result ret;
 
 	if (!pyramid_has(&v->set.pyramid, a->z, a->x, a->y))
-		return send_text(c, MHD_HTTP_NOT_FOUND, "no such tile\n");
+		return send_text(q->c, MHD_HTTP_NOT_FOUND, "no such tile\n");
 	if (!cache_get(s, a, &b)) {
 		struct tiler *t = take_tiler(s, v, &err);
 		int failed = !t || tiler_one(t, a->z, a->x, a->y, &b, &err);
@@ -320,12 +325,12 @@ static enum MHD_Result send_tile(struct server *s, struct MHD_Connection *c,
 		if (failed) {
 			say_tile(s, a, &err);
 			buf_release(&b);
-			return send_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR,
+			return send_text(q->c, MHD_HTTP_INTERNAL_SERVER_ERROR,
 					 "the timeline cannot be read\n");
 		}
 		cache_put(s, a, &b);
 	}
-	ret = send_memory(c, b.data, b.len, "image/png", XXH3_64bits(b.data, b.len), true);
+	ret = send_memory(q, b.data, b.len, "image/png", XXH3_64bits(b.data, b.len), true);
 	buf_release(&b);
 	return ret;
 }
@@ -392,50 +397,50 @@ static bool parse_archive(const char *s, unsigned *trace)
 	return take_tiles(&s, trace) && !strcmp(s, ".pmtiles");
 }
 
-static enum MHD_Result answer_site(struct server *s, struct MHD_Connection *c, const char *url)
+static enum MHD_Result answer_site(struct server *s, const struct request *q, const char *url)
 {
 	struct address a;
 	unsigned trace;
 	char name[96], number[16] = "";
 
 	if (!strcmp(url, "/manifest.js"))
-		return send_file(s, c, "manifest.js", TYPE_SCRIPT);
+		return send_file(s, q, "manifest.js", TYPE_SCRIPT);
 	for (unsigned i = 0; i < n_viewer_assets; i++)
 		if (!strcmp(url + 1, viewer_assets[i].name))
-			return send_file(s, c, viewer_assets[i].name, viewer_assets[i].type);
+			return send_file(s, q, viewer_assets[i].name, viewer_assets[i].type);
 	if (parse_archive(url, &trace)) {
 		if (trace)
 			snprintf(number, sizeof(number), "%u", trace);
 		snprintf(name, sizeof(name), "tiles%s.pmtiles", number);
-		return send_file(s, c, name, "application/vnd.pmtiles");
+		return send_file(s, q, name, "application/vnd.pmtiles");
 	}
 	if (parse_tile(url, &a)) {
 		if (a.trace)
 			snprintf(number, sizeof(number), "%u", a.trace);
 		snprintf(name, sizeof(name), "tiles%s/%u/%" PRIu64 "/%" PRIu32 ".png", number, a.z,
 			 a.x, a.y);
-		return send_file(s, c, name, "image/png");
+		return send_file(s, q, name, "image/png");
 	}
-	return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
+	return send_text(q->c, MHD_HTTP_NOT_FOUND, "not there\n");
 }
 
-static enum MHD_Result answer_timelines(struct server *s, struct MHD_Connection *c, const char *url)
+static enum MHD_Result answer_timelines(struct server *s, const struct request *q, const char *url)
 {
 	struct address a;
 
 	if (!strcmp(url, "/manifest.js"))
-		return send_memory(c, s->manifest.data, s->manifest.len, TYPE_SCRIPT,
+		return send_memory(q, s->manifest.data, s->manifest.len, TYPE_SCRIPT,
 				   s->manifest_tag, false);
 	for (unsigned i = 0; i < n_viewer_assets; i++) {
 		const struct asset *f = &viewer_assets[i];
 
 		if (!strcmp(url + 1, f->name))
-			return send_memory(c, f->data, f->len, f->type,
+			return send_memory(q, f->data, f->len, f->type,
 					   XXH3_64bits(f->data, f->len), false);
 	}
 	if (parse_tile(url, &a) && a.trace < s->n_served)
-		return send_tile(s, c, &a);
-	return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
+		return send_tile(s, q, &a);
+	return send_text(q->c, MHD_HTTP_NOT_FOUND, "not there\n");
 }
 
 /*
@@ -462,6 +467,7 @@ static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *u
 			      size_t *upload_size, void **state)
 {
 	struct server *s = ctx;
+	struct request q = { c, strcmp(method, "GET") ? NULL : header(c, "Range") };
 
 	(void)version;
 	(void)upload;
@@ -490,7 +496,7 @@ static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *u
 		return send_text(c, MHD_HTTP_NOT_FOUND, "not there\n");
 	if (!url[1])
 		url = "/index.html";
-	return s->site ? answer_site(s, c, url) : answer_timelines(s, c, url);
+	return s->site ? answer_site(s, &q, url) : answer_timelines(s, &q, url);
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */

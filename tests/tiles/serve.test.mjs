@@ -155,8 +155,15 @@ test("an archive: single ranges, as a reader of PMTiles asks for them", async ()
 	assert.equal((await part("bytes=0-1,5-6")).status, 200);
 	assert.equal((await part("bytes=0-1", { "If-Range": tag })).status, 206);
 	assert.equal((await part("bytes=0-1", { "If-Range": '"other"' })).status, 200);
-	r = await get(url, "/tiles.pmtiles", { method: "HEAD", headers: { Range: "bytes=0-1" } });
-	assert.equal(r.body.length, 0);
+	for (const range of ["bytes=0-1", "bytes=-7", `bytes=${whole.length}-`]) {	// a range is for GET alone
+		r = await get(url, "/tiles.pmtiles", { method: "HEAD", headers: { Range: range } });
+		assert.equal(r.status, 200, range);
+		assert.equal(r.headers["content-length"], String(whole.length));
+		assert.equal(r.headers["content-range"], undefined);
+		assert.equal(r.headers["accept-ranges"], "bytes");
+		assert.equal(r.headers.etag, tag);
+		assert.equal(r.body.length, 0);
+	}
 	assert.ok((await get(url, "/tiles.pmtiles")).body.equals(whole));
 	const a = new PMTiles(`${url}tiles.pmtiles`);
 	assert.ok(await a.getZxy((await a.getHeader()).minZoom, 0, 0));
