@@ -23,6 +23,8 @@
 
 #define NO_PROCESS UINT32_MAX
 
+#define COMM_COLUMNS 16		/* in which a thread's name stands, without a stack */
+
 #define KNOWN 256		/* texts of each sort that are kept */
 #define MAX_KNOWN 119		/* bytes of the longest */
 
@@ -45,6 +47,7 @@ struct perf {
 		const struct known *head;	/* that has given it its name last, or NULL */
 	} *thread;
 	uint32_t cap_threads;
+	uint64_t stack_line;		/* the newest line that was not an event's; 0: none */
 	size_t head_len;		/* of the line before */
 	struct known head[KNOWN], tail[KNOWN];
 	struct thread_cache cache;
@@ -578,16 +581,34 @@ static bool is_frame(const char *s, const char *end)
 }
 
 /*
- * Whether an indented line without an anchor was an event's, as " PID [CPU]" or an event of those
- * that we read tells.  Stacks have neither, whatever they were asked to show.
+ * Whether the line begins with a thread's name, or a part of it, in the columns in which perf has
+ * it: right-aligned, and a blank behind them.
  */
-static bool was_event(const char *s, const char *end)
+static bool begins_event(const char *s, const char *end)
+{
+	const char *name = s;
+
+	while (name < end && *name == ' ')
+		name++;
+	return name < end && name < s + COMM_COLUMNS && *name != '\t' &&
+	       (end - s <= COMM_COLUMNS ||
+		(!is_blank(s[COMM_COLUMNS - 1]) && is_blank(s[COMM_COLUMNS])));
+}
+
+/*
+ * Whether an indented line without an anchor was an event's, as " PID [CPU]" or an event of those
+ * that we read tells.  Stacks have neither, whatever they were asked to show.  A line that is cut
+ * before that has but a thread's name, as a source's in a stack may look.
+ */
+static bool was_event(const char *s, const char *end, bool in_stack)
 {
 	static const char *const names[] = { "take_gil", "drop_gil", "sched_switch", "sched_wak" };
 	const char *p;
 
 	if (is_frame(s, end))
 		return false;
+	if (!in_stack && begins_event(s, end))
+		return true;
 	for (p = s; (p = memchr(p, '[', (size_t)(end - p))); p++) {
 		const char *pid = blanks_back(p, s), *c = p + 1;
 
@@ -680,6 +701,21 @@ static int known_line(struct log *l, const char *s, const char *end)
 			    tail->kind, -1);
 }
 
+/* A line without an anchor. */
+static int other_line(struct log *l, const char *s, const char *end)
+{
+	struct perf *p = l->state;
+
+	if (s < end && *s == '#')
+		return header_line(l, s, end);
+	if (blanks_back(end, s) == s)
+		return 0;
+	if (!is_blank(*s) || was_event(s, end, p->stack_line && p->stack_line == l->line - 1))
+		return log_bad(l, "no \" PID [CPU] TIME:\" in it");
+	p->stack_line = l->line;
+	return 0;
+}
+
 static int perf_line(struct log *l, const char *s, size_t n)
 {
 	const char *end = s + n;
@@ -691,13 +727,8 @@ static int perf_line(struct log *l, const char *s, size_t n)
 
 	if (ret < 1)
 		return ret;
-	if (!find_anchor(&a, s, end)) {
-		if (n && *s == '#')
-			return header_line(l, s, end);
-		if (!n || (is_blank(*s) && !was_event(s, end)))
-			return 0;
-		return log_bad(l, "no \" PID [CPU] TIME:\" in it");
-	}
+	if (!find_anchor(&a, s, end))
+		return other_line(l, s, end);
 	if (a.bad_time)
 		return log_bad(l, "a time that no clock shows");
 	if (!find_event(&e, a.rest, end)) {

@@ -72,6 +72,14 @@ GOOD = """# ========
           python  9989 [001]  1883.632596061: PERF_RECORD_MMAP2 9989/9989: [0x7fc9af200000(0x1000) @ 0 00:00 0 0]: r-xp /usr/lib/x
           python  9989 [001]  1883.632596062: PERF_RECORD_FORK(9990:9990):(9989:9989)
           python  9989 [001]  1883.632596063: sched:sched_switch:
+          python  9989 [001]  1883.632596063: bpf-output: 0
+      BPF output: 0000: 48 65 6c 6c 6f 20 77 6f  Hello wo
+                  0008: 72 6c 64 00              rld.
+      BPF string: "Hello world"
+          python  9989 [001]  1883.632596063: PERF_RECORD_NAMESPACES 9989/9989 - nr_namespaces: 2
+		[0/net: 4/0xf0000098, 1/uts: 4/0xeffffffe]
+          python  9989 [001]  1883.632596063: some:event: 1
+            7fc9af265b10
           python  9989 [001]  1883.632596064: sched:sched_process_fork: comm=python pid=9989 child_comm=python child_pid=9990
    	 	
           python  9989 [000]  1883.632596070:  python:drop_gil: (7fc9af265f40)
@@ -90,6 +98,18 @@ DAMAGED = """   python  9989 [000]  1883.6x2596058:  python:drop_gil: (7f)
    python  9989 [000]  1883.83: PERF_RECORD_LOST lost
    dead  9989 [000]  18x3.83: foo: (7f)
 python  9989 [000]  1883.83: python:drop_g
+ Thread-12345678
+          py
+          python
+          python 
+          python  9989
+          python  9989 
+          python  9989/99
+          python  9989  1883.63259
+          python  99x9 000]  1883.83: some:event: 1
+  Thread-0 (cpu) 102
+   \xff\xfe (cpu) 1
+ take_gil.c:230
 """
 
 
@@ -99,6 +119,7 @@ def perf(f):
 		check(f, repr(line), GOOD + line + "\n", 2, 1)
 		check(f, repr(line) + " at the end", GOOD + line, 2, 1)
 		check(f, repr(line) + " first", GOOD.replace("#\n", "#\n" + line + "\n"), 2, 1)
+		check(f, repr(line) + " behind a stack", GOOD.replace("\n\n", "\n\n" + line + "\n"), 2, 1)
 	lost = "  python  9989 [000]  1883.63: PERF_RECORD_LOST lost %d\n"
 	check(f, "perf's lost events", GOOD + lost % 3 + lost % 4, 2, 0, lost=7)
 	check(f, "more lost events than can be counted", GOOD + lost % (2 ** 63) + lost % (2 ** 63), 2, 0, lost=MAX)
