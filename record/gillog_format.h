@@ -27,6 +27,9 @@ enum op { OP_LOCK, OP_CPU, OP_FUNC, OP_KIND, OP_ATTR, OP_CHECKS, OP_COUNTDOWN };
 #define EVENT_ATTRS_MAX 8		/* given with one event, by whoever writes */
 #define NAMES_MAX GILLOG_BLOCK_MAX
 #define STRING_MAX 4096			/* longer names are cut */
+/* of a log at a time, for its reader holds them: bytes of names and ids; threads, functions... */
+#define NAMES_TOTAL (128u << 20)
+#define NAMED_MAX (1u << 20)
 /* a smaller block does not make up for a second frame's header */
 #define PLANES_MIN 1024
 

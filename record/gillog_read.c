@@ -9,6 +9,7 @@
 
 struct reader_state {
 	uint64_t *thread_last;		/* the end of the thread's last block */
+	uint64_t name_bytes;		/* of all strings of the info: up to NAMES_TOTAL */
 	uint32_t cap_processes, cap_facts, cap_threads, cap_locks, cap_funcs, cap_last;
 };
 
@@ -32,7 +33,8 @@ struct gillog {
 /* --- names ------------------------------------------------------------------------------------ */
 
 /* Takes a varint length and that many bytes from *p; *s is a new string. */
-static int take_string(const uint8_t **p, const uint8_t *end, char **s, struct err *err)
+static int take_string(struct gillog *g, const uint8_t **p, const uint8_t *end, char **s,
+		       struct err *err)
 {
 	uint64_t n;
 	const uint8_t *q = get_varint(*p, end, &n);
@@ -41,13 +43,25 @@ static int take_string(const uint8_t **p, const uint8_t *end, char **s, struct e
 		return err_set(err, ERR_FORMAT, "a name does not fit in its section");
 	if (memchr(q, 0, n))
 		return err_set(err, ERR_FORMAT, "a name holds a NUL");
+	if (n > NAMES_TOTAL - g->st.name_bytes)
+		return err_set(err, ERR_FORMAT, "more than %u MiB of names in the log",
+			       NAMES_TOTAL >> 20);
 	*s = malloc(n + 1);
 	if (!*s)
 		return err_memory(err, "names");
 	memcpy(*s, q, n);
 	(*s)[n] = 0;
+	g->st.name_bytes += n;
 	*p = q + n;
 	return 0;
+}
+
+/* NULL is allowed. */
+static void drop_string(struct gillog *g, char *s)
+{
+	if (s)
+		g->st.name_bytes -= strlen(s);
+	free(s);
 }
 
 static int take_uint(const uint8_t **p, const uint8_t *end, uint64_t max, uint64_t *v,
@@ -61,22 +75,30 @@ static int take_uint(const uint8_t **p, const uint8_t *end, uint64_t max, uint64
 }
 
 /* Replaces a string by one taken from the section. */
-static int retake_string(const uint8_t **p, const uint8_t *end, char **s, struct err *err)
+static int retake_string(struct gillog *g, const uint8_t **p, const uint8_t *end, char **s,
+			 struct err *err)
 {
+	size_t n = *s ? strlen(*s) : 0;
 	char *fresh;
 
-	if (take_string(p, end, &fresh, err))
+	g->st.name_bytes -= n;
+	if (take_string(g, p, end, &fresh, err)) {
+		g->st.name_bytes += n;
 		return -1;
+	}
 	free(*s);
 	*s = fresh;
 	return 0;
 }
 
-static int take_index(const uint8_t **p, const uint8_t *end, uint32_t n, uint64_t *i,
-		      struct err *err)
+/* At most n, and there are at most NAMED_MAX of those that the word names. */
+static int take_index(const uint8_t **p, const uint8_t *end, uint32_t n, const char *of,
+		      uint64_t *i, struct err *err)
 {
 	if (take_uint(p, end, UINT32_MAX - 1, i, err))
 		return -1;
+	if (*i >= NAMED_MAX)
+		return err_set(err, ERR_FORMAT, "more than %u %s", NAMED_MAX, of);
 	if (*i > n)
 		return err_set(err, ERR_FORMAT,
 			       "number %" PRIu64 " is named where %" PRIu32 " is next", *i, n);
@@ -108,7 +130,7 @@ static int take_process_number(const uint8_t **p, const uint8_t *end, uint32_t n
 			       struct err *err)
 {
 	*i = 0;
-	return *p < end ? take_index(p, end, n, i, err) : 0;
+	return *p < end ? take_index(p, end, n, "processes", i, err) : 0;
 }
 
 static int take_process(struct gillog *g, const uint8_t *p, const uint8_t *end, struct err *err)
@@ -119,23 +141,22 @@ static int take_process(struct gillog *g, const uint8_t *p, const uint8_t *end, 
 
 	/* Stored plus one: 0 is unknown. */
 	if (take_uint(&p, end, INT64_MAX, &pid, err) || take_uint(&p, end, INT64_MAX, &ppid, err) ||
-	    take_string(&p, end, &name, err))
+	    take_string(g, &p, end, &name, err))
 		return -1;
 	at = take_process_number(&p, end, g->info.n_processes, &i, err) ? NULL :
 									  process_at(g, i, err);
 	if (!at) {
-		free(name);
+		drop_string(g, name);
 		return -1;
 	}
-	free(at->name);
+	drop_string(g, at->name);
 	*at = (struct gillog_process){ (int64_t)pid - 1, (int64_t)ppid - 1, name };
 	return 0;
 }
 
-static int take_told(struct gillog_info *info, const uint8_t *p, const uint8_t *end,
-		     struct err *err)
+static int take_told(struct gillog *g, const uint8_t *p, const uint8_t *end, struct err *err)
 {
-	struct gillog_told *t = &info->told;
+	struct gillog_told *t = &g->info.told;
 	uint64_t waits, truncated;
 
 	if (take_uint(&p, end, GILLOG_WAITS_ENTRY, &waits, err) ||
@@ -146,7 +167,7 @@ static int take_told(struct gillog_info *info, const uint8_t *p, const uint8_t *
 		return -1;
 	t->waits = waits;
 	t->truncated = truncated;
-	return retake_string(&p, end, &info->title, err);
+	return retake_string(g, &p, end, &g->info.title, err);
 }
 
 static int take_fact(struct gillog *g, const uint8_t *p, const uint8_t *end, struct err *err)
@@ -155,26 +176,26 @@ static int take_fact(struct gillog *g, const uint8_t *p, const uint8_t *end, str
 	char *key;
 	uint32_t i;
 
-	if (take_string(&p, end, &key, err))
+	if (take_string(g, &p, end, &key, err))
 		return -1;
 	for (i = 0; i < info->n_facts; i++)
 		if (!strcmp(info->facts[i].key, key))
 			break;
 	if (i < info->n_facts) {
-		free(key);
-		return retake_string(&p, end, &info->facts[i].value, err);
+		drop_string(g, key);
+		return retake_string(g, &p, end, &info->facts[i].value, err);
 	}
 	if (i >= 1024) {		/* each is compared with all */
-		free(key);
+		drop_string(g, key);
 		return err_set(err, ERR_FORMAT, "more than 1024 facts");
 	}
 	if (gillog_grow(&info->facts, &g->st.cap_facts, i, sizeof(*info->facts), err)) {
-		free(key);
+		drop_string(g, key);
 		return -1;
 	}
 	info->facts[i].key = key;
-	if (take_string(&p, end, &info->facts[i].value, err)) {
-		free(key);
+	if (take_string(g, &p, end, &info->facts[i].value, err)) {
+		drop_string(g, key);
 		info->facts[i].key = NULL;
 		return -1;
 	}
@@ -188,14 +209,14 @@ static int take_thread(struct gillog *g, const uint8_t *p, const uint8_t *end, s
 	struct gillog_thread *t;
 	uint64_t i, process;
 
-	if (take_index(&p, end, info->n_threads, &i, err) ||
+	if (take_index(&p, end, info->n_threads, "threads", &i, err) ||
 	    gillog_grow(&info->threads, &g->st.cap_threads, (uint32_t)i, sizeof(*info->threads),
 			err) ||
 	    gillog_grow(&g->st.thread_last, &g->st.cap_last, (uint32_t)i,
 			sizeof(*g->st.thread_last), err))
 		return -1;
 	t = &info->threads[i];
-	if (retake_string(&p, end, &t->id, err) || retake_string(&p, end, &t->name, err) ||
+	if (retake_string(g, &p, end, &t->id, err) || retake_string(g, &p, end, &t->name, err) ||
 	    take_process_number(&p, end, info->n_processes - 1, &process, err))
 		return -1;
 	t->process = (uint32_t)process;
@@ -210,14 +231,15 @@ static int take_lock(struct gillog *g, const uint8_t *p, const uint8_t *end, str
 	struct gillog_lock *l;
 	uint64_t i, flags, process;
 
-	if (take_index(&p, end, info->n_locks, &i, err) || take_uint(&p, end, 1, &flags, err))
+	if (take_index(&p, end, info->n_locks, "locks", &i, err) ||
+	    take_uint(&p, end, 1, &flags, err))
 		return -1;
 	if (i > UINT16_MAX)
 		return err_set(err, ERR_FORMAT, "more than 65536 locks");
 	if (gillog_grow(&info->locks, &g->st.cap_locks, (uint32_t)i, sizeof(*info->locks), err))
 		return -1;
 	l = &info->locks[i];
-	if (retake_string(&p, end, &l->id, err) || retake_string(&p, end, &l->name, err) ||
+	if (retake_string(g, &p, end, &l->id, err) || retake_string(g, &p, end, &l->name, err) ||
 	    take_process_number(&p, end, info->n_processes - 1, &process, err))
 		return -1;
 	l->process = (uint32_t)process;
@@ -233,12 +255,12 @@ static int take_func(struct gillog *g, const uint8_t *p, const uint8_t *end, str
 	struct gillog_func *f;
 	uint64_t i, line;
 
-	if (take_index(&p, end, info->n_funcs, &i, err) ||
+	if (take_index(&p, end, info->n_funcs, "functions", &i, err) ||
 	    take_uint(&p, end, UINT32_MAX, &line, err) ||
 	    gillog_grow(&info->funcs, &g->st.cap_funcs, (uint32_t)i, sizeof(*info->funcs), err))
 		return -1;
 	f = &info->funcs[i];
-	if (retake_string(&p, end, &f->name, err) || retake_string(&p, end, &f->file, err))
+	if (retake_string(g, &p, end, &f->name, err) || retake_string(g, &p, end, &f->file, err))
 		return -1;
 	f->line = (uint32_t)line;
 	if (i == info->n_funcs)
@@ -279,7 +301,7 @@ static int take_names(struct gillog *g, const uint8_t *p, const uint8_t *end, st
 			r = take_func(g, p, p + n, err);
 			break;
 		case TAG_TOLD:
-			r = take_told(&g->info, p, p + n, err);
+			r = take_told(g, p, p + n, err);
 			break;
 		}
 		if (r)

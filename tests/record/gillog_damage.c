@@ -255,6 +255,68 @@ static void test_version(void **state)
 	buf_release(&log);
 }
 
+/* What a log of n functions, or threads, with names of so many bytes is read as; where it ends. */
+static enum gillog_next read_names(uint32_t n, size_t name_bytes, bool threads, struct err *err)
+{
+	struct gillog_writer_options o = { 0 };
+	char *name = calloc(1, name_bytes + 1);
+	struct buf log = BUF_INIT;
+	struct gillog_writer *w;
+	struct gillog_block b;
+	enum gillog_next last;
+	struct gillog *g;
+	uint64_t mark;
+
+	assert_non_null(name);
+	memset(name, 'x', name_bytes);
+	assert_int_equal(gillog_writer_new(&w, &o, write_buf, &log, err), 0);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(threads ? gillog_put_thread(w, i, 0, name, name, err) :
+					   gillog_put_func(w, i, name, name, i, err), 0);
+	/* again: what is replaced is held no more */
+	for (uint32_t i = 0; i < 300; i++)
+		assert_int_equal(gillog_put_fact(w, "a fact", name, err), 0);
+	assert_int_equal(gillog_finish(w, err), 0);
+	gillog_writer_free(w);
+	free(name);
+	assert_int_equal(gillog_open_mem(&g, log.data, log.len, err), 0);
+	while ((last = gillog_next(g, &b, &mark, err)) == GILLOG_MARK)
+		;
+	gillog_close(g);
+	buf_release(&log);
+	return last;
+}
+
+/* Names take no more than so much memory, however small the log is. */
+static void test_many_names(void **state)
+{
+	static const struct {
+		uint32_t n;
+		size_t name_bytes;
+		bool threads;
+		const char *said;	/* NULL: it is read */
+	} cases[] = {
+		{ 16383, 4096, false, NULL },
+		{ 16385, 4096, false, "more than 128 MiB of names in the log" },
+		{ 16385, 4096, true, "more than 128 MiB of names in the log" },
+		{ 1 << 20, 0, false, NULL },
+		{ (1 << 20) + 1, 0, false, "more than 1048576 functions" },
+		{ (1 << 20) + 1, 0, true, "more than 1048576 threads" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct err err = { 0 };
+		enum gillog_next last = read_names(cases[i].n, cases[i].name_bytes,
+						   cases[i].threads, &err);
+
+		assert_int_equal(last, cases[i].said ? GILLOG_ERROR : GILLOG_DONE);
+		if (cases[i].said)
+			assert_true(strstr(err.msg, cases[i].said) &&
+				    !strncmp(err.msg, "names at byte ", 14));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_planes),
 		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_version),
+		cmocka_unit_test(test_many_names),
 	};
 
 	random_seed_from_env();
