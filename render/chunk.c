@@ -28,9 +28,11 @@ const struct mark *tile_start(const struct tile_marks *m, unsigned i)
 
 static void put_sums(struct buf *out, const struct lane_sums *s)
 {
+	/* as in a bin, whichever the sum is of: bins or events */
+	uint64_t lost = s->lost < MAX_LOST ? s->lost : MAX_LOST;
 	const uint64_t v[] = {
 		s->run,	 s->stall, s->wait,	s->signal,   s->max_wait, s->acquires, s->releases,
-		s->busy, s->retry, s->timeouts, s->switches, s->lost,	  s->events,   s->checks,
+		s->busy, s->retry, s->timeouts, s->switches, lost,	  s->events,   s->checks,
 	};
 	uint8_t *p = buf_reserve(out, sizeof(v) / sizeof(*v) * VARINT_MAX);
 

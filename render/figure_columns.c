@@ -74,7 +74,7 @@ static void add_bin(struct timeline_bin *a, const struct timeline_bin *b)
 	a->busy += b->busy;
 	a->retry += b->retry;
 	a->switches += b->switches;
-	a->lost += b->lost;
+	a->lost = lost_add(a->lost, b->lost);
 }
 
 static void take_bin(struct timeline_bin *a, const struct timeline_bin *b)
@@ -88,7 +88,8 @@ static void take_bin(struct timeline_bin *a, const struct timeline_bin *b)
 	a->busy -= b->busy;
 	a->retry -= b->retry;
 	a->switches -= b->switches;
-	a->lost -= b->lost;
+	if (a->lost != MAX_LOST)	/* else nobody knows: count_lost() */
+		a->lost -= b->lost;
 }
 
 struct load {
@@ -144,6 +145,26 @@ static int add_bins(struct load *l, uint32_t lane, uint32_t n_lanes, struct err 
 	return 0;
 }
 
+/* Counts anew what was lost in columns of so much that nothing could be taken from it. */
+static int count_lost(struct load *l, struct timeline_bin *part, struct err *err)
+{
+	struct figure_columns *c = l->c;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		bool any = false;
+
+		for (uint32_t k = 0; k < l->n_lanes; k++)
+			any |= l->sum[(size_t)k * c->n + i].lost == MAX_LOST;
+		if (any && timeline_sum(l->cursor, figure_column_time(c, i),
+					figure_column_time(c, i + 1), l->lane0, l->n_lanes, part,
+					err))
+			return -1;
+		for (uint32_t k = 0; any && k < l->n_lanes; k++)
+			l->sum[(size_t)k * c->n + i].lost = part[k].lost;
+	}
+	return 0;
+}
+
 /* Moves the parts of bins before the columns' edges to where they belong. */
 static int cut_bins(struct load *l, struct err *err)
 {
@@ -170,7 +191,7 @@ static int cut_bins(struct load *l, struct err *err)
 				take_bin(&col[i], &part[k]);
 		}
 	}
-	ret = 0;
+	ret = count_lost(l, part, err);
 out:
 	free(part);
 	return ret;
@@ -242,10 +263,11 @@ static int add_event(void *ctx, const struct event *e, const struct attr *attrs)
 	b->releases += e->kind == EV_RELEASE;
 	b->busy += e->kind == EV_BUSY;
 	b->retry += e->kind == EV_RETRY;
-	b->lost += !!(e->flags & EVF_LOST_ACQUIRE) + !!(e->flags & EVF_LOST_RELEASE);
+	b->lost = lost_add(b->lost, !!(e->flags & EVF_LOST_ACQUIRE) +
+				   !!(e->flags & EVF_LOST_RELEASE));
 	for (unsigned i = 0; e->kind == EV_LOST && i < e->n_attrs; i++)
 		if (attrs[i].id == ATTR_COUNT)
-			b->lost += (uint32_t)attrs[i].value;
+			b->lost = lost_add(b->lost, (uint64_t)attrs[i].value);
 	return 0;
 }
 

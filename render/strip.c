@@ -103,7 +103,7 @@ static uint64_t take_attrs(struct strip *s, struct mark *m, const struct event *
 			break;
 		case ATTR_COUNT:
 			if (e->kind == EV_LOST)
-				m->lost += (uint32_t)v;
+				m->lost = lost_add(m->lost, (uint64_t)v);
 			break;
 		}
 	}
@@ -158,7 +158,7 @@ static int load_event(void *ctx, const struct event *e, const struct attr *attrs
 	m->seq = seq;
 	m->checks = told.checks;
 	m->func = told.func;
-	m->lost += told.lost;
+	m->lost = lost_add(m->lost, told.lost);
 	if (begins)
 		l->take = l->segment = l->n - 1;
 	else if (turn)

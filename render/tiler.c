@@ -119,7 +119,7 @@ static inline void count_mark(const struct mark *m, struct gather *g)
 {
 	struct shares *s = &g->s;
 
-	s->lost += m->lost;
+	s->lost = lost_add(s->lost, m->lost);
 	switch (m->kind) {
 	case EV_ACQUIRE:
 		s->acquires++;
@@ -293,6 +293,7 @@ static inline void join_bins(struct timeline_bin *o, const struct timeline_bin *
 	times[0] += times[1];
 	counts[0][0] += counts[1][0];
 	counts[0][1] += counts[1][1];
+	counts[0][1] |= (u32x4)(counts[0][1] < counts[1][1]);	/* lost_add() */
 	memcpy(&o->run, &times[0], sizeof(*times));
 	o->max_wait = a->max_wait > b->max_wait ? a->max_wait : b->max_wait;
 	memcpy(&o->acquires, counts[0], sizeof(*counts));

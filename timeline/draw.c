@@ -43,7 +43,7 @@ void bin_add(struct timeline_bin *a, const struct timeline_bin *b)
 	a->retry += b->retry;
 	a->timeouts += b->timeouts;
 	a->switches += b->switches;
-	a->lost += b->lost;
+	a->lost = lost_add(a->lost, b->lost);
 	a->events += b->events;
 	a->checks += b->checks;
 }
@@ -158,8 +158,8 @@ static inline void count(struct timeline_bin *b, const struct block_symbol *s, u
 	case EV_STATE: b->events -= n; break;
 	}
 	if (s->flags & (EVF_LOST_ACQUIRE | EVF_LOST_RELEASE))
-		b->lost += (s->flags & EVF_LOST_ACQUIRE ? n : 0) +
-			   (s->flags & EVF_LOST_RELEASE ? n : 0);
+		b->lost = lost_add(b->lost, (s->flags & EVF_LOST_ACQUIRE ? (uint64_t)n : 0) +
+						    (s->flags & EVF_LOST_RELEASE ? n : 0));
 }
 
 /* Goes to where t lies. */
@@ -631,7 +631,7 @@ static int draw_block(struct timeline_cursor *c, const struct canvas *v, size_t 
 			count(b, s, 1);
 			if (values) {
 				if (s->kind == EV_LOST && s->attrs & 1u << ATTR_COUNT)
-					b->lost += (uint32_t)value[ATTR_COUNT];
+					b->lost = lost_add(b->lost, (uint64_t)value[ATTR_COUNT]);
 				if (has_checks && s->attrs & 1u << ATTR_CHECKS &&
 				    r->column[ATTR_CHECKS].last > checks)
 					b->checks +=

@@ -261,7 +261,7 @@ static inline __attribute__((always_inline)) void add_values(struct timeline_bin
 	case F_RETRY: ADD(b->retry += (uint32_t)v; b->events += (uint32_t)v);
 	case F_TIMEOUTS: ADD(b->timeouts += (uint32_t)v; b->events += (uint32_t)v);
 	case F_SWITCHES: ADD(b->switches += (uint32_t)v);
-	case F_LOST: ADD(b->lost += (uint32_t)v);
+	case F_LOST: ADD(b->lost = lost_add(b->lost, v));
 	case F_CHECKS: ADD(b->checks += v);
 	}
 #undef ADD

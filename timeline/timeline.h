@@ -46,6 +46,14 @@ static inline uint64_t count_add(uint64_t a, uint64_t b)
 	return b > MAX_COUNT || a > MAX_COUNT - b ? MAX_COUNT : a + b;
 }
 
+/* The same for a bin, which has 32 bits for it. */
+#define MAX_LOST UINT32_MAX
+
+static inline uint32_t lost_add(uint32_t a, uint64_t b)
+{
+	return b > MAX_LOST - a ? MAX_LOST : a + (uint32_t)b;
+}
+
 /* What is known of a thread.  Strings are UTF-8 or whatever bytes the log had: never trust them. */
 struct timeline_thread {
 	const char *id;		/* as the log names it: "t2", "9989" */
@@ -152,7 +160,7 @@ struct timeline_bin {
 	uint64_t max_wait;
 	uint32_t acquires, releases, busy, retry, timeouts;	/* number of events */
 	uint32_t switches;		/* ACQUIREs after another thread's hold */
-	uint32_t lost;			/* lost acquires, releases and events */
+	uint32_t lost;			/* lost acquires, releases and events: lost_add() */
 	uint32_t events;		/* of any kind */
 	/*
 	 * Checks first seen at this lane's events (old GIL, nanoseconds).  0 on the clock of ticks

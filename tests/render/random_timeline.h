@@ -65,7 +65,7 @@ static inline void sim_die(const struct err *err)
 }
 
 static inline void sim_event(struct sim *s, const struct sim_options *o, struct event e,
-			     uint64_t signal, unsigned lost)
+			     uint64_t signal, int64_t lost)
 {
 	struct sim_thread *t = &s->t[e.thread];
 	struct block *b = timeline_writer_block(s->w);
@@ -158,13 +158,29 @@ static inline void sim_begin_pairs(struct sim *s, const struct sim_options *o)
 	s->n_repeats = 2 + 2 * (unsigned)random_below(random_below(2) ? 20 : 300);
 }
 
+/* How many events a log claims to have lost: now and then more than can be. */
+static inline int64_t random_lost(void)
+{
+	if (random_below(20))
+		return 1 + (int64_t)random_below(5);
+	return random_below(4) ? (INT64_C(1) << (31 + random_below(3))) - (int64_t)random_below(2)
+			       : INT64_MAX - (int64_t)random_below(3);
+}
+
+/* A bin's count of them and some more: it ends at what 32 bits hold. */
+static inline uint32_t plain_lost(uint32_t before, int64_t more)
+{
+	return more > UINT32_MAX || before + more > UINT32_MAX ? UINT32_MAX
+								: (uint32_t)(before + more);
+}
+
 static inline void sim_step(struct sim *s, const struct sim_options *o)
 {
 	uint32_t i = (uint32_t)random_below(random_below(50) ? s->n - o->idle_threads : s->n);
 	struct sim_thread *t = &s->t[i];
 	struct event e = { .thread = i, .state = t->state };
 	uint64_t signal = 0;
-	unsigned lost = 0;
+	int64_t lost = 0;
 
 	if (s->n_blocks && !s->n_repeats && !random_below(150))
 		sim_begin_pairs(s, o);
@@ -183,7 +199,7 @@ static inline void sim_step(struct sim *s, const struct sim_options *o)
 		case 0: e.kind = EV_ENTRY; break;
 		case 1: e.kind = EV_RELEASE; e.flags = EVF_LOST_ACQUIRE; break;
 		case 2: case 3: case 4: e.kind = EV_BUSY; e.state = STATE_WAIT; break;
-		case 5: e.kind = EV_LOST; lost = 1 + (unsigned)random_below(5); break;
+		case 5: e.kind = EV_LOST; lost = random_lost(); break;
 		default:
 			e.kind = EV_ACQUIRE;
 			e.state = STATE_RUN;

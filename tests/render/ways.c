@@ -134,10 +134,11 @@ static int add_event(void *ctx, const struct event *e, const struct attr *attrs)
 	bin->switches += e->kind == EV_ACQUIRE && e->flags & EVF_SWITCH;
 	bin->busy += e->kind == EV_BUSY;
 	bin->retry += e->kind == EV_RETRY;
-	bin->lost += !!(e->flags & EVF_LOST_ACQUIRE) + !!(e->flags & EVF_LOST_RELEASE);
+	bin->lost = plain_lost(bin->lost, !!(e->flags & EVF_LOST_ACQUIRE) +
+						  !!(e->flags & EVF_LOST_RELEASE));
 	for (unsigned i = 0; i < e->n_attrs; i++)
 		if (attrs[i].id == ATTR_COUNT && e->kind == EV_LOST)
-			bin->lost += (uint32_t)attrs[i].value;
+			bin->lost = plain_lost(bin->lost, attrs[i].value);
 	return 0;
 }
 

@@ -118,10 +118,10 @@ static struct timeline_bin plain_bin(const struct plain *x, uint32_t lane, uint6
 		b.retry += e->kind == EV_RETRY;
 		b.timeouts += e->kind == EV_TIMEOUT;
 		b.switches += (e->flags & EVF_SWITCH) != 0;
-		b.lost += (e->flags & EVF_LOST_ACQUIRE) != 0;
-		b.lost += (e->flags & EVF_LOST_RELEASE) != 0;
+		b.lost = plain_lost(b.lost, (e->flags & EVF_LOST_ACQUIRE) != 0);
+		b.lost = plain_lost(b.lost, (e->flags & EVF_LOST_RELEASE) != 0);
 		if (e->kind == EV_LOST)
-			b.lost += x->list.count[i] >= 0 ? (uint32_t)x->list.count[i] : 1;
+			b.lost = plain_lost(b.lost, x->list.count[i] >= 0 ? x->list.count[i] : 1);
 	}
 	return b;
 }
