@@ -35,7 +35,7 @@ static const struct { const char *s; size_t n; } slot_names[N_SLOTS] = {
 	NAMED("name"), NAMED("id"), NAMED("pid"), NAMED("ppid"), NAMED("kind"), NAMED("number"),
 	NAMED("file"), NAMED("line"), NAMED("lock"), NAMED("cpu"), NAMED("target"),
 	NAMED("target_pid"), NAMED("count"), NAMED("since"), NAMED("checks"), NAMED("countdown"),
-	NAMED("func"),
+	NAMED("func"), NAMED("waits"),
 };
 
 /* --- members ---------------------------------------------------------------------------------- */

@@ -39,6 +39,7 @@ enum slot {
 	A_CHECKS,
 	A_COUNTDOWN,
 	A_FUNC,
+	A_WAITS,
 	N_SLOTS
 };
 

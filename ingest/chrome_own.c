@@ -35,6 +35,12 @@ static int our_process(struct log *l)
 		p->pid = (int64_t)v;
 	if (chrome_number(c, A_PPID, &v))
 		p->ppid = (int64_t)v;
+	if (c->s[A_WAITS].set && (log_begun(l) || (!chrome_is(c, A_WAITS, "busy") &&
+						   !chrome_is(c, A_WAITS, "entry"))))
+		return log_bad(l, "event %" PRIu64 ": \"waits\" that are unknown or come late",
+			       c->n_events);
+	if (c->s[A_WAITS].set)
+		p->waits = chrome_is(c, A_WAITS, "busy") ? WAITS_BUSY : WAITS_ENTRY;
 	return c->s[A_NAME].set && c->s[A_NAME].n
 		       ? names_set(l->names, &p->name, (char *)c->text.data + c->s[A_NAME].off,
 				   c->s[A_NAME].n, l->err)

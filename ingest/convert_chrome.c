@@ -57,7 +57,7 @@ static void put_u64_str(struct json *j, const char *key, uint64_t v)
 	json_str(j, s);
 }
 
-static void put_other_data(struct chrome_out *o, struct json *j, const char *waits)
+static void put_other_data(struct chrome_out *o, struct json *j, enum dump_waits_word waits)
 {
 	const struct timeline *tl = o->c->tl;
 	const struct timeline_info *info = timeline_info(tl);
@@ -73,9 +73,9 @@ static void put_other_data(struct chrome_out *o, struct json *j, const char *wai
 		json_key(j, "title");
 		json_str(j, info->title);
 	}
-	if (*waits) {
+	if (waits != DUMP_WAITS_NONE) {
 		json_key(j, "waits");
-		json_str(j, waits);
+		json_str(j, dump_waits_name(waits));
 	}
 	if (info->check_interval)
 		put_u64_str(j, "check_interval", info->check_interval);
@@ -131,7 +131,7 @@ static int end_metadata(struct chrome_out *o, struct json *j)
 	return out_text(&o->out, &o->line);
 }
 
-static int put_process(struct chrome_out *o, uint32_t i)
+static int put_process(struct chrome_out *o, uint32_t i, unsigned waits)
 {
 	const struct timeline_process *p = timeline_process(o->c->tl, i);
 	struct json j = begin_metadata(o, "process_name", o->ids.pid[i], 0);
@@ -142,6 +142,10 @@ static int put_process(struct chrome_out *o, uint32_t i)
 		put_u64_str(&j, "pid", (uint64_t)p->pid);
 	if (p->ppid >= 0)
 		put_u64_str(&j, "ppid", (uint64_t)p->ppid);
+	if (waits != DUMP_WAITS_NONE) {
+		json_key(&j, "waits");
+		json_str(&j, dump_waits_name(waits));
+	}
 	return end_metadata(o, &j);
 }
 
@@ -218,22 +222,23 @@ static int put_threads(struct chrome_out *o)
 static int put_header(struct chrome_out *o)
 {
 	const struct timeline_info *info = timeline_info(o->c->tl);
-	const char *waits = dump_waits(o->c->tl, o->c->cursor, o->c->err);
 	struct json j = json_new(&o->line);
+	struct dump_waits waits;
 	int ret;
 
-	if (!waits)
+	if (dump_waits_find(&waits, o->c->tl, o->c->cursor, o->c->err))
 		return -1;
 	json_begin(&j, '{');
 	json_key(&j, "displayTimeUnit");
 	json_str(&j, "ns");
 	json_key(&j, "otherData");
-	put_other_data(o, &j, waits);
+	put_other_data(o, &j, waits.all);
 	json_key(&j, "traceEvents");
 	json_begin(&j, '[');
 	ret = out_text(&o->out, &o->line);
 	for (uint32_t i = 0; !ret && i < info->n_processes; i++)
-		ret = put_process(o, i);
+		ret = put_process(o, i, waits.process[i]);
+	dump_waits_release(&waits);
 	if (!ret)
 		ret = put_threads(o);
 	for (uint32_t i = 0; !ret && i < info->n_locks; i++)

@@ -241,7 +241,8 @@ static void put_facts(struct buf *b, const struct timeline *tl)
 	}
 }
 
-static void put_processes(struct buf *b, const struct timeline *tl)
+/* waits NULL: not told. */
+static void put_processes(struct buf *b, const struct timeline *tl, const struct dump_waits *waits)
 {
 	const struct timeline_info *info = timeline_info(tl);
 
@@ -256,6 +257,8 @@ static void put_processes(struct buf *b, const struct timeline *tl)
 		if (p->ppid >= 0)
 			buf_printf(b, " ppid=%" PRId64, p->ppid);
 		put_name(b, "name", p->name);
+		if (waits && waits->process[i] != DUMP_WAITS_NONE)
+			buf_printf(b, " waits=%s", dump_waits_name(waits->process[i]));
 		buf_str(b, "\n");
 	}
 }
@@ -326,7 +329,7 @@ uint64_t dump_lost(const struct timeline *tl)
 }
 
 /* Everything but the first line. */
-static void put_header(struct buf *b, const struct pieces *s)
+static void put_header(struct buf *b, const struct pieces *s, const struct dump_waits *waits)
 {
 	const struct timeline *tl = s->tl;
 	const struct timeline_info *info = timeline_info(tl);
@@ -335,7 +338,7 @@ static void put_header(struct buf *b, const struct pieces *s)
 	buf_printf(b, "# clock %s\n", info->clock == CLOCK_TICKS ? "ticks" : "ns");
 	put_title(b, info->title);
 	put_facts(b, tl);
-	put_processes(b, tl);
+	put_processes(b, tl, waits);
 	put_threads(b, s);
 	put_locks(b, tl);
 	for (uint32_t i = 0; i < info->n_funcs; i++) {
@@ -356,95 +359,6 @@ static void put_header(struct buf *b, const struct pieces *s)
 		buf_printf(b, "# skipped-lines %" PRIu64 "\n", info->skipped_lines);
 	if (info->truncated)
 		buf_str(b, "# truncated\n");
-}
-
-/* --- what begins a wait ----------------------------------------------------------------------- */
-
-/*
- * The timeline does not say whether its log's waits began at BUSY or at ENTRY, but an ENTRY says it
- * that found the lock held: its thread waits from there on, or does not.  Mostly the first few
- * events decide.
- */
-struct waits {
-	const struct timeline *tl;
-	uint32_t *owner;		/* per lock, or NO_THREAD */
-	uint8_t *state;			/* per thread */
-	bool any_busy;			/* in the whole trace */
-	bool seen_busy;			/* so far */
-	bool began;			/* a wait began at an ENTRY, before the first BUSY */
-	const char *word;		/* the answer, once it is known */
-};
-
-static int look_at_entry(struct waits *w, const struct event *e)
-{
-	uint32_t owner = w->owner[e->lock];
-
-	if (w->state[e->thread] == STATE_WAIT)
-		return 0;
-	if (e->state == STATE_WAIT) {
-		w->began = true;
-		if (w->any_busy && !w->seen_busy)
-			return 0;
-		w->word = "entry";
-		return 1;
-	}
-	if (owner == NO_THREAD || owner == e->thread)
-		return 0;
-	/*
-	 * Until the first BUSY waits began at ENTRY, then no more: what a reader finds out by
-	 * itself.
-	 */
-	w->word = w->seen_busy && w->began ? "" : "busy";
-	return 1;
-}
-
-static int look_at(void *ctx, const struct event *e, const struct attr *attrs)
-{
-	struct waits *w = ctx;
-	int ret = 0;
-
-	(void)attrs;
-	if (e->kind == EV_ENTRY)
-		ret = look_at_entry(w, e);
-	else if (e->kind == EV_BUSY)
-		w->seen_busy = true;
-	else if (e->kind == EV_ACQUIRE && timeline_lock(w->tl, e->lock)->kind == LOCK_GIL)
-		w->owner[e->lock] = e->thread;
-	else if (e->kind == EV_RELEASE && w->owner[e->lock] == e->thread)
-		w->owner[e->lock] = NO_THREAD;
-	w->state[e->thread] = e->state;
-	return ret;
-}
-
-const char *dump_waits(const struct timeline *tl, struct timeline_cursor *c, struct err *err)
-{
-	const struct timeline_info *info = timeline_info(tl);
-	struct waits w = { .tl = tl };
-	uint64_t n_others = 0;			/* events that may be ENTRYs */
-
-	for (uint32_t i = 0; i < info->n_threads; i++) {
-		const struct timeline_thread *t = timeline_thread(tl, i);
-
-		w.any_busy |= t->busy != 0;
-		n_others += t->events - t->acquires - t->releases - t->busy - t->retry -
-			    t->timeouts - t->drop_requests;
-	}
-	w.owner = malloc(((size_t)info->n_locks + 1) * sizeof(*w.owner));
-	w.state = calloc((size_t)info->n_threads + 1, 1);
-	if (!w.owner || !w.state) {
-		err_memory(err, "threads and locks");
-		goto out;
-	}
-	memset(w.owner, 0xff, ((size_t)info->n_locks + 1) * sizeof(*w.owner));
-	if (n_others && timeline_events(c, 0, info->end + 1, look_at, &w, err) < 0)
-		goto out;
-	/* no ENTRY at a held lock, or all before the first BUSY: both would do */
-	if (!w.word)
-		w.word = w.any_busy && !w.began ? "busy" : "entry";
-out:
-	free(w.owner);
-	free(w.state);
-	return w.word;
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -513,16 +427,17 @@ static int print_event(void *ctx, const struct event *e, const struct attr *attr
 static int put_events(struct event_dump *d, const struct timeline *tl, struct dump_range range,
 		      struct err *err)
 {
-	const char *waits = dump_waits(tl, d->cursor, err);
 	struct buf header = BUF_INIT;
+	struct dump_waits waits;
 	int ret;
 
-	if (!waits)
+	if (dump_waits_find(&waits, tl, d->cursor, err))
 		return -1;
 	buf_str(&header, "# gillog 1\n");
-	put_header(&header, &d->pieces);
-	if (*waits)
-		buf_printf(&header, "# waits %s\n", waits);
+	put_header(&header, &d->pieces, &waits);
+	if (waits.all != DUMP_WAITS_NONE)
+		buf_printf(&header, "# waits %s\n", dump_waits_name(waits.all));
+	dump_waits_release(&waits);
 	ret = out_text(&d->out, &header);
 	buf_release(&header);
 	return ret ? ret : timeline_events(d->cursor, range.from, range.to, print_event, d, err);
@@ -588,7 +503,7 @@ static int put_periods(struct period_dump *d, struct timeline_cursor *c, struct 
 	int ret;
 
 	buf_str(&header, "# gilscope periods: BEGIN END THREAD STATE [key=value ...]\n");
-	put_header(&header, &d->pieces);
+	put_header(&header, &d->pieces, NULL);
 	ret = out_text(&d->out, &header);
 	buf_release(&header);
 	return ret ? ret : timeline_periods(c, range.from, range.to, print_period, d, err);

@@ -34,9 +34,18 @@ int dump_bins(struct timeline *tl, int fd, unsigned level, struct dump_range ran
 uint64_t dump_lost(const struct timeline *tl);
 
 /*
- * What begins a wait: "busy" or "entry", or "" where that changed with the first BUSY; NULL with
- * *err set.
+ * What begins a wait, as far as the events tell it: in the whole trace (NONE: that changed with the
+ * first BUSY, or differs), and in each process (NONE: as in the whole trace).
  */
-const char *dump_waits(const struct timeline *tl, struct timeline_cursor *c, struct err *err);
+enum dump_waits_word { DUMP_WAITS_NONE, DUMP_WAITS_BUSY, DUMP_WAITS_ENTRY };
+struct dump_waits {
+	enum dump_waits_word all;
+	uint8_t *process;		/* each an enum dump_waits_word */
+};
+/* Returns 0, or -1 with *err set and nothing to release. */
+int dump_waits_find(struct dump_waits *out, const struct timeline *tl, struct timeline_cursor *c,
+		    struct err *err);
+void dump_waits_release(struct dump_waits *w);
+const char *dump_waits_name(enum dump_waits_word word);	/* "busy", "entry" */
 
 #endif

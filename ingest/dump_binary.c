@@ -42,29 +42,37 @@ static int put_threads(struct binary_dump *d, struct err *err)
 	return ret;
 }
 
+static enum gillog_waits gillog_waits(unsigned word)
+{
+	return word == DUMP_WAITS_BUSY	  ? GILLOG_WAITS_BUSY
+	       : word == DUMP_WAITS_ENTRY ? GILLOG_WAITS_ENTRY
+					  : GILLOG_WAITS_UNKNOWN;
+}
+
 static int put_names(struct binary_dump *d, struct err *err)
 {
 	const struct timeline *tl = d->tl;
 	const struct timeline_info *info = timeline_info(tl);
-	const char *waits = dump_waits(tl, d->cursor, err);
+	struct dump_waits waits;
 	struct gillog_told told = {
 		.check_interval = info->check_interval, .skipped = info->skipped_lines,
 		.lost = dump_lost(tl), .truncated = info->truncated,
 	};
+	int ret;
 
-	if (!waits)
+	if (dump_waits_find(&waits, tl, d->cursor, err))
 		return -1;
-	told.waits = !strcmp(waits, "busy")    ? GILLOG_WAITS_BUSY
-		     : !strcmp(waits, "entry") ? GILLOG_WAITS_ENTRY
-					       : GILLOG_WAITS_UNKNOWN;
-	if (gillog_put_told(d->writer, &told, info->title, err))
-		return -1;
-	for (uint32_t i = 0; i < info->n_processes; i++) {
+	told.waits = gillog_waits(waits.all);
+	ret = gillog_put_told(d->writer, &told, info->title, err);
+	for (uint32_t i = 0; !ret && i < info->n_processes; i++) {
 		const struct timeline_process *p = timeline_process(tl, i);
 
-		if (gillog_put_process(d->writer, i, p->pid, p->ppid, p->name, err))
-			return -1;
+		ret = gillog_put_process(d->writer, i, p->pid, p->ppid, p->name,
+					 gillog_waits(waits.process[i]), err);
 	}
+	dump_waits_release(&waits);
+	if (ret)
+		return -1;
 	for (uint32_t i = 0; i < info->n_facts; i++)
 		if (gillog_put_fact(d->writer, timeline_fact(tl, i)->key,
 				    timeline_fact(tl, i)->value, err))

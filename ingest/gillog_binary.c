@@ -149,6 +149,12 @@ static void *grow(void *array, uint32_t *cap, uint32_t n, size_t size)
 	return p;
 }
 
+static enum waits waits_of(enum gillog_waits w)
+{
+	return w == GILLOG_WAITS_BUSY ? WAITS_BUSY : w == GILLOG_WAITS_ENTRY ? WAITS_ENTRY :
+									       WAITS_UNKNOWN;
+}
+
 static int take_processes(struct log *l, const struct gillog_info *info)
 {
 	struct binary *b = l->state;
@@ -169,6 +175,8 @@ static int take_processes(struct log *l, const struct gillog_info *info)
 		n = &l->names->process[p[i]];
 		n->pid = g->pid;
 		n->ppid = g->ppid;
+		if (!log_begun(l))
+			n->waits = waits_of(g->waits);
 		if (*g->name && names_set(l->names, &n->name, g->name, strlen(g->name), l->err))
 			return -1;
 	}
@@ -327,7 +335,7 @@ static int take_told(struct log *l, const struct gillog_told *t, const char *tit
 		return 0;
 	b->told = true;
 	if (t->waits != GILLOG_WAITS_UNKNOWN)
-		l->waits = t->waits == GILLOG_WAITS_BUSY ? WAITS_BUSY : WAITS_ENTRY;
+		l->waits = waits_of(t->waits);
 	l->skipped = count_add(l->skipped, t->skipped);
 	l->names->lost_events = count_add(l->names->lost_events, t->lost);
 	l->truncated |= t->truncated;

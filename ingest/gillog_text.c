@@ -288,10 +288,10 @@ static bool has_only(struct log *l, const struct word *w, int n, const char *con
 
 static int header_process(struct log *l, const struct word *w, int n)
 {
-	static const char *const keys[] = { "pid", "ppid", "name", NULL };
+	static const char *const keys[] = { "pid", "ppid", "name", "waits", NULL };
 	struct gillog_text *g = l->state;
 	const struct word *pid = find_key(w, n, "pid"), *ppid = find_key(w, n, "ppid"),
-			  *name = find_key(w, n, "name");
+			  *name = find_key(w, n, "name"), *waits = find_key(w, n, "waits");
 	uint64_t pid_v = 0, ppid_v = 0;
 	struct name_process *p;
 	uint32_t number_of;
@@ -301,11 +301,17 @@ static int header_process(struct log *l, const struct word *w, int n)
 		return ret;
 	if ((pid && !number(pid, INT64_MAX, &pid_v)) || (ppid && !number(ppid, INT64_MAX, &ppid_v)))
 		return log_bad(l, "a \"# process\" line with an impossible pid");
+	if (waits && !value_is(waits, "busy") && !value_is(waits, "entry"))
+		return log_bad(l, "waits that are neither \"busy\" nor \"entry\"");
 	if (names_find(l->names, NAME_PROCESS, l->number, w[1].s, w[1].n, &number_of, NULL, l->err))
 		return log_bad_err(l);
 	if (g->first_process == NONE)
 		g->first_process = number_of;
 	p = &l->names->process[number_of];
+	if (waits && log_begun(l))
+		return log_bad(l, "what begins a wait, behind the first event");
+	if (waits)
+		p->waits = value_is(waits, "busy") ? WAITS_BUSY : WAITS_ENTRY;
 	if (pid)
 		p->pid = (int64_t)pid_v;
 	if (ppid)

@@ -319,7 +319,8 @@ static int read_prefix(struct log *l)
 		const struct record *r = &l->rec[i];
 
 		events += r->kind == EV_STATE ? 0 : record_events(r);
-		if (r->kind == EV_BUSY && l->waits == WAITS_UNKNOWN)
+		if (r->kind == EV_BUSY && l->waits == WAITS_UNKNOWN &&
+		    names_waits(l->names, r->thread) == WAITS_UNKNOWN)
 			l->waits = WAITS_BUSY;
 		if (r->kind == REC_PAIRS || event_has_lock(r->kind))
 			l->names->thread[r->thread].early_lane = true;

@@ -67,8 +67,6 @@ struct report {
 	unsigned told;		/* bad lines that were told one by one */
 };
 
-enum waits { WAITS_UNKNOWN, WAITS_BUSY, WAITS_ENTRY };
-
 struct log {
 	const char *path;	/* borrowed; "-" for standard input */
 	uint32_t number;	/* of the log, from 0 */

@@ -32,9 +32,13 @@ struct name_thread {
 	bool early_lane;	/* ... among the log's first PREFIX_EVENTS */
 };
 
+/* What begins a wait: a BUSY, or an ENTRY at a lock that is held. */
+enum waits { WAITS_UNKNOWN, WAITS_BUSY, WAITS_ENTRY };
+
 struct name_process {
 	char *name;		/* owned; may be NULL */
 	int64_t pid, ppid;	/* -1: unknown */
+	enum waits waits;	/* of its threads; WAITS_UNKNOWN: as in its log */
 };
 
 struct name_lock {
@@ -83,6 +87,12 @@ bool names_known(const struct names *n, enum name_kind kind, uint32_t scope, con
  */
 int names_alias(struct names *n, uint32_t scope, const char *s, size_t len, uint32_t thread,
 		struct err *err);
+/* What begins the waits of a thread, where its process has been told to differ from its log. */
+static inline enum waits names_waits(const struct names *n, uint32_t thread)
+{
+	return n->process[n->thread[thread].process].waits;
+}
+
 /* A process without a name of its own, as the next number. */
 int names_add_process(struct names *n, int64_t pid, uint32_t *number, struct err *err);
 

@@ -606,13 +606,17 @@ static int track(struct tracker *t, enum waits *waits, const struct record *r,
 	}
 	switch (r->kind) {
 	case EV_ENTRY:
-		if (*waits != WAITS_BUSY && !a->takes && t->lock[r->lock].owner != NONE &&
-		    t->lock[r->lock].owner != r->thread)
-			begin_take(t, a, r->lock);
+		if (!a->takes && t->lock[r->lock].owner != NONE &&
+		    t->lock[r->lock].owner != r->thread) {
+			enum waits own = names_waits(t->names, r->thread);
+
+			if ((own == WAITS_UNKNOWN ? *waits : own) != WAITS_BUSY)
+				begin_take(t, a, r->lock);
+		}
 		break;
 	case EV_BUSY:
 		a->figures.busy++;
-		if (*waits == WAITS_UNKNOWN)
+		if (*waits == WAITS_UNKNOWN && names_waits(t->names, r->thread) == WAITS_UNKNOWN)
 			*waits = WAITS_BUSY;
 		if (!a->takes)
 			begin_take(t, a, r->lock);

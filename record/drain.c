@@ -227,7 +227,8 @@ int drain_open_log(struct drain *d, const char *path, bool replace, struct err *
 	}
 	read_comm(d->comm, d->pid, (uint32_t)d->pid);
 	if (gillog_writer_new(&d->writer, &o, write_log, d, err) ||
-	    gillog_put_process(d->writer, 0, d->ring->pid, d->ring->ppid, d->comm, err) ||
+	    gillog_put_process(d->writer, 0, d->ring->pid, d->ring->ppid, d->comm,
+			       GILLOG_WAITS_UNKNOWN, err) ||
 	    (replace && replace_log(made, path, err)))
 		goto fail;
 	free(made);

@@ -99,10 +99,14 @@ struct gillog_row {
 
 enum gillog_clock { GILLOG_NS, GILLOG_TICKS };
 
+/* What begins a wait. */
+enum gillog_waits { GILLOG_WAITS_UNKNOWN, GILLOG_WAITS_BUSY, GILLOG_WAITS_ENTRY };
+
 struct gillog_fact { char *key, *value; };
 struct gillog_process {
 	int64_t pid, ppid;		/* -1: unknown */
 	char *name;			/* "" if unknown */
+	enum gillog_waits waits;	/* of its threads; UNKNOWN: as in the whole log */
 };
 /* id: "9989", as the OS or the log names it; process: its number */
 struct gillog_thread { char *id, *name; uint32_t process; };
@@ -113,9 +117,8 @@ struct gillog_func { char *name, *file; uint32_t line; };
 /*
  * What a log says that was made of another one: of a recorder's own it is all 0.
  */
-enum gillog_waits { GILLOG_WAITS_UNKNOWN, GILLOG_WAITS_BUSY, GILLOG_WAITS_ENTRY };
 struct gillog_told {
-	enum gillog_waits waits;	/* what begins a wait */
+	enum gillog_waits waits;
 	bool truncated;
 	/* left out by an earlier conversion; events lost of unknown threads */
 	uint64_t skipped, lost;
@@ -264,7 +267,7 @@ void gillog_writer_free(struct gillog_writer *w);	/* NULL is allowed */
  * at most the number of those named before, and naming one again replaces its strings.
  */
 int gillog_put_process(struct gillog_writer *w, uint32_t i, int64_t pid, int64_t ppid,
-		       const char *name, struct err *err);
+		       const char *name, enum gillog_waits waits, struct err *err);
 int gillog_put_told(struct gillog_writer *w, const struct gillog_told *t, const char *title,
 		    struct err *err);
 int gillog_put_fact(struct gillog_writer *w, const char *key, const char *value, struct err *err);

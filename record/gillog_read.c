@@ -136,21 +136,24 @@ static int take_process_number(const uint8_t **p, const uint8_t *end, uint32_t n
 static int take_process(struct gillog *g, const uint8_t *p, const uint8_t *end, struct err *err)
 {
 	char *name = NULL;
-	uint64_t pid, ppid, i;
-	struct gillog_process *at;
+	uint64_t pid, ppid, i, waits = GILLOG_WAITS_UNKNOWN;
+	struct gillog_process *at = NULL;
 
 	/* Stored plus one: 0 is unknown. */
 	if (take_uint(&p, end, INT64_MAX, &pid, err) || take_uint(&p, end, INT64_MAX, &ppid, err) ||
 	    take_string(g, &p, end, &name, err))
 		return -1;
-	at = take_process_number(&p, end, g->info.n_processes, &i, err) ? NULL :
-									  process_at(g, i, err);
+	if (!take_process_number(&p, end, g->info.n_processes, &i, err) &&
+	    (p == end || !take_uint(&p, end, GILLOG_WAITS_ENTRY, &waits, err)))
+		at = process_at(g, i, err);
 	if (!at) {
 		drop_string(g, name);
 		return -1;
 	}
 	drop_string(g, at->name);
-	*at = (struct gillog_process){ (int64_t)pid - 1, (int64_t)ppid - 1, name };
+	*at = (struct gillog_process){
+		.pid = (int64_t)pid - 1, .ppid = (int64_t)ppid - 1, .name = name, .waits = waits,
+	};
 	return 0;
 }
 

@@ -297,7 +297,7 @@ static void add_process_number(struct buf *b, uint32_t process)
 }
 
 int gillog_put_process(struct gillog_writer *w, uint32_t i, int64_t pid, int64_t ppid,
-		       const char *name, struct err *err)
+		       const char *name, enum gillog_waits waits, struct err *err)
 {
 	struct buf b = BUF_INIT;
 
@@ -308,7 +308,12 @@ int gillog_put_process(struct gillog_writer *w, uint32_t i, int64_t pid, int64_t
 	buf_varint(&b, pid < 0 ? 0 : (uint64_t)pid + 1);
 	buf_varint(&b, ppid < 0 ? 0 : (uint64_t)ppid + 1);
 	add_string(&b, name);
-	add_process_number(&b, i);
+	if (waits != GILLOG_WAITS_UNKNOWN) {
+		buf_varint(&b, i);
+		buf_varint(&b, waits);
+	} else {
+		add_process_number(&b, i);
+	}
 	return put_name(w, TAG_PROCESS, &b, err);
 }
 

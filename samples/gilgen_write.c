@@ -289,7 +289,7 @@ static int binary_open(struct gen *g, struct err *err)
 	char id[32], name[32];
 
 	if (gillog_writer_new(&w->gillog, &o, append_binary, g, err) ||
-	    gillog_put_process(w->gillog, 0, g->pid, -1, "gilgen", err) ||
+	    gillog_put_process(w->gillog, 0, g->pid, -1, "gilgen", GILLOG_WAITS_UNKNOWN, err) ||
 	    gillog_put_lock(w->gillog, 0, 0, "0", "GIL", false, err))
 		return -1;
 	for (uint32_t i = 0; i < g->n_threads; i++)

@@ -63,4 +63,32 @@ with compare.Folder() as f:
 			if (info["checks"], info["check_interval"]) != (20, 100):
 				bad.append("%s: %s checks of %s ticks" % (logs, info["checks"], info["check_interval"]))
 	compare.ingest(f("t.gtl"), columns, t, options=("--check-interval", "1000"))
+	# each log's waits begin as that log says, also in what the timeline is written back to
+	take = "%d a ENTRY\n%d a ACQUIRE\n%d b ENTRY\n%s%d a RELEASE\n%d b ACQUIRE\n%d b RELEASE\n"
+	def log(first, rounds, busy=None, header=""):
+		"""Two threads that contend; with a BUSY from that round on."""
+		return "# gillog 1\n" + header + "".join(take % (
+			i, i + 1, i + 2, "%d b BUSY\n" % (i + 3) if busy is not None and k >= busy else "", i + 4, i + 5, i + 6)
+			for k, i in enumerate(range(first, first + 10 * rounds, 10)))
+	def alone(first):
+		return "# gillog 1\n%d c BUSY\n%d c ACQUIRE\n%d c RELEASE\n" % (first, first + 1, first + 2)
+	kinds = {"entry": log(1000, 40), "busy": log(1003, 50, 0), "told": log(1001, 30, 7, "# waits entry\n"), "none": log(1002, 30, None, "# waits busy\n"),
+		 "alone": alone(1100),
+		 # a hold that lost events ended is none, at which an ENTRY could begin a wait
+		 "lost": "# gillog 1\n10 a ENTRY\n11 a ACQUIRE\n15 b ENTRY\n16 b ACQUIRE\n17 b RELEASE\n20 a LOST count=3 since=8\n30 b ENTRY\n31 b ACQUIRE\n32 b RELEASE\n"
+		 + log(1000, 40)[len("# gillog 1\n"):],
+		 "late": log(1005, 12000, 11000), "early": alone(900)}
+	for names in ("entry busy", "busy entry", "busy told none", "none told", "entry busy alone", "late entry", "entry late busy", "late early", "late alone none",
+		      "late", "lost", "lost busy", "busy none alone", "entry told"):
+		logs = [put(f("%s.log" % x), kinds[x]) for x in names.split()]
+		compare.ingest(f("t.gtl"), *logs)
+		want = compare.run("dump", "--periods", f("t.gtl"))[1]
+		for how in (("dump", "--events"), ("dump", "--binary")):
+			compare.run("ingest", "-f", "-o", f("back.gtl"), "-", data=compare.run(*how, f("t.gtl"))[1])
+			if open(f("back.gtl"), "rb").read() != open(f("t.gtl"), "rb").read():
+				bad.append("%s: %s is of another timeline" % (names, " ".join(how)))
+		compare.run("convert", "-f", "-o", f("t.json"), f("t.gtl"))
+		compare.ingest(f("back.gtl"), f("t.json"))
+		if compare.run("dump", "--periods", f("back.gtl"))[1] != want:
+			bad.append("%s: convert writes another timeline" % names)
 compare.report("several logs", bad)

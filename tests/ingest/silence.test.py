@@ -129,7 +129,7 @@ def gillog(f):
 	def log(line):
 		return "# gillog 1\n%s\n1 7 ACQUIRE\n2 7 RELEASE\n" % line
 	for line in ("# process p pid=abc", "# process p ppid=-1", "# process", "# process p pid=1 uid=3",
-		     "# process p q", "# process p pid=1 pid=2", "# thread 7 name=\"unclosed", "# thread 7 name=Main Thread", "# thread 7 name=\"a\"b", "# thread",
+		     "# process p q", "# process p waits=never", "# process p waits=busy waits=entry", "# process p pid=1 pid=2", "# thread 7 name=\"unclosed", "# thread 7 name=Main Thread", "# thread 7 name=\"a\"b", "# thread",
 		     "# thread \"\" name=x", "# thread name=x", "# thread 7 nam=x", "# lock 0 kind=prak", "# lock", "# lock 0 kind=",
 		     "# lock 0 kind=park 1", "# func 1 foo", "# func x name=foo", "# func 1 name=foo line=x", "# func 1 name=foo fiel=x",
 		     "# fact a b c", "# fact", "# fact a", "# fact a=b c", "# clock", "# clock s", "# clock ns ns", "# waits", "# waits never",
@@ -138,9 +138,11 @@ def gillog(f):
 		got = check(f, line, log(line), 2, 1)
 		if got and (got["threads"][0]["name"] or got["threads"][0]["pid"] is not None):
 			bad.append("%s: half of it counts: %s" % (line, got["threads"][0]))
+	for line in ("# process p waits=busy", "# waits busy"):
+		check(f, line + " late", log("").rstrip("\n") + "\n" + line + "\n", 2, 1)
 	for line in ("# anything else", "# threads 7 name=\"unclosed", "#thread 7 8", "#", "# ", "# see \"this", "#\t", "# thread=7 8",
 		     "# \"thread", "# title \"unclosed", "# title a b \"c\" d", "# title " + "w " * 50, "# fact a=b", "# fact \"a b\" \"c d\"",
-		     "# process p pid=1 ppid=2 name=\"x y\"", "# thread 7 name=\"x y\"", "# lock 0 kind=gil name=a", "# lock 0 kind=park",
+		     "# process p pid=1 ppid=2 name=\"x y\"", "# process p waits=entry", "# thread 7 name=\"x y\"", "# lock 0 kind=gil name=a", "# lock 0 kind=park",
 		     "# func 1 name=a file=b line=3", "# func 2", "# truncated", "# clock ns", "# " + "comment " * 50):
 		check(f, line, log(line), 2, 0)
 

@@ -104,7 +104,7 @@ static inline void random_log_of(struct plain_log *l, struct buf *out, size_t n,
 	l->marks = calloc(n + 1, sizeof(*l->marks));
 	assert_true(l->events && l->marks);
 	assert_int_equal(gillog_writer_new(&w, &o, write_buf, out, &err), 0);
-	assert_int_equal(gillog_put_process(w, 0, 42, -1, "py\xff", &err), 0);
+	assert_int_equal(gillog_put_process(w, 0, 42, -1, "py\xff", GILLOG_WAITS_ENTRY, &err), 0);
 	assert_int_equal(gillog_put_fact(w, "python", "2.7", &err), 0);
 	assert_int_equal(gillog_put_fact(w, "python", "3.13", &err), 0);
 	for (uint32_t i = 0; i < n_threads; i++) {
