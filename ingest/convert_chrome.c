@@ -4,8 +4,8 @@
  *
  *	{"displayTimeUnit":"ns","otherData":{"gilscope":"1",...},"traceEvents":[
  *	{"ph":"M","name":"thread_name","pid":1,"tid":2,"args":{"name":"worker","id":"2"}},
- *	{"ph":"X","cat":"gil.state","name":"run","pid":1,"tid":2,"ts":1883.632,"dur":5.25,"args":{}},
- *	{"ph":"i","s":"t","cat":"gil.event","name":"ACQUIRE","pid":1,"tid":2,"ts":1883.632,
+ *	{"ph":"X","cat":"gil.state","name":"run","pid":1,"tid":2,"ts":1.5,"dur":5.25,"args":{}},
+ *	{"ph":"i","s":"t","cat":"gil.event","name":"ACQUIRE","pid":1,"tid":2,"ts":1.5,
  *	 "args":{"cpu":1}}
  *	]}
  *
