@@ -124,6 +124,8 @@ static int open_logs(struct ingest *in)
 	unsigned cpus = in->o->n_threads ? in->o->n_threads : pool_cpus();
 	struct source_options so = {
 		.long_window = in->o->long_window,
+		/* names are numbered as they are met, from one log's piece to another's */
+		.whole_pieces = in->n_paths > 1,
 		.n_threads = in->n_paths > 1 ? 1 : cpus,
 	};
 

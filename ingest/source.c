@@ -133,7 +133,7 @@ struct worker {
 struct source {
 	char *path;
 	int fd, wake;		/* wake: becomes readable when the source is closed */
-	bool regular, long_window;
+	bool regular, long_window, whole_pieces;
 	uint64_t base, size;	/* where in the file we began; its bytes from there, 0 unknown */
 	_Atomic uint64_t n_read;
 	_Atomic bool stop;
@@ -279,7 +279,15 @@ static enum outcome put_piece(struct worker *w, bool urgent)
 /* Gives the reader what there is: before a wait for more input. */
 static enum outcome flush_piece(struct worker *w)
 {
-	return w->cur.len ? put_piece(w, true) : GO_ON;
+	struct source *s = w->s;
+
+	if (w->cur.len && !s->whole_pieces)
+		return put_piece(w, true);
+	pthread_mutex_lock(&s->lock);
+	if (s->waiting && w->n && w->queue[w->head].job == s->job)
+		pthread_cond_signal(&s->ready);
+	pthread_mutex_unlock(&s->lock);
+	return GO_ON;
 }
 
 /* Room for at least one byte at cur.data + cur.len. */
@@ -1371,6 +1379,7 @@ int source_open(struct source **out, const char *path, const struct source_optio
 		return err_memory(err, "a log");
 	s->fd = s->wake = -1;
 	s->long_window = o && o->long_window;
+	s->whole_pieces = o && o->whole_pieces;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->ready, NULL);
 	pthread_mutex_init(&s->walk, NULL);

@@ -35,6 +35,8 @@ struct source;
 
 struct source_options {
 	bool long_window;	/* zstd windows above 128 MiB are allowed */
+	/* a pipe gives the pieces of a file, so each is waited for: all but the last are full */
+	bool whole_pieces;
 	unsigned n_threads;	/* at most so many threads decompress; 0: one per cpu */
 };
 

@@ -125,7 +125,48 @@ def known(f, name, *pieces, ok=True):
 			bad.append("%s: %s" % (name, e))
 
 
+def several(f):
+	"""Names that turn up late in two logs have the same numbers, whichever of these comes through a pipe, and however."""
+	def log(first, step):
+		lines = ["# gillog 1\n"]
+		for i in range(EVENTS + 20000):
+			thread = i // 400 if i > EVENTS else 0
+			head = "# process p%d pid=%d\n# thread %d process=p%d\n# lock L process=p%d\n" % ((thread,) * 5) if thread and i % 400 == 0 else ""
+			lines.append(head + line(first + step * i, thread, "RELEASE" if i % 2 else "ACQUIRE"))
+		return "".join(lines).encode()
+	data = {"a": log(1000, 20), "b": log(1010, 21)}
+	for name in data:
+		put(f(name), data[name])
+	want = None
+	for ways in ({}, {"a": 2200000}, {"a": 2210000, "b": 2205000}):
+		args = []
+		for name in data:
+			if name in ways:
+				if os.path.exists(f(name + ".pipe")):
+					os.unlink(f(name + ".pipe"))
+				os.mkfifo(f(name + ".pipe"))
+			args.append(f(name + ".pipe" if name in ways else name))
+		p = subprocess.Popen([compare.GILSCOPE, "ingest", "-f", "--title", "t", "-o", f("t.gtl"), *args], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+		writers = [subprocess.Popen([sys.executable, "-c", """if True:
+			import sys, time
+			data = open(sys.argv[1], "rb").read()
+			with open(sys.argv[2], "wb", 0) as out:
+				out.write(data[:int(sys.argv[3])])
+				for at in range(int(sys.argv[3]), len(data), 500):
+					out.write(data[at:at + 500])
+					time.sleep(0.0005)
+			""", f(name), f(name + ".pipe"), str(n)]) for name, n in ways.items()]
+		status = p.wait()
+		for w in writers:
+			w.wait()
+		got = None if status else read(f("t.gtl"))
+		want = want or got
+		if not got or got != want:
+			bad.append("two logs, pipes %s: exit %d, another timeline" % (sorted(ways), status))
+
+
 with compare.Folder() as f:
+	several(f)
 	for late in (60000, EARLY, EARLY + 1, 69900):
 		begins(f, late)
 	header(f, "park", "# lock 0 kind=park", "kind=park")
