@@ -315,7 +315,8 @@ static int begin_ours(struct log *l)
 		return err_set(l->err, ERR_FORMAT,
 			       "%s: event %" PRIu64 " comes before \"otherData\", which says on "
 			       "which clock gilscope convert wrote the events: expected before "
-			       "\"traceEvents\"", path, c->n_events);
+			       "\"traceEvents\"; jq '{otherData} + .' puts it there", path,
+			       c->n_events);
 	if (c->others_cut)
 		return err_set(l->err, ERR_FORMAT,
 			       "%s: more than %u bytes in \"otherData\" before \"gilscope\"",

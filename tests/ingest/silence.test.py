@@ -166,7 +166,7 @@ def chrome_order(f):
 	behind = dict(reversed(trace.items()))
 	assert list(behind)[-2:] == ["otherData", "displayTimeUnit"], list(behind)
 	status, _, err = compare.run("ingest", "-o", f("s.gtl"), "-", data=json.dumps(behind).encode(), check=False)
-	if status != 1 or "otherData" not in err or os.path.exists(f("s.gtl")):
+	if status != 1 or "jq '{otherData} + .'" not in err or os.path.exists(f("s.gtl")):
 		bad.append("otherData behind the events: exit %d, %r" % (status, err))
 	# another program's, whose members are called like ours
 	other = [{"ph": "X", "name": n, "pid": 1, "tid": 1, "ts": t, "dur": 1} for t, n in ((1, "take_gil"), (2, "hold_gil"))]
