@@ -44,9 +44,16 @@ bool files_is_empty(const char *folder)
 	return empty;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
+bool files_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+const char *files_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
 }
 
 int files_check_inputs(const char *out, const char *const *in, unsigned n, struct err *err)
@@ -64,7 +71,7 @@ int files_check_inputs(const char *out, const char *const *in, unsigned n, struc
 		if (strcmp(in[i], "-") ? stat(in[i], &at) : fstat(STDIN_FILENO, &at))
 			continue;
 		for (unsigned k = 0; k < 2; k++)
-			if (there[k] && S_ISREG(at.st_mode) && same_file(&st[k], &at))
+			if (there[k] && S_ISREG(at.st_mode) && files_same(&st[k], &at))
 				return err_set(err, ERR_USAGE, "%s%s: is an input, too", out,
 					       k ? ".tmp" : "");
 	}

@@ -1,6 +1,6 @@
 /*
  * files.h - files and folders renamed for good; folders removed whole, and put in place of another
- * in one step
+ * in one step; whether two are the same
  */
 #ifndef GILSCOPE_FILES_H
 #define GILSCOPE_FILES_H
@@ -8,6 +8,13 @@
 #include <stdbool.h>
 
 #include "err.h"
+
+struct stat;
+
+/* Whether two paths, or descriptors, led to one file. */
+bool files_same(const struct stat *a, const struct stat *b);
+/* What stands behind the path's last slash, or all of it. */
+const char *files_name(const char *path);
 
 /*
  * Removes a file, or a folder and all below it, following no link; a path that is not there is no

@@ -190,7 +190,7 @@ static int open_tmp(const char *path, struct err *err)
 			return err_set(err, ERR_EXISTS, "%s: another process is writing it", path);
 		}
 		/* whoever had the lock may have renamed it since we opened it */
-		if (!lstat(path, &now) && now.st_dev == st.st_dev && now.st_ino == st.st_ino) {
+		if (!lstat(path, &now) && files_same(&now, &st)) {
 			if (!ftruncate(fd, 0))
 				return fd;
 			close(fd);

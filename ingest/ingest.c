@@ -56,7 +56,7 @@ static int add_path(struct ingest *in, const char *folder, const char *name)
 /* The length of a path without its extension. */
 static size_t stem(const char *path)
 {
-	const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+	const char *dot = strrchr(files_name(path), '.');
 
 	return dot ? (size_t)(dot - path) : strlen(path);
 }
@@ -368,14 +368,13 @@ static int merge(struct ingest *in)
 /* The name of a log's file without its endings. */
 static int title_from(struct ingest *in, char **title)
 {
-	const char *path = in->n_logs ? in->log[0].path : "-", *name = strrchr(path, '/');
+	const char *path = in->n_logs ? in->log[0].path : "-", *name = files_name(path);
 	static const char *const endings[] = { ".zst", ".gz",  ".xz",  ".gillog",
 					       ".txt", ".log", ".json" };
 	size_t n;
 
 	if (!strcmp(path, "-"))
 		return names_set(NULL, title, "", 0, in->err);
-	name = name ? name + 1 : path;
 	n = strlen(name);
 	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
 		size_t len = strlen(endings[i]);

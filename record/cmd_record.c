@@ -29,6 +29,7 @@
 
 #include "drain.h"
 #include "err.h"
+#include "files.h"
 #include "gillog.h"
 #include "left.h"
 #include "opts.h"
@@ -256,8 +257,8 @@ static pid_t launch(char **argv, int *exec_errno, struct err *err)
  */
 static void log_path(char path[PATH_MAX], const char *log, bool first, int32_t pid, unsigned again)
 {
-	const char *slash = strrchr(log, '/'), *dot = strrchr(slash ? slash : log, '.');
-	int stem = dot && dot != log && dot[-1] != '/' ? (int)(dot - log) : (int)strlen(log);
+	const char *name = files_name(log), *dot = strrchr(name, '.');
+	int stem = dot && dot != name ? (int)(dot - log) : (int)strlen(log);
 	char number[32] = "", repeat[32] = "";
 
 	if (!first)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "figure_internal.h"
+#include "files.h"
 #include "time.h"
 
 void figure_say(const struct figure *fig, const char *fmt, ...)
@@ -420,13 +421,6 @@ static int read_note(struct figure *fig, unsigned i, struct err *err)
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 static int choose_titles(struct figure *fig, struct err *err)
 {
 	const char *title = fig->o->title;
@@ -438,7 +432,7 @@ static int choose_titles(struct figure *fig, struct err *err)
 	for (unsigned i = 0; fig->n_panels > 1 && i < fig->n_panels; i++) {
 		struct panel *p = &fig->panel[i];
 
-		p->title = figure_shown(*p->info->title ? p->info->title : base_name(p->path));
+		p->title = figure_shown(*p->info->title ? p->info->title : files_name(p->path));
 		if (!p->title)
 			return err_memory(err, "a figure's title");
 	}

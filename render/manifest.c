@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files.h"
 #include "json.h"
 #include "waits.h"
 
@@ -274,13 +275,6 @@ static void put_facts(struct json *j, const struct timeline *tl)
 	json_end(j, '}');
 }
 
-static void put_file(struct json *j, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	put_string(j, "file", slash ? slash + 1 : path);
-}
-
 int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct err *err)
 {
 	const struct tile_set *set = t->set;
@@ -296,7 +290,7 @@ int manifest_put_trace(struct json *j, const struct manifest_trace *t, struct er
 	put_string(j, "title", info->title);
 	put_string(j, "description", description ? description : "");
 	if (t->path)
-		put_file(j, t->path);
+		put_string(j, "file", files_name(t->path));
 	put_string(j, "clock", info->clock == CLOCK_TICKS ? "ticks" : "ns");
 	put_string(j, "origin", origin);
 	put_number(j, "end", info->end);

@@ -681,7 +681,7 @@ static int check_place(const char *out, const struct stat *st, struct err *err)
 	for (begin = n; begin && out[begin - 1] != '/'; begin--) {
 	}
 	if (!strncmp(out + begin, ".", n - begin) || !strncmp(out + begin, "..", n - begin) ||
-	    (!stat(".", &here) && here.st_dev == st->st_dev && here.st_ino == st->st_ino))
+	    (!stat(".", &here) && files_same(&here, st)))
 		return err_set(err, ERR_EXISTS,
 			       "%s: replace the folder from outside, by its name", out);
 	if (asprintf(&parent, "%.*s/..", (int)n, out) < 0)
