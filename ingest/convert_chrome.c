@@ -202,17 +202,12 @@ static int put_func(struct chrome_out *o, uint32_t i)
 	return end_metadata(o, &j);
 }
 
-/* Threads in the order of their numbers, so that ingest numbers them alike. */
 static int put_threads(struct chrome_out *o)
 {
-	uint32_t n = timeline_info(o->c->tl)->n_threads,
-		 *by_number = calloc((size_t)n + 1, sizeof(*by_number));
-	int ret = 0;
+	uint32_t n = timeline_info(o->c->tl)->n_threads;
+	uint32_t *by_number = dump_threads(o->c->tl, o->c->err);
+	int ret = by_number ? 0 : -1;
 
-	if (!by_number)
-		return err_memory(o->c->err, "threads");
-	for (uint32_t i = 0; i < n; i++)
-		by_number[timeline_thread(o->c->tl, i)->number] = i;
 	for (uint32_t i = 0; !ret && i < n; i++)
 		ret = put_thread(o, by_number[i]);
 	free(by_number);

@@ -163,11 +163,12 @@ static int pieces_init(struct pieces *s, const struct timeline *tl, struct err *
 	s->process = calloc((size_t)info->n_threads + 1, sizeof(*s->process));
 	s->lock = calloc((size_t)info->n_locks + 1, sizeof(*s->lock));
 	s->first_lock = calloc((size_t)info->n_processes + 1, sizeof(*s->first_lock));
-	s->by_number = calloc((size_t)info->n_threads + 1, sizeof(*s->by_number));
-	if (!s->thread || !s->process || !s->lock || !s->first_lock || !s->by_number)
+	if (!s->thread || !s->process || !s->lock || !s->first_lock)
 		goto no_memory;
+	s->by_number = dump_threads(tl, err);
+	if (!s->by_number)
+		goto fail;
 	for (uint32_t i = 0; i < info->n_threads; i++) {
-		s->by_number[timeline_thread(tl, i)->number] = i;
 		off = s->text.len;
 		put_word(&s->text, timeline_thread(tl, i)->id);
 		s->thread[i] = piece_end(s, off);
@@ -263,10 +264,7 @@ static void put_processes(struct buf *b, const struct timeline *tl, const struct
 	}
 }
 
-/*
- * In the order of their numbers: ingest numbers them alike then, and finds the order of display
- * again.
- */
+/* Ingest finds the order of display again. */
 static void put_threads(struct buf *b, const struct pieces *s)
 {
 	const struct timeline_info *info = timeline_info(s->tl);
@@ -312,6 +310,17 @@ static void put_locks(struct buf *b, const struct timeline *tl)
 			buf_str(b, " kind=park");
 		buf_str(b, "\n");
 	}
+}
+
+uint32_t *dump_threads(const struct timeline *tl, struct err *err)
+{
+	uint32_t n = timeline_info(tl)->n_threads, *p = calloc((size_t)n + 1, sizeof(*p));
+
+	if (!p)
+		err_memory(err, "the threads' names");
+	for (uint32_t i = 0; p && i < n; i++)
+		p[timeline_thread(tl, i)->number] = i;
+	return p;
 }
 
 uint64_t dump_lost(const struct timeline *tl)

@@ -30,6 +30,12 @@ int dump_periods(struct timeline *tl, int fd, struct dump_range range, struct er
 int dump_bins(struct timeline *tl, int fd, unsigned level, struct dump_range range,
 	      struct err *err);
 
+/*
+ * The threads in the order of their numbers, so that ingest numbers them alike; the caller frees
+ * it.
+ */
+uint32_t *dump_threads(const struct timeline *tl, struct err *err);
+
 /* How many of the trace's lost events are of no thread that is known. */
 uint64_t dump_lost(const struct timeline *tl);
 

@@ -22,17 +22,11 @@ static int write_out(void *ctx, const void *data, size_t n, struct err *err)
 	return out_bytes(&d->out, data, n) ? -1 : 0;
 }
 
-/* In the order of their numbers, as in a dump of text. */
 static int put_threads(struct binary_dump *d, struct err *err)
 {
-	uint32_t n = timeline_info(d->tl)->n_threads;
-	uint32_t *by_number = malloc(((size_t)n + 1) * sizeof(*by_number));
-	int ret = 0;
+	uint32_t n = timeline_info(d->tl)->n_threads, *by_number = dump_threads(d->tl, err);
+	int ret = by_number ? 0 : -1;
 
-	if (!by_number)
-		return err_memory(err, "the threads' names");
-	for (uint32_t i = 0; i < n; i++)
-		by_number[timeline_thread(d->tl, i)->number] = i;
 	for (uint32_t k = 0; !ret && k < n; k++) {
 		const struct timeline_thread *t = timeline_thread(d->tl, by_number[k]);
 
