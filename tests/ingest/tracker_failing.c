@@ -35,8 +35,8 @@ static void fill(struct record *rec)
 	}
 }
 
-/* With allocation `fails` of those made while events are tracked failing; *n: so many there are. */
-static int track(const char *path, long fails, long *n, struct err *err)
+/* The timeline of what is tracked. */
+static int track(void *path, long n, struct buf *made, struct err *err)
 {
 	struct timeline_info info = { .version = 1, .title = "t", .clock = CLOCK_NS };
 	struct record rec[N_RECORDS];
@@ -45,6 +45,8 @@ static int track(const char *path, long fails, long *n, struct err *err)
 			   .waits = WAITS_BUSY, .rec = rec, .n = N_RECORDS, .ready = N_RECORDS };
 	struct tracker *t;
 	uint32_t number;
+	uint8_t *data;
+	size_t len;
 	int ret;
 
 	fill(rec);
@@ -59,15 +61,19 @@ static int track(const char *path, long fails, long *n, struct err *err)
 	}
 	if (tracker_new(&t, &names, path, true, 1, err))
 		fail_msg("%s", err->msg);
-	n_calls = 0;
-	fail_at = fails;
+	fail_begin(n);
 	ret = tracker_events(t, &log, 0, N_RECORDS, err);
-	fail_at = -1;
-	*n = n_calls;
+	fail_end();
 	if (!ret)
 		ret = tracker_finish(t, &info, err);
 	tracker_free(t);
 	names_release(&names);
+	if (!ret) {
+		assert_int_equal(io_read_file(path, 1 << 20, &data, &len, err), 0);
+		unlink(path);
+		buf_add(made, data, len);
+		free(data);
+	}
 	return ret;
 }
 #endif
@@ -77,32 +83,9 @@ static void test_every_allocation(void **state)
 	(void)state;
 #if OWN_MALLOC
 	char path[300];
-	uint8_t *good, *data;
-	size_t n_good, n;
-	long total, ignored, refused = 0;
-	struct err err;
 
 	scratch_path(path, sizeof(path), "-tracker.gtl");
-	assert_int_equal(track(path, -1, &total, &err), 0);
-	assert_int_equal(io_read_file(path, 1 << 20, &good, &n_good, &err), 0);
-	unlink(path);
-	for (long i = 0; i < total; i++) {
-		if (track(path, i, &ignored, &err)) {
-			refused++;
-			if (err.code != ERR_MEMORY)
-				fail_msg("allocation %ld fails: '%s'", i, err.msg);
-			continue;
-		}
-		assert_int_equal(io_read_file(path, 1 << 20, &data, &n, &err), 0);
-		unlink(path);
-		if (n != n_good || memcmp(data, good, n))
-			fail_msg("allocation %ld of %ld fails, and the timeline is another one", i,
-				 total);
-		free(data);
-	}
-	print_message("%ld allocations, %ld of them refused\n", total, refused);
-	assert_true(total > 20 && refused > total / 2);
-	free(good);
+	fail_each("tracking", track, path);
 #else
 	skip();
 #endif
