@@ -303,7 +303,7 @@ int gillog_put_process(struct gillog_writer *w, uint32_t i, int64_t pid, int64_t
 
 	if (!w->n_processes)
 		w->n_processes = 1;	/* the first is there without being named */
-	if (check_index(i, &w->n_processes, 1u << 24, err))
+	if (check_index(i, &w->n_processes, NAMED_MAX, err))
 		return -1;
 	buf_varint(&b, pid < 0 ? 0 : (uint64_t)pid + 1);
 	buf_varint(&b, ppid < 0 ? 0 : (uint64_t)ppid + 1);
@@ -350,7 +350,7 @@ int gillog_put_thread(struct gillog_writer *w, uint32_t i, uint32_t process, con
 		return -1;
 	if (fresh && gillog_grow(&w->builders, &w->cap_threads, i, sizeof(*w->builders), err))
 		return -1;
-	if (check_index(i, &w->n_threads, 1u << 24, err))
+	if (check_index(i, &w->n_threads, NAMED_MAX, err))
 		return -1;
 	if (fresh)
 		w->builders[i].c = carried_none;
@@ -381,7 +381,7 @@ int gillog_put_func(struct gillog_writer *w, uint32_t i, const char *name, const
 {
 	struct buf b = BUF_INIT;
 
-	if (check_index(i, &w->n_funcs, 1u << 24, err))
+	if (check_index(i, &w->n_funcs, NAMED_MAX, err))
 		return -1;
 	buf_varint(&b, i);
 	buf_varint(&b, line);

@@ -255,6 +255,20 @@ static void test_version(void **state)
 	buf_release(&log);
 }
 
+static enum gillog_next read_to_end(const struct buf *log, struct err *err)
+{
+	struct gillog_block b;
+	enum gillog_next last;
+	struct gillog *g;
+	uint64_t mark;
+
+	assert_int_equal(gillog_open_mem(&g, log->data, log->len, err), 0);
+	while ((last = gillog_next(g, &b, &mark, err)) == GILLOG_MARK)
+		;
+	gillog_close(g);
+	return last;
+}
+
 /* What a log of n functions, or threads, with names of so many bytes is read as; where it ends. */
 static enum gillog_next read_names(uint32_t n, size_t name_bytes, bool threads, struct err *err)
 {
@@ -262,10 +276,7 @@ static enum gillog_next read_names(uint32_t n, size_t name_bytes, bool threads, 
 	char *name = calloc(1, name_bytes + 1);
 	struct buf log = BUF_INIT;
 	struct gillog_writer *w;
-	struct gillog_block b;
 	enum gillog_next last;
-	struct gillog *g;
-	uint64_t mark;
 
 	assert_non_null(name);
 	memset(name, 'x', name_bytes);
@@ -279,10 +290,7 @@ static enum gillog_next read_names(uint32_t n, size_t name_bytes, bool threads, 
 	assert_int_equal(gillog_finish(w, err), 0);
 	gillog_writer_free(w);
 	free(name);
-	assert_int_equal(gillog_open_mem(&g, log.data, log.len, err), 0);
-	while ((last = gillog_next(g, &b, &mark, err)) == GILLOG_MARK)
-		;
-	gillog_close(g);
+	last = read_to_end(&log, err);
 	buf_release(&log);
 	return last;
 }
@@ -300,8 +308,6 @@ static void test_many_names(void **state)
 		{ 16385, 4096, false, "more than 128 MiB of names in the log" },
 		{ 16385, 4096, true, "more than 128 MiB of names in the log" },
 		{ 1 << 20, 0, false, NULL },
-		{ (1 << 20) + 1, 0, false, "more than 1048576 functions" },
-		{ (1 << 20) + 1, 0, true, "more than 1048576 threads" },
 	};
 
 	(void)state;
@@ -317,6 +323,43 @@ static void test_many_names(void **state)
 	}
 }
 
+/* Nor do things without a name: the writer refuses them, too. */
+static void test_many_named(void **state)
+{
+	static const struct { uint8_t tag, at; const char *of; } cases[] = {
+		{ 3, 0, "threads" }, { 5, 0, "functions" }, { 1, 3, "processes" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		for (unsigned more = 0; more < 2; more++) {
+			uint8_t section[GILLOG_SECTION_SIZE] = { 1 }, body[16] = { 0 }, raw[32];
+			/* a name of 0 bytes, and whatever else of 0 stands beside it */
+			uint8_t *p = put_varint(body + cases[i].at, (1u << 20) - 1 + more) + 3;
+			uint32_t n = (uint32_t)(p - body) + 2;
+			struct buf log = sample(1);
+			struct err err = { 0 };
+			char want[64] = "number 1048575 is named where";
+
+			raw[0] = cases[i].tag;
+			raw[1] = (uint8_t)(n - 2);
+			memcpy(raw + 2, body, n - 2);
+			put_le32(section + 4, n);
+			put_le32(section + 8, n);
+			put_le32(section + 40, (uint32_t)crc32_z(0, raw, n));
+			put_le32(section + 44, (uint32_t)crc32_z(0, section, 44));
+			log.len = GILLOG_HEADER_SIZE;
+			buf_add(&log, section, sizeof(section));
+			buf_add(&log, raw, n);
+			assert_int_equal(read_to_end(&log, &err), GILLOG_ERROR);
+			if (more)
+				snprintf(want, sizeof(want), "more than 1048576 %s", cases[i].of);
+			assert_non_null(strstr(err.msg, want));
+			buf_release(&log);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_many_names),
+		cmocka_unit_test(test_many_named),
 	};
 
 	random_seed_from_env();
