@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "decimal.h"
 #include "stacks.h"
@@ -357,7 +358,7 @@ static int on_token(void *ctx, const struct json_reader *r, enum json_token type
 			buf_clear(&c->others);
 		return 0;
 	case JSON_BEGIN_ARRAY:
-		if (!c->in_event && !c->base &&
+		if (r == &c->json && !c->in_event && !c->base &&
 		    (r->depth == 0 || (r->depth == 1 && c->events_next)))
 			c->base = r->depth + 1;
 		return 0;
@@ -373,8 +374,10 @@ static int on_token(void *ctx, const struct json_reader *r, enum json_token type
 			return keep_value(l, type, r->cut, s, n);
 		if (c->base && !c->in_event && r->depth == c->base)
 			return log_bad(l, "a value among the events that is none");
-		return c->in_other && r->depth == 2 && c->other_key.len ? chrome_own_member(l, s, n)
-									: 0;
+		if (!c->in_other || r->depth != 2 || !c->other_key.len ||
+		    (c->ahead && r == &c->json))
+			return 0;
+		return chrome_own_member(l, s, n);
 	}
 }
 
@@ -430,6 +433,65 @@ static bool chrome_recognise(const uint8_t *head, size_t n)
 	return shape == SHAPE_CHROME;
 }
 
+/*
+ * Whether the log seems to be ours, but for "otherData" in front.  In a pipe, or where it begins
+ * with more names than this, it has to stand there.
+ */
+static bool seems_ours_behind(const struct log *l)
+{
+	static const char *const words[] = { "\"gilscope_lock\"", "\"gil.event\"" };
+	const uint8_t *other = memmem(l->piece, l->piece_len, "\"otherData\"", 11), *found;
+	struct stat st;
+
+	if (!strcmp(l->path, "-") || stat(l->path, &st) || !S_ISREG(st.st_mode))
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		found = memmem(l->piece, l->piece_len, words[i], strlen(words[i]));
+		if (found && (!other || found < other))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Reads the whole file for its "otherData", which then counts for the events before it.  What is
+ * wrong with the file is said when it is read for these.
+ */
+static int read_ahead(struct log *l)
+{
+	struct source_options o = { .long_window = l->long_window, .n_threads = 1 };
+	struct chrome *c = l->state;
+	struct err broken = { 0 };
+	struct json_reader r;
+	struct source *s;
+	const uint8_t *p;
+	size_t n;
+	int ret;
+
+	if (source_open(&s, l->path, &o, l->err))
+		return -1;
+	json_reader_init(&r, on_token, l);
+	while (!(ret = source_next(s, &p, &n, &broken)) && n) {
+		size_t mark = r.pos || n < 3 || memcmp(p, "\xef\xbb\xbf", 3) ? 0 : 3;
+
+		ret = json_read(&r, p + mark, n - mark, &broken);
+		if (ret)
+			break;
+	}
+	if (broken.code == ERR_MEMORY)
+		err_memory(l->err, "the trace's other data");
+	if (broken.code && broken.code != ERR_MEMORY)
+		ret = 0;
+	c->ahead = c->ours;
+	c->in_other = c->events_next = false;
+	buf_clear(&c->other_key);
+	buf_clear(&c->others);
+	c->others_cut = false;
+	json_reader_release(&r);
+	source_close(s);
+	return ret;
+}
+
 static int chrome_open(struct log *l)
 {
 	struct chrome *c = calloc(1, sizeof(*c));
@@ -442,7 +504,7 @@ static int chrome_open(struct log *l)
 	c->order.keep = chrome_keep;
 	c->order.ctx = c;
 	c->slot = N_SLOTS;
-	return 0;
+	return seems_ours_behind(l) ? read_ahead(l) : 0;
 }
 
 static void chrome_close(struct log *l)

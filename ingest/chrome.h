@@ -70,6 +70,7 @@ struct chrome {
 	struct reorder order;
 	bool seen[N_SOURCES];
 	bool ours;			/* written by gilscope convert */
+	bool ahead;			/* "otherData" was read ahead of the rest */
 	uint64_t offset;		/* what was taken off the times */
 	/* how many brackets are open around an event; 0: not among events */
 	unsigned base;

@@ -526,6 +526,7 @@ int log_open(struct log *l, const struct format *format, const struct source_opt
 		return err_set(l->err, ERR_FORMAT, "%s: no event in it: it is empty",
 			       shown_path(l));
 	}
+	l->long_window = o->long_window;
 	l->format = format;
 	if (!format && recognise(l))
 		return -1;

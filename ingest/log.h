@@ -82,6 +82,7 @@ struct log {
 	enum waits waits;
 	uint64_t check_interval;	/* ticks per check; 0: not told */
 	bool want_ticks;	/* the clock of ticks where the log has both */
+	bool long_window;	/* as its source has it */
 	bool want_pairs;	/* REC_PAIRS are allowed: no other log's events come in between */
 	uint64_t skipped;	/* bad lines, and what an earlier conversion left out */
 	bool truncated;

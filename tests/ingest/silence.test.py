@@ -165,6 +165,20 @@ def chrome_order(f):
 	os.unlink(f("s.gtl"))
 	behind = dict(reversed(trace.items()))
 	assert list(behind)[-2:] == ["otherData", "displayTimeUnit"], list(behind)
+	# a file is read for it first, even where it is compressed or has a mark in front; a pipe is not
+	for name, data in (("a file", json.dumps(behind).encode()), ("gzip", gzip.compress(json.dumps(behind).encode(), 1)),
+			   ("a mark", b"\xef\xbb\xbf" + json.dumps(behind).encode())):
+		with open(f("behind.json"), "wb") as out:
+			out.write(data)
+		_, _, err = compare.run("ingest", "-o", f("s.gtl"), f("behind.json"))
+		if err or compare.run("dump", "--events", f("s.gtl"))[1] != want:
+			bad.append("otherData behind the events, %s: other events, %r" % (name, err))
+		os.unlink(f("s.gtl"))
+	with open(f("behind.json"), "wb") as out:
+		out.write(json.dumps(behind).encode()[:-300])
+	status, _, err = compare.run("ingest", "--strict", "-o", f("s.gtl"), f("behind.json"), check=False)
+	if status != 1 or os.path.exists(f("s.gtl")):
+		bad.append("otherData behind the events, which is cut off: exit %d, %r" % (status, err))
 	status, _, err = compare.run("ingest", "-o", f("s.gtl"), "-", data=json.dumps(behind).encode(), check=False)
 	if status != 1 or "jq '{otherData} + .'" not in err or os.path.exists(f("s.gtl")):
 		bad.append("otherData behind the events: exit %d, %r" % (status, err))
