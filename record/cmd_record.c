@@ -181,72 +181,97 @@ static void clear_environment(const char *old_preload)
 
 static volatile sig_atomic_t child_pid, stop_asked;
 
-static void pass_on(int sig)
+/* What is sent to us is meant for the program; how it was before is how the program finds it. */
+static const int passed[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGTERM,
+			      SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH };
+#define N_PASSED (sizeof(passed) / sizeof(*passed))
+static struct sigaction before[N_PASSED], before_pipe;
+
+static bool ends_recording(int sig)
 {
-	if (child_pid)
-		kill(child_pid, sig);
-	else
-		stop_asked = 1;
+	return sig == SIGHUP || sig == SIGINT || sig == SIGQUIT || sig == SIGTERM;
 }
 
-/* The terminal sends ^C to the program too: it decides.  What is sent to us alone is passed on. */
+/*
+ * The terminal sends ^C to the program too, and the program itself knows what it sends to all of
+ * its group: neither is passed on.
+ */
+static void pass_on(int sig, siginfo_t *info, void *context)
+{
+	int e = errno;
+	bool of_terminal = info->si_code > 0 &&
+			   (sig == SIGINT || sig == SIGQUIT || sig == SIGWINCH);
+
+	(void)context;
+	if (!child_pid)
+		stop_asked |= ends_recording(sig);
+	else if (!of_terminal && info->si_pid != child_pid)
+		kill(child_pid, sig);
+	errno = e;
+}
+
 static void set_signals(void)
 {
-	struct sigaction ignore = { .sa_handler = SIG_IGN }, pass = { .sa_handler = pass_on };
+	struct sigaction pass = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
-	sigaction(SIGINT, &ignore, NULL);
-	sigaction(SIGQUIT, &ignore, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGTERM, &pass, NULL);
-	sigaction(SIGHUP, &pass, NULL);
+	for (size_t i = 0; i < N_PASSED; i++)
+		sigaction(passed[i], &pass, &before[i]);
+	sigaction(SIGPIPE, &ignore, &before_pipe);
 }
 
-/* The program is gone: from now on ^C and SIGTERM end the recording of what it has left running. */
+static void reset_signals(void)
+{
+	for (size_t i = 0; i < N_PASSED; i++)
+		sigaction(passed[i], &before[i], NULL);
+	sigaction(SIGPIPE, &before_pipe, NULL);
+}
+
+/*
+ * The program is gone: from now on ^C and SIGTERM end the recording of what it has left running,
+ * but for what was ignored to begin with (nohup).
+ */
 static void signals_end_recording(void)
 {
-	struct sigaction pass = { .sa_handler = pass_on };
-
 	child_pid = 0;
-	sigaction(SIGINT, &pass, NULL);
+	for (size_t i = 0; i < N_PASSED; i++)
+		if (before[i].sa_handler == SIG_IGN)
+			sigaction(passed[i], &before[i], NULL);
 }
 
 /* fork, and exec in the child; an exec that fails is *exec_errno.  The pid, or -1. */
 static pid_t launch(char **argv, int *exec_errno, struct err *err)
 {
-	struct sigaction was[3];
-	static const int sigs[3] = { SIGINT, SIGQUIT, SIGPIPE };
+	sigset_t all, mask;
 	int ends[2], e = 0;
 	pid_t pid;
 
 	*exec_errno = 0;
 	if (pipe2(ends, O_CLOEXEC))
 		return err_system(err, "pipe");
-	for (int i = 0; i < 3; i++)
-		sigaction(sigs[i], NULL, &was[i]);
+	/* A signal waits until there is someone to pass it on to. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &mask);
 	set_signals();
 	pid = fork();
-	if (pid < 0) {
-		close(ends[0]);
-		close(ends[1]);
-		return err_system(err, "fork");
-	}
 	if (!pid) {
-		signal(SIGTERM, SIG_DFL);
-		signal(SIGHUP, SIG_DFL);
-		for (int i = 0; i < 3; i++)
-			sigaction(sigs[i], &was[i], NULL);
+		reset_signals();
+		sigprocmask(SIG_SETMASK, &mask, NULL);
 		execvp(argv[0], argv);
 		e = errno;
 		if (write(ends[1], &e, sizeof(e)) != sizeof(e))
 			_exit(126);
 		_exit(e == ENOENT ? 127 : 126);
 	}
-	child_pid = pid;
+	e = errno;
+	child_pid = pid > 0 ? pid : 0;
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	close(ends[1]);
-	if (read(ends[0], &e, sizeof(e)) == sizeof(e))
-		*exec_errno = e;
+	if (pid > 0 && read(ends[0], exec_errno, sizeof(*exec_errno)) != sizeof(*exec_errno))
+		*exec_errno = 0;
 	close(ends[0]);
-	return pid;
+	errno = e;
+	return pid < 0 ? err_system(err, "fork") : pid;
 }
 
 /* --- processes that come ---------------------------------------------------------------------- */

@@ -212,21 +212,59 @@ def exit_codes():
     assert r.returncode == 2 and b"usage" in r.stderr
 
 
+SAYS = """
+import os, signal, sys, time
+def say(n, f):
+    os.write(1, b'%d ' % n)
+for s in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGWINCH):
+    signal.signal(s, say)
+signal.signal(signal.SIGTERM, lambda *a: sys.exit(9))
+os.write(1, b'ready ')
+for i in range(20):
+    time.sleep(1)
+"""
+
+
 def signals_are_passed_on():
-    p = subprocess.Popen([GILSCOPE, "record", "-o", folder + "/sig.gillog", "--", PYTHON, "-c",
-                          "import signal, sys, os, time\n"
-                          "signal.signal(signal.SIGTERM, lambda *a: sys.exit(9))\n"
-                          "os.write(1, b'r')\ntime.sleep(60)"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert p.stdout.read(1) == b"r"
+    """What another process sends to the recorder alone; the recorder lives on."""
+    p = subprocess.Popen([GILSCOPE, "record", "-o", folder + "/sig.gillog", "--", PYTHON, "-c", SAYS],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert p.stdout.read(6) == b"ready "
+    for s in ("INT", "QUIT", "HUP", "USR1", "USR2", "ALRM", "WINCH"):
+        number = getattr(signal, "SIG" + s)
+        os.kill(p.pid, number)
+        assert p.stdout.read(len(b"%d " % number)) == b"%d " % number, s
     p.terminate()
-    p.communicate(timeout=60)
+    assert p.communicate(timeout=60)[0] == b""
     assert p.returncode == 9, p.returncode
     assert Log(folder + "/sig.gillog").complete
 
 
+def own_signals_are_not():
+    """What the program sends to all of its group comes once; so does ^C."""
+    r = subprocess.run([GILSCOPE, "record", "-o", folder + "/own.gillog", "--", PYTHON, "-c",
+                        "import os, signal, time\n"
+                        "for s in (signal.SIGTERM, signal.SIGUSR1):\n"
+                        "    signal.signal(s, lambda n, f: os.write(1, b'%d ' % n))\n"
+                        "    os.killpg(0, s)\n"
+                        "    time.sleep(0.3)"], stdout=subprocess.PIPE, timeout=60, start_new_session=True)
+    assert r.returncode == 0 and r.stdout == b"15 10 ", r
+
+
+def ignored_signals():
+    """nohup: what was ignored before is ignored by the program, and nothing else."""
+    shown = "print([l for l in open('/proc/self/status') if l[:6] in ('SigIgn', 'SigBlk')])"
+    for ignored in ("", "HUP", "HUP TERM INT QUIT USR1 PIPE"):
+        out = [subprocess.run(["sh", "-c", 'trap "" %s; exec "$@"' % ignored if ignored else 'exec "$@"', "sh", *front,
+                               PYTHON, "-c", shown], stdout=subprocess.PIPE, timeout=60).stdout
+               for front in ((), (GILSCOPE, "record", "-f", "-o", folder + "/ign.gillog", "--"))]
+        assert out[0] and out[0] == out[1], (ignored, out)
+
+
 bad = 0
 for test in (unwritable, there_already, replaced, told, no_file, old_log_stays, long_tmpdir, closed_stderr,
-             file_size_limit, full_disk, slow_recorder, killed_recorder, exit_codes, signals_are_passed_on):
+             file_size_limit, full_disk, slow_recorder, killed_recorder, exit_codes, signals_are_passed_on, own_signals_are_not,
+             ignored_signals):
     try:
         test()
         print("ok  ", test.__name__)
