@@ -127,6 +127,9 @@ static int make_socket(struct recording *r, struct err *err)
 	if (r->socket < 0 || bind(r->socket, (struct sockaddr *)&at, sizeof(at)) ||
 	    setsockopt(r->socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
 		return err_system(err, "%s", at.sun_path);
+	/* Servers that root starts give up their rights before they fork or make their GIL. */
+	if (!geteuid() && (chmod(r->dir, 0711) || chmod(at.sun_path, 0666)))
+		return err_system(err, "%s", at.sun_path);
 	return 0;
 }
 

@@ -139,6 +139,23 @@ time.sleep(0.1)
 thread()
 """
 
+# A server that root starts, and that gives up its rights before it starts its workers.
+NOBODY = ALONE + """
+import os, threading
+def thread():
+    t = threading.Thread(target=int); t.start(); t.join()
+thread()
+alone()
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+pid = os.fork()
+if not pid:
+    thread()
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+"""
+
 
 def run(python, script, options=("--children",), argv=(), stderr=subprocess.PIPE):
     with tempfile.NamedTemporaryFile("w", suffix=".py") as f:
@@ -185,6 +202,9 @@ def test(version, python):
     assert len(logs) == 2 and said in told, told
     r, logs = run(python, DAEMON)
     assert len(logs) == 3, (logs, r.stderr)
+    if os.geteuid() == 0:
+        r, logs = run(python, NOBODY)
+        assert len(logs) == 2, (logs, r.stderr)
     r, logs = run("sh", "%s -c 'import threading; t = threading.Thread(target=int); t.start(); t.join()' &" % python, ())
     assert len(logs) == 1, r.stderr
     r, logs = run("sh", "sleep 3 >/dev/null 2>&1 &", ())
