@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -343,6 +344,16 @@ static bool wanted(struct recording *r, int32_t pid)
 	return r->children || !r->recorded || r->recorded == pid;
 }
 
+static void finish(struct recording *r, struct process *p);
+
+/* A process that sends a second memory has called exec: into the first one nothing comes any more. */
+static void finish_before_exec(struct recording *r, int32_t pid)
+{
+	for (unsigned i = 0; i < r->n_procs; i++)
+		if (r->procs[i].pid == pid)
+			finish(r, &r->procs[i]);
+}
+
 static void attach(struct recording *r, int memfd, int32_t pid)
 {
 	struct process *grown, *p;
@@ -360,6 +371,7 @@ static void attach(struct recording *r, int memfd, int32_t pid)
 		r->n_refused++;
 		return;
 	}
+	finish_before_exec(r, pid);
 	grown = realloc(r->procs, (r->n_procs + 1) * sizeof(*grown));
 	if (!grown) {
 		say("process %" PRId32 " runs on unrecorded: out of memory", pid);
@@ -432,6 +444,9 @@ static bool take_message(struct recording *r)
 			r->n_hellos++;
 		else if (m.word == RING_ATTACH && memfd >= 0)
 			attach(r, memfd, pid);
+		else if (m.word == RING_ATTACH && ++r->n_failed)
+			say("process %" PRId32 " runs on unrecorded: its memory did not arrive%s",
+			    pid, msg.msg_flags & MSG_CTRUNC ? " (too many open files?)" : "");
 		else if (m.word == RING_FAILED && ++r->n_failed == 1)
 			say("process %" PRId32 " cannot be recorded: %s", pid, m.text);
 	}
@@ -574,6 +589,17 @@ static bool more_may_come(const struct recording *r, int64_t since)
 	}
 }
 
+/* Each process that is recorded takes two descriptors: more than the soft limit, if need be. */
+static void allow_descriptors(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) || lim.rlim_cur == lim.rlim_max)
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &lim);
+}
+
 /* Until the program and all that are recorded have ended; the program's wait status. */
 static int watch(struct recording *r)
 {
@@ -657,6 +683,7 @@ static int run(struct recording *r, char **argv, struct err *err)
 		err_system(err, "%s", argv[0]);
 		return exec_errno == ENOENT ? 127 : 126;
 	}
+	allow_descriptors();
 	status = watch(r);
 	if (!r->logs_failed || r->n_procs)
 		summarize(r);

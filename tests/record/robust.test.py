@@ -212,6 +212,25 @@ def exit_codes():
     assert r.returncode == 2 and b"usage" in r.stderr
 
 
+def few_descriptors():
+    """A program that calls exec again and again has one log open at a time; its children may be more than the soft
+    limit."""
+    exec_ = ("import os, sys\nn = int(sys.argv[1])\n"
+             "if n: os.execv(sys.executable, [sys.executable, '-c', os.environ['AGAIN'], str(n - 1)])\n")
+    r, f, logs = record([PYTHON, "-c", exec_, "30"], env={"AGAIN": exec_},
+                        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32)))
+    assert r.returncode == 0 and len(logs) == 31 and all(Log(l).complete for l in logs), (r, logs)
+    shutil.rmtree(f)
+    kids = ("import os, resource\nr, w = os.pipe()\n"
+            "for i in range(30):\n    if not os.fork():\n        os.read(r, 1)\n        os._exit(0)\n"
+            "os.write(w, b'x' * 30)\nfor i in range(30): os.wait()\nprint(resource.getrlimit(resource.RLIMIT_NOFILE))")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    r, f, logs = record([PYTHON, "-c", kids], ("--children",),
+                        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, hard)))
+    assert r.returncode == 0 and len(logs) == 31 and r.stdout == b"(32, %d)\n" % hard, (r, logs)
+    shutil.rmtree(f)
+
+
 SAYS = """
 import os, signal, sys, time
 def say(n, f):
@@ -263,8 +282,8 @@ def ignored_signals():
 
 bad = 0
 for test in (unwritable, there_already, replaced, told, no_file, old_log_stays, long_tmpdir, closed_stderr,
-             file_size_limit, full_disk, slow_recorder, killed_recorder, exit_codes, signals_are_passed_on, own_signals_are_not,
-             ignored_signals):
+             file_size_limit, full_disk, slow_recorder, killed_recorder, exit_codes, few_descriptors,
+             signals_are_passed_on, own_signals_are_not, ignored_signals):
     try:
         test()
         print("ok  ", test.__name__)
