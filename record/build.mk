@@ -13,11 +13,13 @@ $(B)/libgilscope-record.so: $(PRELOAD_OBJ)
 	$(Q)echo "  LINK  $@"
 	$(Q)$(CC) -shared -Wl,-z,now $(PRELOAD_OBJ) -ldl -pthread -o $@
 
-# What the recorder's tests use: gilprint prints and checks a log; parker parks as a free-threaded Python does.
-TEST_TOOLS += $(B)/tests/record/tools/gilprint $(B)/tests/record/tools/parker
+# What the recorder's tests use: gilprint prints and checks a log; parker parks as a free-threaded Python does; gils makes
+# GILs and ends them.
+RECORDED_TOOLS := $(B)/tests/record/tools/parker $(B)/tests/record/tools/gils
+TEST_TOOLS += $(B)/tests/record/tools/gilprint $(RECORDED_TOOLS)
 
-# The preload library is loaded into it: no sanitizer.
-$(B)/tests/record/tools/parker: tests/record/tools/parker.c record/build.mk | deps-test
+# The preload library is loaded into these: no sanitizer.
+$(RECORDED_TOOLS): $(B)/tests/record/tools/%: tests/record/tools/%.c record/build.mk | deps-test
 	$(Q)mkdir -p $(@D)
 	$(Q)echo "  TEST  $<"
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -g -rdynamic -pthread $< -o $@

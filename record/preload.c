@@ -486,6 +486,19 @@ static void nobody_holds(struct lock *l)
 }
 
 /*
+ * Up to 3.11 Py_Finalize() ends while its thread holds the GIL: that hold ends where the GIL does, or
+ * where it is made again.  Not under rec_lock().
+ */
+static void end_of_hold(struct lock *l)
+{
+	if (self.holds != l || self.inherited)
+		return;
+	emit_func(l, EV_RELEASE, stamp(l), rec.frames ? 0 : NO_VALUE);
+	l->held = false;
+	self.holds = NULL;
+}
+
+/*
  * The lock at this condition variable, if it is to be taken for the same as one that was there
  * before.
  */
@@ -502,8 +515,10 @@ static void gil_made(void *mutex, void *cond, void *switch_cond, bool packed)
 	Dl_info info;
 	/* not under rec_lock(): it takes the linker's lock */
 	bool is_static = dladdr(cond, &info);
-	struct lock *l;
+	struct lock *l = find(cond, ROLE_COND);
 
+	if (l)
+		end_of_hold(l);
 	rec_lock();
 	if (!attached())
 		goto out;
@@ -620,6 +635,7 @@ EXPORT int pthread_cond_destroy(pthread_cond_t *c)
 	struct lock *l = find(c, ROLE_COND);
 
 	if (l) {
+		end_of_hold(l);
 		rec_lock();
 		table_remove(l->cond);
 		table_remove(l->switch_cond);

@@ -1,0 +1,97 @@
+/*
+ * gils.c - makes GILs as CPython 3.7 and later do, takes them and ends them: a stand-in for a Python
+ *
+ *   gils again		one that is made again, and then ended, while it is held (Py_Finalize() up to 3.11)
+ *   gils many N	N of them, one after the other, no two in one place
+ *   gils alive N	N of them that are there at once
+ */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct gil {
+	unsigned long interval;
+	void *last_holder;
+	int locked;
+	unsigned long switch_number;
+	pthread_cond_t cond;
+	pthread_mutex_t mutex;
+	pthread_cond_t switch_cond;
+	pthread_mutex_t switch_mutex;
+};
+
+static void make(struct gil *g)
+{
+	memset(g, 0, sizeof(*g));
+	g->interval = 5000;
+	g->locked = -1;
+	pthread_mutex_init(&g->mutex, NULL);
+	pthread_mutex_init(&g->switch_mutex, NULL);
+	pthread_cond_init(&g->cond, NULL);
+	pthread_cond_init(&g->switch_cond, NULL);
+	g->locked = 0;
+}
+
+static void end(struct gil *g)
+{
+	pthread_cond_destroy(&g->cond);
+	pthread_mutex_destroy(&g->mutex);
+	pthread_cond_destroy(&g->switch_cond);
+	pthread_mutex_destroy(&g->switch_mutex);
+}
+
+static void take(struct gil *g)
+{
+	pthread_mutex_lock(&g->mutex);
+	g->locked = 1;
+	pthread_mutex_lock(&g->switch_mutex);
+	pthread_cond_signal(&g->switch_cond);
+	pthread_mutex_unlock(&g->switch_mutex);
+	pthread_mutex_unlock(&g->mutex);
+}
+
+static void drop(struct gil *g)
+{
+	pthread_mutex_lock(&g->mutex);
+	g->locked = 0;
+	pthread_cond_signal(&g->cond);
+	pthread_mutex_unlock(&g->mutex);
+}
+
+static void again(void)
+{
+	static struct gil g;
+
+	make(&g);
+	take(&g);
+	make(&g);
+	take(&g);
+	drop(&g);
+	take(&g);
+	end(&g);
+	make(&g);
+	take(&g);
+	drop(&g);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long n = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	bool alive = argc == 3 && !strcmp(argv[1], "alive");
+	struct gil *g = calloc(n ? n : 1, sizeof(*g));
+
+	if (!g)
+		return 1;
+	if (!n)
+		again();
+	for (unsigned long i = 0; i < n; i++) {
+		make(&g[i]);
+		take(&g[i]);
+		drop(&g[i]);
+		if (!alive)
+			end(&g[i]);
+	}
+	free(g);
+	return 0;
+}
