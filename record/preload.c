@@ -163,16 +163,30 @@ static bool table_add(const void *addr, struct lock *l, enum role role)
 	return true;
 }
 
+/* No way to another key leads over what is removed and lies before an empty place. */
+static void table_clear(uint32_t i)
+{
+	if (atomic_load(&table[(i + 1) & (TABLE_SIZE - 1)].key))
+		return;
+	for (; atomic_load(&table[i].key) == REMOVED; i = (i - 1) & (TABLE_SIZE - 1)) {
+		atomic_store(&table[i].key, 0);
+		atomic_fetch_sub(&n_keys, 1);
+	}
+}
+
 static void table_remove(const void *addr)
 {
 	uintptr_t a = (uintptr_t)addr, key;
 
 	for (uint32_t i = hash(a);; i = (i + 1) & (TABLE_SIZE - 1)) {
 		key = atomic_load(&table[i].key);
-		if (key == a)
-			atomic_store(&table[i].key, REMOVED);
-		if (key == a || !key)
+		if (!key)
 			return;
+		if (key == a) {
+			atomic_store(&table[i].key, REMOVED);
+			table_clear(i);
+			return;
+		}
 	}
 }
 
@@ -510,6 +524,25 @@ static struct lock *known_gil(const pthread_cond_t *cond, bool is_static)
 	return NULL;
 }
 
+/* A place for a GIL where there are none left: one whose GIL is no more, the one longest ago. */
+static struct lock *used_lock(void)
+{
+	static uint32_t next;
+	static bool told;
+
+	for (uint32_t i = 0; i < MAX_LOCKS; i++) {
+		struct lock *l = &locks[next];
+
+		next = (next + 1) % MAX_LOCKS;
+		if (l->dead && !l->is_park)
+			return l;
+	}
+	if (!told)
+		ring_fact("locks", "more than 4096 GILs at once; the others are not recorded");
+	told = true;
+	return NULL;
+}
+
 static void gil_made(void *mutex, void *cond, void *switch_cond, bool packed)
 {
 	Dl_info info;
@@ -525,6 +558,8 @@ static void gil_made(void *mutex, void *cond, void *switch_cond, bool packed)
 	l = known_gil(cond, is_static);
 	if (!l)
 		l = new_lock(false, 0);
+	if (!l)
+		l = used_lock();
 	if (!l)
 		goto out;
 	l->mutex = mutex;

@@ -41,6 +41,7 @@ static _Atomic unsigned failures;
  */
 static struct func { const void *code, *name_hash; uint32_t line, number; } funcs[N_FUNCS];
 static uint32_t n_funcs;
+static bool full_told;
 static atomic_flag funcs_busy = ATOMIC_FLAG_INIT;
 
 void python_funcs_again(void)
@@ -48,6 +49,7 @@ void python_funcs_again(void)
 	if (n_funcs)			/* else the pages need not be there */
 		memset(funcs, 0, sizeof(funcs));
 	n_funcs = 0;
+	full_told = false;
 }
 
 void python_funcs_forked(void)
@@ -289,7 +291,14 @@ static uint32_t new_func(struct func *f, const void *code, const void *name, con
 	char func_name[4 * TEXT_MAX + 1], file[4 * TEXT_MAX + 1];
 	const void *file_object;
 
-	if (n_funcs >= N_FUNCS / 2 || !load(&file_object, code, at.file))
+	if (n_funcs >= N_FUNCS / 2) {
+		if (!full_told)
+			ring_fact("frames", "of the first 16384 functions; events in others have "
+				  "none");
+		full_told = true;
+		return 0;
+	}
+	if (!load(&file_object, code, at.file))
 		return 0;
 	read_text(func_name, name);
 	read_text(file, file_object);

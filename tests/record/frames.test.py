@@ -27,6 +27,17 @@ for i in range(300):
     del globals()['f%d' % i]
 """
 
+MANY = """
+import os, threading
+t = threading.Thread(target=int); t.start(); t.join()
+fd = os.open('/dev/null', os.O_WRONLY)
+kept = []
+for i in range(17000):
+    exec('def f%d(fd=fd, write=os.write): write(fd, b"x")' % i)
+    kept.append(globals()['f%d' % i])
+    kept[-1]()
+"""
+
 
 def test(version, python):
     r, log, problem = record_script(python, SCRIPT if version > (3,) else SCRIPT.replace("\u00f6\u00df", "oss"),
@@ -45,6 +56,10 @@ def test(version, python):
         assert len(entry) == 1 and entry[0].endswith(".py:%d" % line), entry
     names = {f.split()[0] for f in log.funcs.values()}
     assert all("f%d" % i in names for i in range(300)), sorted(names)
+    if version[:2] in ((3, 6), (3, 13)):
+        r, log, problem = record_script(python, MANY, ("--frames",))
+        assert r.returncode == 0 and not problem, (r.stderr, problem)
+        assert len(log.funcs) == 16384 and "first 16384" in log.facts["frames"], (len(log.funcs), log.facts)
 
 
 each(pythons(), test)

@@ -1,4 +1,5 @@
-"""Each hold of each GIL ends in the log, though the GIL is made again or ended while it is held.  (By a C program that makes them as CPython does.)"""
+"""Each hold of each GIL ends in the log, though the GIL is made again or ended while it is held; and there may be more
+GILs after each other than are told apart.  (By a C program that makes them as CPython does.)"""
 import os
 import shutil
 import sys
@@ -19,3 +20,9 @@ def run(*argv):
 
 r, log = run("again")
 assert log.kinds() == ["ACQUIRE", "RELEASE"] * 4, log.kinds()
+r, log = run("many", "20000")
+assert log.kinds() == ["ACQUIRE", "RELEASE"] * 20000, len(log.events)
+assert len(log.locks) == 4096 and "locks" not in log.facts, (len(log.locks), log.facts)
+r, log = run("alive", "5000")
+assert log.kinds() == ["ACQUIRE", "RELEASE"] * 4096, len(log.events)
+assert len(log.locks) == 4096 and log.facts["locks"].startswith("more than 4096 GILs at once"), log.facts
