@@ -82,8 +82,8 @@ void why_no_gil(char *out, size_t size, const char *name, unsigned n_loaded)
 	else
 		snprintf(
 			out, size,
-			"%s is no Python and started none that could be seen (env -i and sudo drop "
-			"the recorder); or it is one before 3.7, which makes its GIL with its "
+			"%s is no Python and started none that could be seen (env -i, sudo and an "
+			"LD_PRELOAD of its own drop the recorder); or it is one before 3.7, which makes its GIL with its "
 			"first thread, and "
 			"had no second thread",
 			path);
