@@ -646,11 +646,14 @@ static int watch(struct recording *r)
 	return status;
 }
 
-static void summarize(struct recording *r)
+static void summarize(struct recording *r, int status)
 {
 	char why[PATH_MAX + 256];
 
-	if (!r->n_procs && !r->n_failed) {
+	if (!r->n_procs && !r->n_failed && WIFSIGNALED(status)) {
+		say("no GIL was seen, so there is no log: signal %d ended %s before it made one",
+		    WTERMSIG(status), r->program);
+	} else if (!r->n_procs && !r->n_failed) {
 		why_no_gil(why, sizeof(why), r->program, r->n_hellos);
 		say("no GIL was seen, so there is no log: %s", why);
 	}
@@ -686,7 +689,7 @@ static int run(struct recording *r, char **argv, struct err *err)
 	allow_descriptors();
 	status = watch(r);
 	if (!r->logs_failed || r->n_procs)
-		summarize(r);
+		summarize(r, status);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
