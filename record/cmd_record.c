@@ -189,7 +189,12 @@ static volatile sig_atomic_t child_pid, stop_asked;
 static const int passed[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGTERM,
 			      SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH };
 #define N_PASSED (sizeof(passed) / sizeof(*passed))
-static struct sigaction before[N_PASSED], before_pipe;
+static struct sigaction before[N_PASSED];
+
+/* A write that cannot be done fails, and that is told. */
+static const int ignored[] = { SIGPIPE, SIGXFSZ };
+#define N_IGNORED (sizeof(ignored) / sizeof(*ignored))
+static struct sigaction before_ignored[N_IGNORED];
 
 static bool ends_recording(int sig)
 {
@@ -221,14 +226,16 @@ static void set_signals(void)
 
 	for (size_t i = 0; i < N_PASSED; i++)
 		sigaction(passed[i], &pass, &before[i]);
-	sigaction(SIGPIPE, &ignore, &before_pipe);
+	for (size_t i = 0; i < N_IGNORED; i++)
+		sigaction(ignored[i], &ignore, &before_ignored[i]);
 }
 
 static void reset_signals(void)
 {
 	for (size_t i = 0; i < N_PASSED; i++)
 		sigaction(passed[i], &before[i], NULL);
-	sigaction(SIGPIPE, &before_pipe, NULL);
+	for (size_t i = 0; i < N_IGNORED; i++)
+		sigaction(ignored[i], &before_ignored[i], NULL);
 }
 
 /*

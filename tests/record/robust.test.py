@@ -129,6 +129,19 @@ def file_size_limit():
     assert b"cannot be recorded" in r.stderr, r.stderr
 
 
+def log_size_limit():
+    """Nor may the recorder, when the log reaches it."""
+    log = folder + "/grows.gillog"
+    p = subprocess.Popen([GILSCOPE, "record", "-o", log, "--", PYTHON, "-c",
+                          "import os\nos.write(1, b'r')\nos.read(0, 1)\nexec(open(%r).read())" % script, "300000"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert p.stdout.read(1) == b"r"
+    resource.prlimit(p.pid, resource.RLIMIT_FSIZE, (20000, resource.RLIM_INFINITY))
+    out, err = p.communicate(b"x", timeout=60)
+    assert p.returncode == 0 and out == b"done\n" and b"File too large" in err, (p.returncode, out, err)
+    assert os.path.getsize(log) <= 20000 and not Log(log).complete
+
+
 def full_disk():
     disk = folder + "/disk"
     os.mkdir(disk)
@@ -282,7 +295,7 @@ def ignored_signals():
 
 bad = 0
 for test in (unwritable, there_already, replaced, told, no_file, old_log_stays, long_tmpdir, closed_stderr,
-             file_size_limit, full_disk, slow_recorder, killed_recorder, exit_codes, few_descriptors,
+             file_size_limit, log_size_limit, full_disk, slow_recorder, killed_recorder, exit_codes, few_descriptors,
              signals_are_passed_on, own_signals_are_not, ignored_signals):
     try:
         test()
