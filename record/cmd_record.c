@@ -110,19 +110,31 @@ static int find_preload(char path[PATH_MAX], struct err *err)
 		       exe);
 }
 
+/* Below TMPDIR, or elsewhere where that is no place for it. */
+static int make_folder(struct recording *r, struct err *err)
+{
+	const char *places[] = { getenv("TMPDIR"), "/tmp", "/dev/shm" };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		/* A relative one would be another one once the program has gone elsewhere. */
+		if (!places[i] || *places[i] != '/' ||
+		    strlen(places[i]) + sizeof(SOCKET_DIR) > sizeof(r->dir))
+			continue;
+		snprintf(r->dir, sizeof(r->dir), "%s" SOCKET_DIR, places[i]);
+		if (mkdtemp(r->dir))
+			return 0;
+	}
+	r->dir[0] = 0;
+	return err_system(err, "a folder for the socket, in TMPDIR, /tmp or /dev/shm");
+}
+
 static int make_socket(struct recording *r, struct err *err)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	const char *tmp = getenv("TMPDIR");
 	int on = 1;
 
-	if (!tmp || strlen(tmp) + sizeof(SOCKET_DIR) > sizeof(r->dir))
-		tmp = "/tmp";
-	snprintf(r->dir, sizeof(r->dir), "%s" SOCKET_DIR, tmp);
-	if (!mkdtemp(r->dir)) {
-		r->dir[0] = 0;
-		return err_system(err, "%s: a folder for the socket", tmp);
-	}
+	if (make_folder(r, err))
+		return -1;
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s" SOCKET_NAME, r->dir);
 	r->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (r->socket < 0 || bind(r->socket, (struct sockaddr *)&at, sizeof(at)) ||

@@ -102,7 +102,13 @@ def old_log_stays():
 
 
 def long_tmpdir():
-    """The socket lies in TMPDIR, or in /tmp where its name would not fit in its address."""
+    """The socket lies in TMPDIR, or in /tmp where its name would not fit in its address, or TMPDIR is no folder."""
+    for tmp in (folder + "/none", "", "."):
+        r = subprocess.run([GILSCOPE, "record", "-f", "-o", "tmpdir.gillog", "--", PYTHON, "-c",
+                            "import os; print(os.environ['GILSCOPE_RECORD']); os.chdir('/'); os.fork() and os.wait()"],
+                           env=dict(os.environ, TMPDIR=tmp), cwd=folder, capture_output=True, timeout=60)
+        assert r.returncode == 0 and b":/tmp/gilscope-" in r.stdout, r
+        assert b"1 other process had a GIL" in r.stderr and Log(folder + "/tmpdir.gillog").complete, r
     for n in (*range(73, 80), *range(86, 94), 200):
         tmp = (folder + "/tmp" + "x" * n)[:n]
         assert len(tmp) == n
