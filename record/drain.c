@@ -169,6 +169,7 @@ static void give_up(struct drain *d)
 static void read_comm(char comm[32], int32_t pid, uint32_t tid)
 {
 	char path[64];
+	size_t n;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%" PRId32 "/task/%" PRIu32 "/comm", pid, tid);
@@ -176,9 +177,8 @@ static void read_comm(char comm[32], int32_t pid, uint32_t tid)
 	f = fopen(path, "re");
 	if (!f)
 		return;
-	if (!fgets(comm, 32, f))
-		comm[0] = 0;
-	comm[strcspn(comm, "\n")] = 0;
+	n = fread(comm, 1, 31, f);		/* the name may hold any byte, and one \n ends it */
+	comm[n && comm[n - 1] == '\n' ? n - 1 : n] = 0;
 	fclose(f);
 }
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -191,7 +192,11 @@ bool ring_attach(void)
 	if (fd >= 0)
 		h = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (h == MAP_FAILED) {
-		snprintf(why, sizeof(why), "no shared memory: error %d", errno);
+		snprintf(why, sizeof(why), "no shared memory of %" PRIu64 " MB: error %d%s",
+			 size >> 20, errno,
+			 errno == ENOMEM  ? ", too little memory or address space (ulimit -v)"
+			 : errno == EFBIG ? ", files may not be so large (ulimit -f)"
+					  : "");
 		if (fd >= 0)
 			close(fd);
 		send_message(RING_FAILED, why, -1);

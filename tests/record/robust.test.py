@@ -129,10 +129,13 @@ def closed_stderr():
 
 
 def file_size_limit():
-    """A limit on file sizes must not end the program by SIGXFSZ."""
+    """A limit on file sizes must not end the program by SIGXFSZ, nor one on its address space."""
     r = run(500, folder + "/limit.gillog", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)))
     assert r.returncode == 0 and r.stdout == b"done\n", r
-    assert b"cannot be recorded" in r.stderr, r.stderr
+    assert b"cannot be recorded" in r.stderr and b"(ulimit -f)" in r.stderr, r.stderr
+    r = subprocess.run([GILSCOPE, "record", "-o", folder + "/space.gillog", "--", "sh", "-c", 'ulimit -v 70000; exec "$@"',
+                        "sh", PYTHON, script, "500"], capture_output=True, timeout=60)
+    assert r.returncode == 0 and r.stdout == b"done\n" and b"(ulimit -v)" in r.stderr, r
 
 
 def log_size_limit():
