@@ -198,8 +198,9 @@ static void clear_environment(const char *old_preload)
 static volatile sig_atomic_t child_pid, stop_asked;
 
 /* What is sent to us is meant for the program; how it was before is how the program finds it. */
-static const int passed[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGTERM,
-			      SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH };
+static const int passed[] = {
+	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH
+};
 #define N_PASSED (sizeof(passed) / sizeof(*passed))
 static struct sigaction before[N_PASSED];
 

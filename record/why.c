@@ -80,11 +80,9 @@ void why_no_gil(char *out, size_t size, const char *name, unsigned n_loaded)
 			 "another libc?",
 			 path);
 	else
-		snprintf(
-			out, size,
-			"%s is no Python and started none that could be seen (env -i, sudo and an "
-			"LD_PRELOAD of its own drop the recorder); or it is one before 3.7, which makes its GIL with its "
-			"first thread, and "
-			"had no second thread",
-			path);
+		snprintf(out, size,
+			 "%s is no Python and started none that could be seen (env -i, sudo and an "
+			 "LD_PRELOAD of its own drop the recorder); or it is one before 3.7, which "
+			 "makes its GIL with its first thread, and had no second thread",
+			 path);
 }
