@@ -366,7 +366,7 @@ static bool wanted(struct recording *r, int32_t pid)
 
 static void finish(struct recording *r, struct process *p);
 
-/* A process that sends a second memory has called exec: into the first one nothing comes any more. */
+/* Who sends a second memory has called exec: into the first one nothing comes any more. */
 static void finish_before_exec(struct recording *r, int32_t pid)
 {
 	for (unsigned i = 0; i < r->n_procs; i++)

@@ -500,8 +500,8 @@ static void nobody_holds(struct lock *l)
 }
 
 /*
- * Up to 3.11 Py_Finalize() ends while its thread holds the GIL: that hold ends where the GIL does, or
- * where it is made again.  Not under rec_lock().
+ * Up to 3.11 Py_Finalize() ends while its thread holds the GIL: that hold ends where the GIL does,
+ * or where it is made again.  Not under rec_lock().
  */
 static void end_of_hold(struct lock *l)
 {

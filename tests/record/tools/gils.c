@@ -1,7 +1,8 @@
 /*
- * gils.c - makes GILs as CPython 3.7 and later do, takes them and ends them: a stand-in for a Python
+ * gils.c - makes GILs as CPython 3.7 and later do, takes them and ends them
  *
- *   gils again		one that is made again, and then ended, while it is held (Py_Finalize() up to 3.11)
+ *   gils again		one that is made again, and then ended, while it is held, as up to 3.11
+ *			by Py_Finalize()
  *   gils many N	N of them, one after the other, no two in one place
  *   gils alive N	N of them that are there at once
  */
