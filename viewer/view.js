@@ -108,7 +108,8 @@ export class View {
 		this.corner = h("div", { class: "corner" });
 		this.labels = h("ul", { class: "labels", "aria-label": "Lanes" });
 		this.sticky = h("div", { class: "sticky" }, this.canvas, this.over);
-		this.tall = h("div", { class: "tall" }, this.labels, this.sticky);
+		this.none = h("div", { class: "none", role: "status" });
+		this.tall = h("div", { class: "tall" }, this.labels, this.sticky, this.none);
 		this.scroll = h("div", { class: "scroll" }, this.tall);
 		this.tip = h("div", { class: "tip", role: "status", "aria-live": "off" });
 		this.ruler_box = h("div", { class: "ruler", title: "Drag here to measure" }, this.ruler, this.ruler_over);
@@ -150,8 +151,23 @@ export class View {
 		const focus = this.labels.contains(document.activeElement) && document.activeElement.dataset.key;
 
 		this.labels.replaceChildren(...this.rows.map((r) => r.kind === "process" ? this.process_label(r) : this.lane_label(r)));
+		this.draw_none();
 		if (focus)
 			[...this.labels.querySelectorAll("button")].find((b) => b.dataset.key === focus)?.focus();
+	}
+
+	/* Why there is no lane at all, and the way back. */
+	draw_none() {
+		const { filter, hidden } = this.look;
+
+		this.none.replaceChildren(...this.rows.length ? [] : [filter ? `No lane matches \u201c${visible(filter)}\u201d. ` : "All lanes are hidden. ",
+			h("button", { type: "button", class: "plain-button", onclick: () => {
+				this.look.filter = "";
+				if (!filter)
+					hidden.clear();
+				this.arrange();
+				this.page.changed(this);
+			} }, filter ? "Clear the filter" : "Show all")]);
 	}
 
 	row_element(r, cls, ...children) {

@@ -310,7 +310,17 @@ test("lanes sort, filter, hide, pin, fold and grow", () => on(one.url, async (pa
 	assert.ok(JSON.stringify(names) === JSON.stringify(by_process.flat()) || JSON.stringify(names) === JSON.stringify([...by_process[1], ...by_process[0]]));
 	await page.fill("#filter", "worker 1");
 	assert.deepEqual((await shown()).sort(), ["worker 1", "worker 10"]);
-	await page.fill("#filter", "");
+	await page.fill("#filter", "w0rker");
+	assert.deepEqual(await shown(), []);
+	assert.match(await page.textContent(".none"), /^No lane matches \u201cw0rker\u201d/);
+	await page.click("text=Clear the filter");
+	assert.equal((await shown()).length, 10);
+	assert.equal(await page.inputValue("#filter"), "");
+	assert.equal(await page.textContent(".none"), "");
+	await view(page, (v) => { v.look.hidden = new Set(v.trace.lanes.keys()); v.arrange(); });
+	assert.deepEqual(await shown(), []);
+	await page.click(".none button");
+	assert.equal((await shown()).length, 10);
 	await page.hover(".labels .lane-row:has-text('worker 3')");
 	await page.click(".labels [aria-label='Hide worker 3 (100)']");
 	assert.ok(!(await shown()).includes("worker 3"));
