@@ -11,6 +11,8 @@
 #ifndef GILSCOPE_ERR_H
 #define GILSCOPE_ERR_H
 
+#include <stdint.h>
+
 enum err_code {
 	ERR_NONE,
 	ERR_SYSTEM,		/* a system call failed: the sentence holds strerror() */
@@ -39,5 +41,11 @@ int err_memory(struct err *err, const char *what);
 
 /* Puts "prefix: " before the message that is there, once; returns -1. */
 int err_prefix(struct err *err, const char *prefix);
+
+/* What makes a count's noun right in a message: "1 event", "2 events". */
+static inline const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
 
 #endif

@@ -210,14 +210,14 @@ int chrome_end(struct log *l)
 	if (c->n_calls_kept)
 		log_note(l,
 			 "%" PRIu64
-			 " calls of functions: of each ACQUIRE it is told which one it is in",
-			 c->n_calls_kept);
+			 " call%s of functions: of each ACQUIRE it is told which one it is in",
+			 c->n_calls_kept, plural(c->n_calls_kept));
 	if (c->n_calls > c->n_calls_kept)
-		log_note(l, "%" PRIu64 " calls of functions are left out",
-			 c->n_calls - c->n_calls_kept);
+		log_note(l, "left out: %" PRIu64 " call%s of functions",
+			 c->n_calls - c->n_calls_kept, plural(c->n_calls - c->n_calls_kept));
 	if (c->n_left)
-		log_note(l, "%" PRIu64 " events that say nothing of a lock are left out",
-			 c->n_left);
+		log_note(l, "left out: %" PRIu64 " event%s without a word of a lock",
+			 c->n_left, plural(c->n_left));
 	return ret;
 }
 

@@ -15,12 +15,13 @@ static int summary(const struct ingest_result *r, const char *out)
 {
 	struct err err;
 
-	printf("%s: %" PRIu64 " events", out, r->events);
+	printf("%s: %" PRIu64 " event%s", out, r->events, plural(r->events));
 	if (r->skipped_lines)
 		printf(", %" PRIu64 " bad line%s skipped", r->skipped_lines,
-		       r->skipped_lines == 1 ? "" : "s");
+		       plural(r->skipped_lines));
 	if (r->lost_events)
-		printf(", %" PRIu64 " events lost when it was recorded", r->lost_events);
+		printf(", %" PRIu64 " event%s lost when it was recorded", r->lost_events,
+		       plural(r->lost_events));
 	printf("%s\n", r->truncated ? ", the log was cut off" : "");
 	if (!fflush(stdout) && !ferror(stdout))
 		return 0;

@@ -608,8 +608,8 @@ static int end_input(struct log *l, const struct err *broken)
 		return -1;
 	if (gather(l))
 		return -1;
-	return g->n_bad ? log_bad(l, "%" PRIu64 " markers of the GIL without a time that can be",
-				  g->n_bad)
+	return g->n_bad ? log_bad(l, "%" PRIu64 " marker%s of the GIL without a time that can be",
+				  g->n_bad, plural(g->n_bad))
 			: 0;
 }
 
@@ -645,11 +645,12 @@ static int gecko_end(struct log *l)
 		log_note(
 			l,
 			"%" PRIu64
-			" markers that are not \"Has GIL\" or \"Waiting for GIL\", and all samples,"
+			" marker%s other than \"Has GIL\" and \"Waiting for GIL\", and all samples,"
 			" are left out",
-			g->n_others);
+			g->n_others, plural(g->n_others));
 	if (g->n_lost)
-		log_note(l, "%u waits ended without a hold that a sample saw", g->n_lost);
+		log_note(l, "%u wait%s ended without a hold that a sample saw", g->n_lost,
+			 plural(g->n_lost));
 	return 0;
 }
 

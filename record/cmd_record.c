@@ -489,17 +489,12 @@ static bool is_gone(const struct process *p)
 static const char *amount(char out[32], uint64_t bytes)
 {
 	if (bytes < 10000)
-		snprintf(out, 32, "%" PRIu64 " bytes", bytes);
+		snprintf(out, 32, "%" PRIu64 " byte%s", bytes, plural(bytes));
 	else if (bytes < 10000000)
 		snprintf(out, 32, "%" PRIu64 " kB", bytes / 1000);
 	else
 		snprintf(out, 32, "%" PRIu64 " MB", bytes / 1000000);
 	return out;
-}
-
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
 }
 
 static void report(const struct process *p)

@@ -673,8 +673,8 @@ static int finish(struct drain *d, const struct tsc_clock *clock, struct err *er
 	lost_events = atomic_load(&d->ring->lost_thread_events);
 	d->stats.lost_events += lost_events;
 	if (lost_threads) {
-		snprintf(text, sizeof(text), "%" PRIu64 ", with %" PRIu64 " events", lost_threads,
-			 lost_events);
+		snprintf(text, sizeof(text), "%" PRIu64 ", with %" PRIu64 " event%s", lost_threads,
+			 lost_events, plural(lost_events));
 		if (drain_fact(d, "lost threads", text, err))
 			return -1;
 	}
@@ -691,8 +691,8 @@ static int finish(struct drain *d, const struct tsc_clock *clock, struct err *er
 	if (tsc_hz(clock)) {
 		snprintf(text, sizeof(text),
 			 "TSC; off CLOCK_MONOTONIC by at most %" PRIu64 " ns in %" PRIu64
-			 " readings",
-			 clock->worst_ns, clock->n_checks);
+			 " reading%s",
+			 clock->worst_ns, clock->n_checks, plural(clock->n_checks));
 		if (drain_fact(d, "clock", text, err))
 			return -1;
 	}

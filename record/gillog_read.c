@@ -593,8 +593,9 @@ static enum gillog_next next_block(struct gillog *g, const struct section_header
 	info->damaged_blocks++;
 	info->damaged_events += h->n_events;
 	err_set(err, ERR_FORMAT, "block at byte %" PRIu64 ": its crc is wrong; %" PRIu32
-		" events of %s%s are lost", at, h->n_events, b->mixed ? "all threads" : "thread ",
-		b->mixed ? "" : info->threads[h->thread].id);
+		" event%s of %s%s %s lost", at, h->n_events, plural(h->n_events),
+		b->mixed ? "all threads" : "thread ",
+		b->mixed ? "" : info->threads[h->thread].id, h->n_events == 1 ? "is" : "are");
 	return GILLOG_DAMAGED;
 }
 
@@ -655,9 +656,10 @@ static int next_end(struct gillog *g, const struct section_header *h, struct err
 
 	if (h->stored || h->first != g->info.events || h->last != g->info.blocks)
 		return err_set(err, ERR_FORMAT,
-			       "the log's end speaks of %" PRIu64 " events in %" PRIu64
-			       " blocks; there were %" PRIu64 " in %" PRIu64,
-			       h->first, h->last, g->info.events, g->info.blocks);
+			       "the log's end speaks of %" PRIu64 " event%s in %" PRIu64
+			       " block%s; there were %" PRIu64 " in %" PRIu64,
+			       h->first, plural(h->first), h->last, plural(h->last), g->info.events,
+			       g->info.blocks);
 	if (input(g, &more, 1, &got, err))
 		return -1;
 	if (got)

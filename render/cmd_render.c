@@ -107,7 +107,7 @@ static int parse_theme(const char *s, struct site_options *o)
 static void show_result(struct meter *m, const struct site_options *o, const struct site_counts *c)
 {
 	clear_line(m);
-	fprintf(stderr, "%s: %" PRIu64 " tiles", o->out, c->tiles);
+	fprintf(stderr, "%s: %" PRIu64 " tile%s", o->out, c->tiles, plural(c->tiles));
 	if (c->distinct)
 		fprintf(stderr, " (%" PRIu64 " different)", c->distinct);
 	fprintf(stderr, ", %.1f MB, in %.1f s\n", (double)c->bytes / 1e6, now() - m->begin);

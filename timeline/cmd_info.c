@@ -522,7 +522,7 @@ static void put_gil(struct buf *b, const struct timeline *tl, const struct sums 
 	if (stall)
 		buf_printf(b, " (%.1f %% of that off the cpu)", share(stall, run + stall));
 	buf_printf(b, "; %s acquire%s, %s after another thread\n", grouped(a, s->all.acquires),
-		   s->all.acquires == 1 ? "" : "s", grouped(c, s->all.switches));
+		   plural(s->all.acquires), grouped(c, s->all.switches));
 }
 
 static void put_longest_wait(struct buf *b, const struct timeline *tl, const struct sums *s)
@@ -601,7 +601,7 @@ static void info_text(struct buf *b, const struct timeline *tl, const struct sum
 	put_clock(b, info);
 	put_key(b, "events");
 	buf_printf(b, "%s of %u thread%s", grouped(a, info->events), info->n_lanes,
-		   info->n_lanes == 1 ? "" : "s");
+		   plural(info->n_lanes));
 	if (s->n_processes > 1)
 		buf_printf(b, " of %u processes", s->n_processes);
 	buf_printf(b, "; the file has %s bytes", grouped(c, bytes));

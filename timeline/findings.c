@@ -716,6 +716,7 @@ static void say(struct buf *out, const struct stats *s, const struct finding *f,
 				buf_printf(out, "%" PRIu64 " times", *v);
 			v++;
 			break;
+		case 's': buf_str(out, plural(v[-1])); break;	/* of the last number */
 		case 'P': stats_thread_name(out, s, (uint32_t)*v++); break;
 		case 'L': put_lock(out, s, f->lock); break;
 		case '%': buf_str(out, "%"); break;
@@ -741,7 +742,7 @@ static void say_forced(struct buf *out, const struct stats *s, const struct find
 
 	SAY("%L: ", 0);
 	if (f->of)
-		SAY("%n requests to let go (one each %t), ", f->of, mean(s->length, asked));
+		SAY("%n request%s to let go (one each %t), ", f->of, mean(s->length, asked));
 	SAY("%n of %n switches were forced", f->count, f->more);
 	if (!f->of)
 		SAY(" (one each %t)", mean(s->length, asked));
@@ -757,7 +758,7 @@ void finding_text(struct buf *out, const struct stats *s, const struct finding *
 
 	switch (f->kind) {
 	case FIND_LONG_HOLDS:
-		SAY("%P kept %L %x for %n switch intervals or more while others waited, "
+		SAY("%P kept %L %x for %n switch interval%s or more while others waited, "
 		    "%t in all, at most %t",
 		    f->lane, f->count, s->findings->long_hold, f->total, f->longest);
 		put_func(out, s, p->func);
@@ -785,7 +786,7 @@ void finding_text(struct buf *out, const struct stats *s, const struct finding *
 		    f->count, f->more, p->lane, p->length, p->to - p->from);
 		break;
 	case FIND_STALLS:
-		SAY("%P was off the CPU for %t while it held %L (%n %% of its holds), in %n stalls "
+		SAY("%P was off the CPU for %t while it held %L (%n %% of its holds), in %n stall%s "
 		    "of "
 		    "up to %t",
 		    f->lane, f->total, share(f->total, f->of), f->count, f->longest);

@@ -109,9 +109,10 @@ void stats_put_head(struct buf *out, const struct stats_shown *x)
 	put_fact(out, s, "command");
 	put_fact(out, s, "python");
 	if (info->truncated || info->lost_events || info->skipped_lines)
-		buf_printf(out, "  of the whole trace%s %" PRIu64 " events were lost and %" PRIu64
-			   " lines skipped\n", info->truncated ? ", whose log was cut off," : "",
-			   info->lost_events, info->skipped_lines);
+		buf_printf(out, "  of the whole trace%s %" PRIu64 " event%s lost and %" PRIu64
+			   " line%s skipped\n", info->truncated ? ", whose log was cut off," : "",
+			   info->lost_events, info->lost_events == 1 ? " was" : "s were",
+			   info->skipped_lines, plural(info->skipped_lines));
 }
 
 /* --- locks and threads ------------------------------------------------------------------------ */

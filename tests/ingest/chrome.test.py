@@ -207,7 +207,7 @@ def companions(f):
 		info = compare.info(f("t.gtl"))
 		if {t["id"]: t["name"] for t in info["threads"]} != want or info["skipped_lines"]:
 			bad.append("VizTracer beside perf: %s" % {t["id"]: t["name"] for t in info["threads"]})
-		if "1 calls of functions" not in err:
+		if "1 call of functions" not in err:
 			bad.append("VizTracer beside perf said %r" % err)
 	code, _, err = compare.run("ingest", "-f", "-o", f("t.gtl"), f("viz.json"), check=False)
 	if code != 1 or "no event of a lock" not in err:

@@ -347,6 +347,11 @@ def no_event(f):
 		status, _, err = compare.run("ingest", *options, "-o", f("n.gtl"), "-", data=log.encode(), check=False)
 		if status != 1 or os.path.exists(f("n.gtl")) or os.path.exists(f("n.gtl.tmp")):
 			bad.append("%s: no event: exit %d, %r, %s" % (name, status, err, os.listdir(f(""))))
+	for log, want in (("t1 100 10 ACQUIRE\nbad\n", "1 event, 1 bad line skipped"), ("t1 100 10 ACQUIRE\nt1 100 20 RELEASE\nbad\nbad\n", "2 events, 2 bad lines skipped")):
+		_, out, _ = compare.run("ingest", "-f", "-o", f("n.gtl"), "-", data=log.encode())
+		if out.decode() != "%s: %s\n" % (f("n.gtl"), want):
+			bad.append("said %r, not %s" % (out, want))
+	os.remove(f("n.gtl"))
 	got = check(f, "a bad line alone of its thread", "t1 100 10 ACQUIRE\nt2 99999 10 ACQUIRE\n", 1, 1)
 	if got and len(got["threads"]) != 1:
 		bad.append("a thread of bad lines is shown: %s" % got["threads"])
