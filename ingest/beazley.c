@@ -136,7 +136,7 @@ static int beazley_open(struct log *l)
 	b->interval = l->names->check_interval ? l->names->check_interval : 100;
 	l->check_interval = b->interval;
 	b->most_checks = MAX_TIME / 2 / b->interval;
-	if (names_add_process(l->names, -1, &b->process, l->err) ||
+	if (names_add_process(l->names, l->number, -1, &b->process, l->err) ||
 	    names_find(l->names, NAME_LOCK, b->process, "0", 1, &b->lock, NULL, l->err))
 		return -1;
 	return names_set(l->names, &l->names->lock[b->lock].name, "GIL", 3, l->err);

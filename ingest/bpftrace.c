@@ -217,7 +217,7 @@ static int bpftrace_open(struct log *l)
 		return err_memory(l->err, "a log");
 	l->state = b;
 	l->clock = CLOCK_NS;
-	if (names_add_process(l->names, -1, &b->process, l->err) ||
+	if (names_add_process(l->names, l->number, -1, &b->process, l->err) ||
 	    names_find(l->names, NAME_LOCK, b->process, "0", 1, &b->lock, NULL, l->err))
 		return -1;
 	return names_set(l->names, &l->names->lock[b->lock].name, "GIL", 3, l->err);

@@ -168,7 +168,7 @@ static int take_processes(struct log *l, const struct gillog_info *info)
 		struct name_process *n;
 
 		if (i >= b->n_processes) {
-			if (names_add_process(l->names, -1, &p[i], l->err))
+			if (names_add_process(l->names, l->number, -1, &p[i], l->err))
 				return -1;
 			b->n_processes = i + 1;
 		}

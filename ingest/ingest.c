@@ -366,15 +366,15 @@ static int merge(struct ingest *in)
 /* --- the whole -------------------------------------------------------------------------------- */
 
 /* The name of a log's file without its endings. */
-static int title_from(struct ingest *in, char **title)
+static int title_from(const char *path, char **title, struct err *err)
 {
-	const char *path = in->n_logs ? in->log[0].path : "-", *name = files_name(path);
+	const char *name = files_name(path);
 	static const char *const endings[] = { ".zst", ".gz",  ".xz",  ".gillog",
 					       ".txt", ".log", ".json" };
 	size_t n;
 
 	if (!strcmp(path, "-"))
-		return names_set(NULL, title, "", 0, in->err);
+		return names_set(NULL, title, "", 0, err);
 	n = strlen(name);
 	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
 		size_t len = strlen(endings[i]);
@@ -382,7 +382,25 @@ static int title_from(struct ingest *in, char **title)
 		if (n > len && !memcmp(name + n - len, endings[i], len))
 			n -= len;
 	}
-	return names_set(NULL, title, name, n, in->err);
+	return names_set(NULL, title, name, n, err);
+}
+
+/*
+ * Of several logs, a process that nothing is known of is called as its log's file is.  Where there
+ * is one log, the title says that already.
+ */
+static int name_processes(struct ingest *in)
+{
+	if (in->n_logs < 2 || in->names.n_processes < 2)
+		return 0;
+	for (uint32_t i = 0; i < in->names.n_processes; i++) {
+		struct name_process *p = &in->names.process[i];
+
+		if (!p->name && p->pid < 0 &&
+		    title_from(in->log[p->log].path, &p->name, in->err))
+			return -1;
+	}
+	return 0;
 }
 
 static int run(struct ingest *in, const char *out_path, struct ingest_result *result)
@@ -403,6 +421,8 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 	for (uint32_t i = 0; i < in->n_logs; i++)
 		if (in->log[i].format->end && in->log[i].format->end(&in->log[i]))
 			return -1;
+	if (name_processes(in))
+		return -1;
 	if (in->names.n_left)
 		log_note(&in->log[0], "all names are more than %u MiB: %" PRIu64 " are left out",
 			 MAX_NAMES >> 20, in->names.n_left);
@@ -417,7 +437,7 @@ static int run(struct ingest *in, const char *out_path, struct ingest_result *re
 	if (in->o->title &&
 	    names_set(NULL, &in->names.title, in->o->title, strlen(in->o->title), in->err))
 		return -1;
-	if (!in->names.title && title_from(in, &in->names.title))
+	if (!in->names.title && title_from(in->log[0].path, &in->names.title, in->err))
 		return -1;
 	info.title = in->names.title;
 	info.clock = in->log[0].clock;

@@ -91,7 +91,8 @@ static int grow_slots(struct names *n)
 	return 0;
 }
 
-int names_add_process(struct names *n, int64_t pid, uint32_t *number, struct err *err)
+int names_add_process(struct names *n, uint32_t log, int64_t pid, uint32_t *number,
+		      struct err *err)
 {
 	struct name_process *p;
 
@@ -101,7 +102,7 @@ int names_add_process(struct names *n, int64_t pid, uint32_t *number, struct err
 	if (!p)
 		return err_memory(err, "processes");
 	n->process = p;
-	p[n->n_processes] = (struct name_process){ .pid = pid, .ppid = -1 };
+	p[n->n_processes] = (struct name_process){ .pid = pid, .ppid = -1, .log = log };
 	*number = n->n_processes++;
 	return 0;
 }
@@ -177,7 +178,7 @@ static int fill_slot(struct names *n, struct name_slot *slot, const struct name_
 	else if (key->kind == NAME_LOCK)
 		ret = add_lock(n, key->scope, copy, number, err);
 	else if (key->kind == NAME_PROCESS)
-		ret = names_add_process(n, -1, number, err);
+		ret = names_add_process(n, key->scope, -1, number, err);
 	if (ret) {
 		free(copy);
 		return ret;

@@ -39,6 +39,7 @@ struct name_process {
 	char *name;		/* owned; may be NULL */
 	int64_t pid, ppid;	/* -1: unknown */
 	enum waits waits;	/* of its threads; WAITS_UNKNOWN: as in its log */
+	uint32_t log;		/* the number of the one that told of it */
 };
 
 struct name_lock {
@@ -94,7 +95,8 @@ static inline enum waits names_waits(const struct names *n, uint32_t thread)
 }
 
 /* A process without a name of its own, as the next number. */
-int names_add_process(struct names *n, int64_t pid, uint32_t *number, struct err *err);
+int names_add_process(struct names *n, uint32_t log, int64_t pid, uint32_t *number,
+		      struct err *err);
 
 /*
  * Set or replace a name; *to is one of the pointers above.  n NULL: of which there are not many, so

@@ -216,7 +216,7 @@ static int base_process(struct log *l, uint32_t *process)
 {
 	struct perf *p = l->state;
 
-	if (p->base == NO_PROCESS && names_add_process(l->names, -1, &p->base, l->err))
+	if (p->base == NO_PROCESS && names_add_process(l->names, l->number, -1, &p->base, l->err))
 		return -1;
 	*process = p->base;
 	return 0;

@@ -94,7 +94,7 @@ static uint64_t make(const char *path, const struct shape *s, uint64_t seed, enu
 
 	random_state = seed;
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(names_add_process(&t->names, 100 + i, &number, &t->err), 0);
+		assert_int_equal(names_add_process(&t->names, 0, 100 + i, &number, &t->err), 0);
 	assert_int_equal(names_find(&t->names, NAME_LOCK, 0, "", 0, &number, NULL, &t->err), 0);
 	t->names.check_interval = s->ticks ? 100 : 0;
 	t->log = (struct log){ .path = path,

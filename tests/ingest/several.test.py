@@ -62,6 +62,14 @@ with compare.Folder() as f:
 			info = compare.info(f("t.gtl"))
 			if (info["checks"], info["check_interval"]) != (20, 100):
 				bad.append("%s: %s checks of %s ticks" % (logs, info["checks"], info["check_interval"]))
+	# what is known of no process but its log: that log's name
+	named = put(f("named.txt"), "# gillog 1\n# clock ticks\n# check-interval 100\n# process p name=\"app\"\n# process q\n# thread A process=p\n# thread B process=q\n"
+		    "1000 A ACQUIRE\n1100 A RELEASE\n1200 B ACQUIRE\n")
+	for logs, want in (((columns, named), ["columns", "app", "named"]), ((columns,), [""]), ((named,), ["app", ""])):
+		compare.ingest(f("t.gtl"), *logs)
+		got = [p["name"] for p in compare.info(f("t.gtl"))["processes"]]
+		if got != want:
+			bad.append("processes of %s are called %s, not %s" % (logs, got, want))
 	compare.ingest(f("t.gtl"), columns, t, options=("--check-interval", "1000"))
 	# each log's waits begin as that log says, also in what the timeline is written back to
 	take = "%d a ENTRY\n%d a ACQUIRE\n%d b ENTRY\n%s%d a RELEASE\n%d b ACQUIRE\n%d b RELEASE\n"

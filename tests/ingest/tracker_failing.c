@@ -51,7 +51,7 @@ static int track(void *path, long n, struct buf *made, struct err *err)
 
 	fill(rec);
 	*err = (struct err){ 0 };
-	assert_int_equal(names_add_process(&names, 1, &number, err), 0);
+	assert_int_equal(names_add_process(&names, 0, 1, &number, err), 0);
 	assert_int_equal(names_find(&names, NAME_LOCK, 0, "", 0, &number, NULL, err), 0);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(names_find(&names, NAME_THREAD, 0, i ? "b" : "a", 1, &number, NULL,
