@@ -298,6 +298,28 @@ test("a convoy is found where a thread pays the interval again and again, and no
 	await s.close();
 });
 
+test("the panel's table tells where it is cut off, and its first column stays", () => on(one.url, async (page) => {
+	const shade = async (left) => {
+		await page.$eval(".tab-body", (e, x) => e.scrollTo(x, 0), left);
+		const box = await page.locator(".tab-body").boundingBox(), names = await page.locator("tbody th >> nth=0").boundingBox();
+		const png = await page.screenshot({ clip: { x: box.x + box.width - 2, y: box.y + 2, width: 1, height: 1 } });
+
+		assert.ok(names.x >= box.x && names.x < box.x + 20, `the names are at ${names.x}`);
+		return page.evaluate(async (bytes) => {
+			const ctx = new OffscreenCanvas(1, 1).getContext("2d");
+
+			ctx.drawImage(await createImageBitmap(new Blob([new Uint8Array(bytes)])), 0, 0);
+			return ctx.getImageData(0, 0, 1, 1).data[0];
+		}, [...png]);
+	};
+
+	assert.ok(await shade(0) < 220);
+	assert.ok(await shade(100) < 220);
+	assert.equal(await shade(9999), 255);
+	await page.click("#tab-lanes");
+	assert.equal(await page.$eval(".tab-body", (e) => e.scrollWidth > e.clientWidth), false);
+}));
+
 test("lanes sort, filter, hide, pin, fold and grow", () => on(one.url, async (page) => {
 	const shown = () => settled(page).then(() => page.$$eval(".labels .lane .name", (l) => l.map((e) => e.textContent)));
 
