@@ -272,11 +272,15 @@ static char *grouped(char out[32], uint64_t v)
 	return out;
 }
 
-/* A length; ticks are many. */
+#define WHOLE_SECONDS UINT64_C(999950000000)	/* from here on time_text() has no others */
+
+/* A length; ticks are many, and so may seconds be. */
 static const char *length_text(char out[40], uint64_t t, enum timeline_clock clock)
 {
 	if (clock == CLOCK_TICKS)
 		return strcat(grouped(out, t), "t");
+	if (t >= WHOLE_SECONDS)
+		return strcat(grouped(out, (t + 500000000) / 1000000000), "s");
 	return time_text(out, t, clock);
 }
 

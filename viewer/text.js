@@ -17,14 +17,14 @@ const UNITS = [["s", 1e9], ["ms", 1e6], ["µs", 1e3], ["ns", 1]];
 /* 1234567 -> "1 234 567", with thin spaces that do not break. */
 export const grouped = (n) => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 
-/* A length in at most four significant digits: "5.185 ms", "129 240 ticks". */
+/* A length in at most four significant digits or whole seconds: "5.185 ms", "10 800 s", "129 240 ticks". */
 export function length_text(t, clock) {
 	if (clock === "ticks")
 		return `${grouped(Math.round(t))}\u202f${Math.round(t) === 1 ? "tick" : "ticks"}`;
 	const [unit, size] = UNITS.find(([, s]) => Math.abs(t) >= s) || UNITS[3];
 	const n = t / size, digits = Math.max(0, 3 - Math.floor(Math.log10(Math.abs(n) || 1)));
 
-	return `${String(Number(n.toFixed(unit === "ns" ? 0 : digits)))}\u202f${unit}`;
+	return `${grouped(Number(n.toFixed(unit === "ns" ? 0 : digits)))}\u202f${unit}`;
 }
 
 /* An instant since the trace's start, to the resolution given in clock units: "1.250 034 s". */

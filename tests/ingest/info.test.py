@@ -75,6 +75,10 @@ with compare.Folder() as f:
 	wide = [x for x in compare.run("info", f("t.gtl"))[1].decode().splitlines() if len(x) > 100]
 	if wide:
 		bad.append("info prints lines of more than 100 columns: %r" % wide[:3])
+	for end, want in ((999949999999, "999.9s"), (999950000000, "1,000s"), (10800500000000, "10,801s")):
+		compare.run("ingest", "-f", "-o", f("l.gtl"), "-", data=b"# gillog 1\n# clock ns\n0 a ACQUIRE\n%d a RELEASE\n" % end)
+		if ("  time             %s, from" % want).encode() not in compare.run("info", f("l.gtl"))[1]:
+			bad.append("%d ns are not told as %s" % (end, want))
 	# the page has each key, and no other
 	with open(os.path.join(compare.ROOT, "docs/info.md")) as page:
 		top, thread = page.read().split("| key of a thread | |")

@@ -144,6 +144,9 @@ test("times are written as they are, to any depth, and read back", () => {
 	assert.equal(time_text(1883632596, "ticks"), "1\u202f883\u202f632\u202f596");
 	assert.equal(length_text(5184828, "ns"), "5.185\u202fms");
 	assert.equal(length_text(0, "ns"), "0\u202fns");
+	assert.equal(length_text(999.9e9, "ns"), "999.9\u202fs");
+	assert.equal(length_text(10800e9, "ns"), "10\u202f800\u202fs");
+	assert.equal(length_text(1234567.8e9, "ns"), "1\u202f234\u202f568\u202fs");
 	assert.equal(length_text(1, "ticks"), "1\u202ftick");
 	for (const t of [0, 1, 999, 1000000001, 8999999999999999])
 		assert.equal(parse_time(time_exact(t, "ns"), ns), t);
