@@ -786,9 +786,8 @@ void finding_text(struct buf *out, const struct stats *s, const struct finding *
 		    f->count, f->more, p->lane, p->length, p->to - p->from);
 		break;
 	case FIND_STALLS:
-		SAY("%P was off the CPU for %t while it held %L (%n %% of its holds), in %n stall%s "
-		    "of "
-		    "up to %t",
+		SAY("%P was off the CPU for %t while it held %L (%n %% of its holds), in %n "
+		    "stall%s of up to %t",
 		    f->lane, f->total, share(f->total, f->of), f->count, f->longest);
 		if (f->more)
 			SAY("; for %t of that others waited", f->more);

@@ -138,14 +138,16 @@ def several(f):
 	for name in data:
 		put(f(name), data[name])
 	want = None
+	pipe = lambda name: f("pipes") + "/" + name		# a process of which nothing is known is called as its log is
+	os.mkdir(f("pipes"))
 	for ways in ({}, {"a": 2200000}, {"a": 2210000, "b": 2205000}):
 		args = []
 		for name in data:
 			if name in ways:
-				if os.path.exists(f(name + ".pipe")):
-					os.unlink(f(name + ".pipe"))
-				os.mkfifo(f(name + ".pipe"))
-			args.append(f(name + ".pipe" if name in ways else name))
+				if os.path.exists(pipe(name)):
+					os.unlink(pipe(name))
+				os.mkfifo(pipe(name))
+			args.append(pipe(name) if name in ways else f(name))
 		p = subprocess.Popen([compare.GILSCOPE, "ingest", "-f", "--title", "t", "-o", f("t.gtl"), *args], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 		writers = [subprocess.Popen([sys.executable, "-c", """if True:
 			import sys, time
@@ -155,7 +157,7 @@ def several(f):
 				for at in range(int(sys.argv[3]), len(data), 500):
 					out.write(data[at:at + 500])
 					time.sleep(0.0005)
-			""", f(name), f(name + ".pipe"), str(n)]) for name, n in ways.items()]
+			""", f(name), pipe(name), str(n)]) for name, n in ways.items()]
 		status = p.wait()
 		for w in writers:
 			w.wait()
