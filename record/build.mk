@@ -19,7 +19,7 @@ RECORDED_TOOLS := $(B)/tests/record/tools/parker $(B)/tests/record/tools/gils
 TEST_TOOLS += $(B)/tests/record/tools/gilprint $(RECORDED_TOOLS)
 
 # The preload library is loaded into these: no sanitizer.
-$(RECORDED_TOOLS): $(B)/tests/record/tools/%: tests/record/tools/%.c record/build.mk | deps-test
+$(RECORDED_TOOLS): $(B)/tests/record/tools/%: tests/record/tools/%.c tests/record/tools/gil.h record/build.mk | deps-test
 	$(Q)mkdir -p $(@D)
 	$(Q)echo "  TEST  $<"
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -g -rdynamic -pthread $< -o $@

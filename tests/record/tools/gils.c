@@ -11,28 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct gil {
-	unsigned long interval;
-	void *last_holder;
-	int locked;
-	unsigned long switch_number;
-	pthread_cond_t cond;
-	pthread_mutex_t mutex;
-	pthread_cond_t switch_cond;
-	pthread_mutex_t switch_mutex;
-};
-
-static void make(struct gil *g)
-{
-	memset(g, 0, sizeof(*g));
-	g->interval = 5000;
-	g->locked = -1;
-	pthread_mutex_init(&g->mutex, NULL);
-	pthread_mutex_init(&g->switch_mutex, NULL);
-	pthread_cond_init(&g->cond, NULL);
-	pthread_cond_init(&g->switch_cond, NULL);
-	g->locked = 0;
-}
+#include "gil.h"
 
 static void end(struct gil *g)
 {
@@ -64,14 +43,14 @@ static void again(void)
 {
 	static struct gil g;
 
-	make(&g);
+	gil_make(&g);
 	take(&g);
-	make(&g);
+	gil_make(&g);
 	take(&g);
 	drop(&g);
 	take(&g);
 	end(&g);
-	make(&g);
+	gil_make(&g);
 	take(&g);
 	drop(&g);
 }
@@ -87,7 +66,7 @@ int main(int argc, char **argv)
 	if (!n)
 		again();
 	for (unsigned long i = 0; i < n; i++) {
-		make(&g[i]);
+		gil_make(&g[i]);
 		take(&g[i]);
 		drop(&g[i]);
 		if (!alive)

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "gil.h"
+
 const char *Py_GetVersion(void);
 int _PyParkingLot_Park(const void *addr, int64_t timeout_ns);
 
@@ -22,18 +24,7 @@ const char *Py_GetVersion(void)
 	return "3.13.0 experimental free-threading build (main) [GCC]";
 }
 
-/* The layout of 3.7 and later. */
-static struct {
-	unsigned long interval;
-	void *last_holder;
-	int locked;
-	unsigned long switch_number;
-	pthread_cond_t cond;
-	pthread_mutex_t mutex;
-	pthread_cond_t switch_cond;
-	pthread_mutex_t switch_mutex;
-} gil = { .interval = 5000, .locked = -1 };
-
+static struct gil gil;
 static uint8_t lock;
 static pthread_mutex_t queue_mutex = PTHREAD_MUTEX_INITIALIZER;
 static unsigned rounds;
@@ -115,10 +106,7 @@ int main(int argc, char **argv)
 	rounds = argc > 2 ? (unsigned)atoi(argv[2]) : 10;
 	if (!threads)
 		return 1;
-	pthread_mutex_init(&gil.mutex, NULL);
-	pthread_mutex_init(&gil.switch_mutex, NULL);
-	pthread_cond_init(&gil.cond, NULL);
-	pthread_cond_init(&gil.switch_cond, NULL);
+	gil_make(&gil);
 	for (unsigned i = 0; i < n; i++)
 		pthread_create(&threads[i], NULL, worker, NULL);
 	for (left = n * rounds; left;)
